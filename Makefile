@@ -1,0 +1,42 @@
+# Two commands for a fresh machine: `make report` and `make test`. Everything else is Snakemake's business.
+PYTHON ?= python3
+LEVEL ?= laptop
+CORES ?= all
+VENV := .venv
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help report test setup lint lock clean-level
+
+help: ## show this text
+	@echo "Retrace: seven papers on continuous-time generative modelling, re-run and judged claim by claim."
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@echo
+	@echo "Variables: LEVEL=smoke|laptop|gpu|paper (now $(LEVEL))   CORES=all|N (now $(CORES))   PYTHON=python3.12"
+
+report: setup ## run every replication at LEVEL and build the report
+	@snakemake --cores $(CORES) --config level=$(LEVEL)
+	@echo "Report: $(CURDIR)/report/build/$(LEVEL)/index.html"
+
+test: setup ## run the test suite
+	@python -m pytest
+
+lint: setup ## check style, layers and workflow
+	ruff check . && ruff format --check . && snakefmt --check Snakefile common replications report && lint-imports
+	snakemake --lint
+
+setup: $(STAMP) ## create .venv from requirements.lock (report and test do this by themselves)
+
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Retrace needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || { \
+	  echo "Could not create $(VENV). On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@echo "Installing the locked packages into $(VENV) (about 6 GB on Linux, once) ..."
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $(STAMP)
+
+lock: ## regenerate requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements.lock

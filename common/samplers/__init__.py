@@ -1,0 +1,1 @@
+"""Samplers: plain functions `sample(denoiser, x, times, *, generator, callback=None)`."""

@@ -1,0 +1,1 @@
+"""The training loop: exact resume, exponential moving average, mixed precision, several devices."""

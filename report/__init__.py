@@ -1,0 +1,1 @@
+"""What builds the report: collect the runs, judge the claims, render one page per level."""
