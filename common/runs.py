@@ -1,0 +1,135 @@
+"""Run folders: one run is one folder, written file by file under temporary names, `metrics.csv` last.
+
+    metrics.csv            long rows, one number each (COLUMNS)
+    arrays.npz             what figures need
+    samples.npz            samples, where there are any, so that a new metric costs no sampling
+    weights.safetensors    trained weights, where there are any
+    run.json               resolved settings, seed, command, provenance, cost
+    failure.json           instead of metrics.csv: what went wrong
+
+A folder without metrics.csv is not a finished run.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from torch import Tensor
+
+from common.errors import RetraceError
+
+COLUMNS = (
+    *("paper", "experiment", "dataset", "method", "variant", "seed", "metric", "value", "unit", "nfe", "seconds", "n"),
+    *("status", "message", "level", "device", "versions", "commit"),
+)
+TIMING_COLUMNS = ("seconds",)
+# a run writes a few MB; half a disk page short of that is the wrong moment to find out
+FREE_SPACE_MB = 64
+
+
+@dataclass
+class Outcome:
+    """What an experiment hands back: measured rows, arrays for figures, samples, weights and a model's description."""
+
+    rows: list[dict[str, Any]]
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    samples: Mapping[str, np.ndarray] = field(default_factory=dict)
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    model: Mapping[str, Any] | None = None
+
+
+def row(metric: str, value: float, *, dataset: str = "", method: str = "", unit: str = "", **more: Any) -> dict[str, Any]:
+    """Return one measured number as a row; `more` may hold variant, nfe, seconds and n (how many items it averages)."""
+    return {"metric": metric, "value": float(value), "dataset": dataset, "method": method, "unit": unit, **more}
+
+
+def run_folder(results: Path, level: str, paper: str, experiment: str, variant: str, seed: int | str) -> Path:
+    """Return where a run is kept: results/<level>/<paper>/<experiment>/<variant>/seed<seed>."""
+    return results / level / paper / experiment / (variant or "default") / f"seed{seed}"
+
+
+def model_folder(results: Path, level: str, data: str, backbone: str, objective: str, seed: int | str) -> Path:
+    """Return where a trained model is kept. Its key names no paper: whoever needs the model takes it from here."""
+    return results / level / "models" / f"{data}-{backbone}-{objective}" / f"seed{seed}"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `RetraceError` before any compute if `folder` cannot take the outputs of a run."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RetraceError(f"{folder}: cannot write here ({error.strerror}); free it or choose another --results") from None
+    free = shutil.disk_usage(folder).free / 2**20
+    if free < FREE_SPACE_MB:
+        raise RetraceError(
+            f"{folder}: only {free:.0f} MB free on this disk, a run needs {FREE_SPACE_MB}; free some space or choose another --results"
+        )
+
+
+def write(file: Path, fill: Callable[[IO[bytes]], Any]) -> None:
+    """Write `file` whole or not at all: fill a temporary file beside it, sync, rename."""
+    temporary = file.with_name(f".{file.name}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            fill(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RetraceError(f"{file}: could not be written ({error.strerror}); free some space and run again") from None
+
+
+def write_run(folder: Path, outcome: Outcome, info: Mapping[str, Any]) -> None:
+    """Write a finished run: arrays, samples, weights and run.json first, `metrics.csv` last."""
+    from safetensors.torch import save
+
+    (folder / "failure.json").unlink(missing_ok=True)
+    if outcome.arrays:
+        write(folder / "arrays.npz", lambda stream: np.savez_compressed(stream, **outcome.arrays))
+    if outcome.samples:
+        write(folder / "samples.npz", lambda stream: np.savez_compressed(stream, **outcome.samples))
+    if outcome.weights:
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in outcome.weights.items()}
+        write(folder / "weights.safetensors", lambda stream: stream.write(save(tensors)))
+    shared = {
+        **{key: info[key] for key in ("paper", "experiment", "variant", "seed", "level", "device", "commit")},
+        "versions": " ".join(f"{name}={version}" for name, version in info["versions"].items()),
+        "status": "ok",
+        "message": "",
+    }
+    rows = [{**shared, **row} for row in outcome.rows]
+    write_json(folder / "run.json", {**info, "model": outcome.model} if outcome.model else info)
+    write(folder / "metrics.csv", lambda stream: stream.write(to_csv(rows).encode()))
+
+
+def write_failure(folder: Path, info: Mapping[str, Any], message: str, traceback: str) -> None:
+    """Leave a failed run's reason in its folder, where the report finds it."""
+    (folder / "metrics.csv").unlink(missing_ok=True)
+    keep = ("paper", "experiment", "dataset", "variant", "seed", "level", "command")
+    record = {key: info.get(key, "") for key in keep}
+    write_json(folder / "failure.json", {**record, "status": "failed", "message": message, "traceback": traceback})
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write JSON that a person can read."""
+    write(file, lambda stream: stream.write((json.dumps(content, indent=1, default=str) + "\n").encode()))
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV text with the fixed columns; floats are written so that they read back exactly."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
