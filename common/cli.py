@@ -65,7 +65,13 @@ def _parser(package: str) -> argparse.ArgumentParser:
     add("--seed", type=int, nargs="+", default=[0], metavar="N", help="replicate(s); default 0")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, e.g. --set train.steps=100")
     add("--sweep", action="append", default=[], metavar="KEY=V1,V2", help="one run for each value; may be given again")
-    add("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs are kept and looked up; default %(default)s")
+    add(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where runs are kept and looked up; default %(default)s",
+    )
     add("--out", type=Path, metavar="DIR", help="run folder, for a single run; default: the one that the workflow uses")
     add("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads of this job; default %(default)s")

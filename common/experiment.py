@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from common import runs, seeds
+from common import runs_layout, seeds
 from common.errors import RetraceError
 from common.settings import Settings
 
@@ -46,13 +46,13 @@ class Context:
 
     def model(self, data: str, backbone: str, objective: str) -> Path:
         """Return the folder of a trained model of this level and seed, or say how to train it."""
-        folder = runs.model_folder(self.results, self.level, data, backbone, objective, self.seed)
+        folder = runs_layout.model_folder(self.results, self.level, data, backbone, objective, self.seed)
         return present(folder, "weights.safetensors")
 
     def run_of(self, paper: str, experiment: str, variant: str, seed: int | None = None) -> Path:
         """Return the folder of another run of this level, or say how to make it."""
         seed = self.seed if seed is None else seed
-        return present(runs.run_folder(self.results, self.level, paper, experiment, variant, seed), "metrics.csv")
+        return present(runs_layout.run_folder(self.results, self.level, paper, experiment, variant, seed), "metrics.csv")
 
 
 def present(folder: Path, file: str) -> Path:
@@ -77,4 +77,4 @@ def default_folder(module: ModuleType, settings: Settings, context: dict[str, An
     results, level, seed = context["results"], context["level"], context["seed"]
     if hasattr(module, "folder"):
         return module.folder(settings, results=results, level=level, seed=seed)
-    return runs.run_folder(results, level, context["paper"], context["experiment"], variant(module, settings), seed)
+    return runs_layout.run_folder(results, level, context["paper"], context["experiment"], variant(module, settings), seed)

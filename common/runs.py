@@ -51,16 +51,6 @@ def row(metric: str, value: float, *, dataset: str = "", method: str = "", unit:
     return {"metric": metric, "value": float(value), "dataset": dataset, "method": method, "unit": unit, **more}
 
 
-def run_folder(results: Path, level: str, paper: str, experiment: str, variant: str, seed: int | str) -> Path:
-    """Return where a run is kept: results/<level>/<paper>/<experiment>/<variant>/seed<seed>."""
-    return results / level / paper / experiment / (variant or "default") / f"seed{seed}"
-
-
-def model_folder(results: Path, level: str, data: str, backbone: str, objective: str, seed: int | str) -> Path:
-    """Return where a trained model is kept. Its key names no paper: whoever needs the model takes it from here."""
-    return results / level / "models" / f"{data}-{backbone}-{objective}" / f"seed{seed}"
-
-
 def check_writable(folder: Path) -> None:
     """Raise `RetraceError` before any compute if `folder` cannot take the outputs of a run."""
     try:

@@ -44,13 +44,13 @@ def experiments(package: str) -> list[str]:
 def check_experiment(package: str, experiment: str) -> None:
     """Raise `SettingsError` unless the paper has this experiment."""
     if experiment not in (known := experiments(package)):
-        raise SettingsError(f"{package} has no experiment {experiment!r}{_hint(experiment, known)}")
+        raise SettingsError(f"{package} has no experiment {experiment!r}{hint(experiment, known)}")
 
 
 def check_level(level: str) -> None:
     """Raise `SettingsError` unless this is one of the levels."""
     if level not in LEVELS:
-        raise SettingsError(f"there is no level {level!r}{_hint(level, LEVELS)}")
+        raise SettingsError(f"there is no level {level!r}{hint(level, LEVELS)}")
 
 
 def load_yaml(file: Path) -> Any:
@@ -73,7 +73,7 @@ def raw(package: str, experiment: str, level: str, overrides: Sequence[str] = ()
         raise SettingsError(f"{_shown(file)}: no block {experiment!r}; add one with a part for each level")
     if unknown := set(blocks) - {"all", *LEVELS}:
         key = sorted(map(str, unknown))[0]
-        raise SettingsError(f"{_shown(file)}: {experiment}.{key}: not a level{_hint(key, ['all', *LEVELS])}")
+        raise SettingsError(f"{_shown(file)}: {experiment}.{key}: not a level{hint(key, ['all', *LEVELS])}")
     if level not in blocks:
         raise SettingsError(f"{_shown(file)}: {experiment}: no settings for level {level!r}; add a block {level!r}")
     merged = _merge(blocks.get("all") or {}, blocks[level] or {})
@@ -119,6 +119,14 @@ def fingerprint(*parts: Any) -> str:
     return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean ...? (known: ...)" for an error message."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{guess} (known: {', '.join(known)})" if known else guess
+
+
 def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
@@ -132,7 +140,8 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any], where: str, ove
     key = ".".join(str(part) for part in problem["loc"])
     source = next((f"--set {text}" for start, text in overridden.items() if key.startswith(start)), f"{where}.{key}")
     if problem["type"] == "extra_forbidden":
-        return f"{source}: unknown key {problem['loc'][-1]!r}{_hint(str(problem['loc'][-1]), _fields(model, problem['loc'][:-1]))}"
+        word = str(problem["loc"][-1])
+        return f"{source}: unknown key {word!r}{hint(word, _fields(model, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{source}: missing; add it"
     return f"{source}: {problem['msg']}; got {problem['input']!r}"
@@ -147,13 +156,6 @@ def _fields(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
             return sorted({name for option in inner for name in option.model_fields}) if inner else []
         model = inner[0]
     return sorted(model.model_fields)
-
-
-def _hint(word: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    guess = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{guess} (known: {', '.join(known)})" if known else guess
 
 
 def _shown(file: Path) -> str:

@@ -1,0 +1,45 @@
+import sys
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.20")
+sys.path.insert(0, workflow.basedir)
+
+from common import workflow as retrace
+from common.errors import RetraceError
+
+
+configfile: "config/config.yaml"
+
+
+try:
+    CHOSEN = retrace.check_config(config)
+except RetraceError as error:
+    raise WorkflowError(str(error)) from None
+
+LEVEL = config["level"]
+SEEDS = retrace.seeds(config)
+
+
+include: "common/rules.smk"
+
+
+for paper in retrace.papers():
+
+    include: f"replications/{paper}/rules.smk"
+
+
+include: "report/rules.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"report/build/{LEVEL}/index.html",
+
+
+# A failed run must not cost the reader the others: the report is built from what is there and names what is missing.
+onerror:
+    retrace.write_plan(PLAN, RUNS_CHOSEN)
+    shell(f"python -m report all --level {LEVEL} --runs {PLAN} --out report/build/{LEVEL} || true")

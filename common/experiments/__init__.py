@@ -1,0 +1,1 @@
+"""Jobs that belong to no paper: what several papers take as an input."""

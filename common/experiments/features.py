@@ -1,0 +1,60 @@
+"""Train the small classifier whose features measure Fréchet distances inside one data set.
+
+At smoke and laptop level there are no Inception weights, and Inception sees little in 8x8 digits. Distances in the features
+of this network are called "feature Fréchet distance"; they are not FID and compare only within one data set and level.
+"""
+
+from pathlib import Path
+
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from common.data import catalogue
+from common.data.scale import to_unit
+from common.errors import RetraceError
+from common.experiment import Context
+from common.features import accuracy, train_feature_net
+from common.runs import Outcome, row
+from common.runs_layout import model_folder
+from common.settings import Settings as Base
+
+VARIANT = ("data",)
+
+
+class Settings(Base):
+    """Settings of the feature network."""
+
+    data: str = Field(description="labelled image data set")
+    steps: PositiveInt = Field(description="training steps")
+    batch: PositiveInt = Field(default=128, description="images per step")
+    learning_rate: PositiveFloat = Field(default=2e-3, description="Adam's learning rate")
+
+
+def folder(settings: Settings, *, results: Path, level: str, seed: int) -> Path:
+    """Return the folder of this feature network, where every paper finds it."""
+    return model_folder(results, level, settings.data, "features", "classifier", seed)
+
+
+def check(settings: Settings) -> None:
+    """Raise unless the data set's files are there."""
+    catalogue.load(settings.data, "train")
+
+
+def run(settings: Settings, context: Context) -> Outcome:
+    """Train on the training split; report the accuracy on the test split."""
+    train_split, test_split = (catalogue.load(settings.data, split) for split in ("train", "test"))
+    if train_split.labels is None:
+        raise RetraceError(f"{settings.data} has no labels, so no classifier can be trained on it; choose another data set")
+    generator = context.generator("features")
+    net = train_feature_net(
+        to_unit(train_split.images, train_split.levels),
+        train_split.labels,
+        steps=settings.steps,
+        batch=settings.batch,
+        learning_rate=settings.learning_rate,
+        generator=generator,
+    )
+    with torch.no_grad():
+        reached = accuracy(net, to_unit(test_split.images, test_split.levels), test_split.labels)
+    rows = [row("test_accuracy", reached, dataset=settings.data, method="classifier", n=len(test_split.images))]
+    return Outcome(rows, weights=net.state_dict())

@@ -1,0 +1,106 @@
+"""Fit a denoiser to a data set: what every training experiment of every paper does.
+
+All objectives of one (data, seed) see the same batches, times and noise and start from the same weights, so that what
+differs between them is the objective alone.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor
+
+from common.data import catalogue
+from common.data.batches import EpochSampler
+from common.data.densities import DENSITIES
+from common.data.scale import to_unit
+from common.experiment import Context
+from common.models import ModelSettings, ObjectiveSettings
+from common.nets.build import BackboneSettings
+from common.objectives import draw_times, regression_loss
+from common.runs import Outcome, row
+from common.runs_layout import model_folder
+from common.settings import Settings, fingerprint
+from common.training.loop import train
+from common.training.settings import TrainSettings
+
+Draw = Callable[[int, Generator], Tensor]
+
+
+class FitSettings(Settings):
+    """Settings of one training; an experiment narrows `objective` to the paper's own."""
+
+    data: str = Field(description="data set: an image set or a two-dimensional density")
+    objective: str = Field(description="training objective")
+    backbone: Annotated[BackboneSettings, Field(description="network and its size")]
+    train: TrainSettings
+
+
+def folder(settings: FitSettings, *, results: Path, level: str, seed: int) -> Path:
+    """Return the model's folder, keyed by what the model is, not by who trained it."""
+    return model_folder(results, level, settings.data, settings.backbone.kind, settings.objective, seed)
+
+
+def check(settings: FitSettings) -> None:
+    """Raise `DataError` unless the data set is known and, if it lies in files, they are there and whole."""
+    if settings.data not in DENSITIES:
+        catalogue.load(settings.data, "train")
+
+
+def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -> Outcome:
+    """Train one model and return its rows, loss curve, averaged (EMA) weights and description."""
+    # the same purpose for every objective: same initial weights, batches, times and noise
+    seed = context.seed_for("train", settings.data)
+    shape, draw = batches(settings.data, settings.train.batch, seed, context.device)
+    model = ModelSettings(objective=objective, backbone=settings.backbone, shape=shape)
+    denoiser = model.build(seed).to(context.device)
+    built = objective.build()
+
+    def loss(denoiser: torch.nn.Module, step: int, generator: Generator) -> Tensor:
+        x0 = draw(step, generator)
+        t = draw_times(built.path, len(x0), generator=generator, device=context.device, dtype=x0.dtype)
+        noise = torch.randn(x0.shape, generator=generator, device=context.device, dtype=x0.dtype)
+        return regression_loss(denoiser, x0, weight=built.weight, t=t, noise=noise).mean()
+
+    mark = fingerprint(settings.data, seed, model.model_dump(), settings.train.model_dump())
+    trained = train(
+        denoiser,
+        loss,
+        settings=settings.train,
+        seed=seed,
+        state_file=context.out / "training-state.pt",
+        device=context.device,
+        fingerprint=mark,
+    )
+    count = sum(parameter.numel() for parameter in denoiser.parameters())
+    labels: dict[str, Any] = {"dataset": settings.data, "method": settings.objective, "variant": settings.backbone.kind}
+    rows = [
+        row(
+            "final_training_loss",
+            float(trained.losses[-1]),
+            unit="1",
+            n=settings.train.steps,
+            seconds=trained.seconds,
+            **labels,
+        ),
+        row("parameters", count, unit="1", **labels),
+    ]
+    arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
+    return Outcome(rows, arrays=arrays, weights=trained.weights, model=model.model_dump(mode="json"))
+
+
+def batches(data: str, batch: int, seed: int, device: torch.device) -> tuple[tuple[int, ...], Draw]:
+    """Return the shape of one sample and `draw(step, generator)`, which gives a training batch in [-1, 1] or of a density."""
+    if data in DENSITIES:
+        density = DENSITIES[data]
+        return (2,), lambda step, generator: density(batch, generator=generator)
+    split = catalogue.load(data, "train")
+    images = split.images.to(device)
+    sampler = EpochSampler(len(images), batch, seed)
+
+    def draw(step: int, generator: Generator) -> Tensor:
+        return to_unit(images[sampler(step).to(device)], split.levels, generator=generator)
+
+    return tuple(images.shape[1:]), draw

@@ -1,0 +1,78 @@
+"""A trained model: backbone + path + what it predicts, described in run.json and kept as safetensors.
+
+Nothing is pickled and no class is rebuilt from a string: the description is a checked pydantic model.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+
+from common.denoiser import Denoiser
+from common.errors import CheckpointError, SettingsError
+from common.nets.build import BackboneSettings, build_backbone
+from common.objectives import Objective
+from common.paths import PATHS
+from common.settings import Settings, validated
+
+
+class ObjectiveSettings(Settings):
+    """What a model is trained to do: regress `prediction` along `path` with `weight` (common.objectives)."""
+
+    path: Literal["vp", "sub_vp", "ve", "ot"] = Field(description="Gaussian path between data and noise")
+    path_options: dict[str, float] = Field(default={}, description="parameters of the path, e.g. {sigma_max: 50}")
+    prediction: Literal["data", "noise", "score", "velocity"] = Field(description="what the network's output means")
+    weight: Literal["one", "sigma_squared", "diffusion_squared"] = Field(default="one", description="weight over time")
+
+    def build(self) -> Objective:
+        """Return the objective with its path."""
+        try:
+            path = PATHS[self.path](**self.path_options)
+        except TypeError as error:
+            raise SettingsError(f"path_options of path {self.path!r}: {error}") from None
+        return Objective(path, self.prediction, self.weight)
+
+
+class ModelSettings(Settings):
+    """Everything needed to build a denoiser again: objective, backbone, shape of one sample."""
+
+    objective: ObjectiveSettings
+    backbone: Annotated[BackboneSettings, Field(description="network and its size")]
+    shape: tuple[int, ...] = Field(description="shape of one sample, e.g. [1, 8, 8]")
+
+    def build(self, seed: int) -> Denoiser:
+        """Return an untrained denoiser whose initial weights depend on `seed` alone."""
+        objective = self.objective.build()
+        backbone = build_backbone(self.backbone, self.shape, seed=seed)
+        return Denoiser(backbone, objective.path, objective.prediction)
+
+
+def load_denoiser(folder: Path, device: torch.device | str = "cpu") -> Denoiser:
+    """Return the trained denoiser of a model's run folder, in evaluation mode.
+
+    Raises `CheckpointError` naming the file if it is missing, truncated or of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    description = read_description(folder)
+    denoiser = description.build(seed=0)
+    file = folder / "weights.safetensors"
+    try:
+        denoiser.backbone.load_state_dict(load_file(file))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{file}: not the weights of this model ({error}); delete {folder} and train again") from None
+    return denoiser.eval().requires_grad_(False).to(device)
+
+
+def read_description(folder: Path) -> ModelSettings:
+    """Return what run.json says of the model in `folder`."""
+    file = folder / "run.json"
+    try:
+        content: Mapping[str, Any] = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file}: cannot be read ({error}); delete {folder} and train again") from None
+    return validated(ModelSettings, content.get("model"), where=str(file))

@@ -1,0 +1,92 @@
+"""What the Snakefile and the papers' rules.smk share; plain functions, so that they can be tested without Snakemake.
+
+Nothing here imports torch: Snakemake reads it again for every call, and `snakemake` with nothing to do should take seconds.
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from common import settings as settings_of
+from common.errors import SettingsError
+from common.levels import LEVELS
+from common.runs_layout import RESULTS, model_folder, run_folder
+from common.settings import ROOT
+
+__all__ = ["RESULTS", "batches", "check_config", "job", "model_folder", "papers", "raw_settings", "run_folder", "seeds"]
+
+# GPU jobs are long: one model each, so that a cluster trains them side by side. On a CPU, models share a process.
+ONE_MODEL_PER_JOB = ("gpu", "paper")
+
+
+def papers() -> list[str]:
+    """Return the papers of this repository: every folder of replications/ that has a paper.yaml."""
+    return sorted(folder.parent.name for folder in (ROOT / "replications").glob("*/paper.yaml"))
+
+
+def check_config(config: Mapping[str, Any]) -> list[str]:
+    """Check config/config.yaml (and --config) against its schema; return the chosen papers.
+
+    Raises `SettingsError` naming the key, the value and the remedy.
+    """
+    schema = settings_of.load_yaml(ROOT / "config" / "schema.yaml")
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(dict(config)), key=lambda error: list(error.path))
+    if errors:
+        raise SettingsError("\n".join(_explain(error) for error in errors))
+    chosen = papers() if config["papers"] == "all" else list(config["papers"])
+    for paper in chosen:
+        if paper not in papers():
+            raise SettingsError(
+                f"config/config.yaml: papers: there is no paper {paper!r}{settings_of.hint(paper, papers())}"
+            )
+    return chosen
+
+
+def seeds(config: Mapping[str, Any]) -> list[int]:
+    """Return the replicates of the chosen level: 0, 1, 2 ..."""
+    return list(range(config["seeds"][config["level"]]))
+
+
+def raw_settings(package: str, experiment: str, level: str) -> dict[str, Any]:
+    """Return what a rule lists under `params`, so that a changed setting reruns the job (and only that job)."""
+    return settings_of.raw(package, experiment, level)
+
+
+def batches(names: Sequence[str], level: str) -> list[list[str]]:
+    """Return which models are trained in one job: all of them on a CPU, one each on a GPU."""
+    return [[name] for name in names] if level in ONE_MODEL_PER_JOB else [list(names)]
+
+
+def job(
+    package: str,
+    experiment: str,
+    config: Mapping[str, Any],
+    *,
+    seeds: str = "{wildcards.seed}",
+    sweep: Mapping[str, Iterable[str]] | None = None,
+) -> str:
+    """Return the shell command of one job: what a person would type, its output going to the rule's log."""
+    words = [f"python -m {package} {experiment}", f"--level {config['level']}", f"--seed {seeds}", "--threads {threads}"]
+    words += [f"--base-seed {config['base_seed']}", f"--results {RESULTS}"]
+    words += [f"--sweep {key}={shlex.quote(','.join(values))}" for key, values in (sweep or {}).items()]
+    return " ".join([*words, "> {log} 2>&1"])
+
+
+def write_plan(file: Path, runs: Iterable[str]) -> None:
+    """Write the list of runs that the report expects, one folder per line."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(f"{run}\n" for run in runs))
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    where = f"config/config.yaml (or --config): {'.'.join(map(str, error.path))}".rstrip(": ")
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = sorted(set(error.instance) - set(known))[0]
+        return f"{where}: unknown key {unknown!r}{settings_of.hint(unknown, known)}"
+    if error.validator == "enum":
+        return f"{where}: {error.instance!r} is not a level{settings_of.hint(str(error.instance), LEVELS)}"
+    return f"{where}: {error.message}"

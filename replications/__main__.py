@@ -1,0 +1,75 @@
+"""`python -m replications`: list the papers, or check every setting of a level before anything runs."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from common import settings as settings_of
+from common import workflow
+from common.errors import RetraceError, SettingsError
+from common.runs import check_writable
+from common.settings import package_folder
+
+
+def main() -> int:
+    """List the papers and their experiments, or check a level; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m replications", description="Papers of this repository.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="papers and their experiments")
+    check = commands.add_parser("check", help="check settings, claims, data and disk of a level; computes nothing")
+    check.add_argument("--level", default="laptop")
+    check.add_argument("--papers", nargs="*", metavar="PAPER", help="default: all")
+    check.add_argument("--results", type=Path, default=Path("results"))
+    options = parser.parse_args()
+    if options.command == "list":
+        print(
+            "\n".join(
+                f"{paper}: {', '.join(settings_of.experiments(f'replications.{paper}'))}" for paper in workflow.papers()
+            )
+        )
+        return 0
+    problems = check_all(options.level, options.papers or workflow.papers(), options.results)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if not problems:
+        print(f"level {options.level}: settings, claims, data and disk are in order")
+    return 2 if problems else 0
+
+
+def check_all(level: str, papers: list[str], results: Path) -> list[str]:
+    """Return every problem that would stop a run of this level; empty if there is none."""
+    from common.claims import load_paper
+
+    checks = [lambda: settings_of.check_level(level), lambda: check_writable(results / level)]
+    for paper in papers:
+        checks.append(lambda paper=paper: load_paper(existing(paper)))
+    for package in ["common", *(f"replications.{paper}" for paper in papers if paper in workflow.papers())]:
+        for experiment in settings_of.experiments(package):
+            checks.append(lambda package=package, experiment=experiment: check_one(package, experiment, level))
+    problems = []
+    for check in checks:
+        try:
+            check()
+        except RetraceError as error:
+            problems.append(str(error))
+    return problems
+
+
+def existing(paper: str) -> Path:
+    """Return a paper's folder, or raise naming the papers there are."""
+    if paper not in workflow.papers():
+        raise SettingsError(f"there is no paper {paper!r}{settings_of.hint(paper, workflow.papers())}")
+    return package_folder(f"replications.{paper}")
+
+
+def check_one(package: str, experiment: str, level: str) -> None:
+    """Check one experiment's settings and, where it names a data set, that its files are there and whole."""
+    settings = settings_of.resolve(package, experiment, level)
+    module = importlib.import_module(f"{package}.experiments.{experiment}")
+    if hasattr(module, "check"):
+        module.check(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Flow Matching for Generative Modeling (Lipman, Chen, Ben-Hamu, Nickel, Le; ICLR 2023)."""

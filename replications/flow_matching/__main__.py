@@ -1,0 +1,7 @@
+"""`python -m replications.flow_matching <experiment>`."""
+
+import sys
+
+from common.cli import main
+
+sys.exit(main("replications.flow_matching"))

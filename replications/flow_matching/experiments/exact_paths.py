@@ -1,0 +1,103 @@
+"""Exact fields of the checkerboard: solver error, cost and straightness of OT and diffusion paths (Figures 2-4, 6, 7).
+
+No network is trained, so what is measured belongs to the paths themselves.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from common.paths import PATHS, uniform_times
+from common.samplers.ode import torchdiffeq_solver, trajectory
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from common.experiment import Context
+from common.runs import Outcome, row
+from common.settings import Settings as Base
+from replications.flow_matching.conditional_flow_matching import conditional_field
+from replications.flow_matching.exact_fields import checkerboard_mixture, straightness
+
+VARIANT = ()
+STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}  # evaluations per step
+METHODS = {"fm_ot": "ot", "fm_vp": "vp"}
+
+
+class Settings(Base):
+    """Settings of the measurement."""
+
+    starts: PositiveInt = Field(default=512, description="noise samples, shared by all paths and solvers")
+    nfe: list[PositiveInt] = Field(description="numbers of evaluations at which fixed-step solvers are judged")
+    tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5 whose evaluations are counted")
+    reference_tolerance: PositiveFloat = Field(default=1e-9, description="atol = rtol of the solution taken as exact")
+    points: PositiveInt = Field(default=200, description="times at which trajectories are looked at")
+
+
+def run(settings: Settings, context: Context) -> Outcome:
+    """Measure both paths on shared starts."""
+    rows, arrays = [], {}
+    for method, name in METHODS.items():
+        path = PATHS[name]()
+        oracle = checkerboard_mixture(path)
+        noise = torch.randn(settings.starts, 2, generator=context.generator("starts"), dtype=torch.float64)
+        labels = {"dataset": "checkerboard", "method": method, "n": settings.starts}
+        times = uniform_times(path, settings.points)
+        ends = times[[0, -1]]
+        start = path.prior_std * noise
+
+        solve = torchdiffeq_solver("dopri5", rtol=settings.tolerance, atol=settings.tolerance)
+        nfe = solve(oracle, start, ends, generator=None).nfe.double().mean()
+        rows.append(row("nfe", nfe, variant="dopri5", unit="evaluations", **labels))
+
+        states = trajectory(oracle, start, times, rtol=settings.reference_tolerance, atol=settings.reference_tolerance)
+        velocities = torch.stack([oracle.velocity(x, t) for x, t in zip(states, times)])
+        rows.append(row("straightness", straightness(states, velocities, times), **labels))
+        rows += fixed_step_errors(oracle, start, states[-1], settings, labels)
+
+        remaining = noise_left(states)
+        arrays[f"noise_left_{method}"] = remaining.numpy()
+        arrays["paper_time"] = (1 - times).numpy()
+        halfway = len(times) // 2
+        # how far noise removal is from linear in time, and how much is left half-way
+        linear = times / times[0]
+        rows.append(row("noise_left_deviation", (remaining - linear).abs().max(), **labels))
+        rows.append(row("noise_left_halfway", remaining[halfway], **labels))
+        arrays[f"trajectories_{method}"] = states[:: max(1, settings.points // 50), :64].float().numpy()
+        rows.append(row("direction_cosine", direction_cosine(path, oracle, noise, context), **labels))
+    return Outcome(rows, arrays=arrays)
+
+
+def fixed_step_errors(
+    oracle: Any, start: Tensor, exact: Tensor, settings: Settings, labels: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the mean squared error per coordinate of each fixed-step solver at each number of evaluations."""
+    for solver, stages in STAGES.items():
+        for nfe in settings.nfe:
+            if nfe % stages:
+                continue
+            times = uniform_times(oracle.path, nfe // stages)
+            result = torchdiffeq_solver(solver)(oracle, start, times, generator=None)
+            error = (result.x - exact).square().mean()
+            yield row("solver_mse", error, variant=solver, nfe=int(result.nfe[0]), **labels)
+
+
+def noise_left(states: Tensor) -> Tensor:
+    """Return E |x_t - x_data| / E |x_noise - x_data| along trajectories [times, batch, 2], 1 at the start and 0 at the end."""
+    distance = (states - states[-1]).norm(dim=-1).mean(-1)
+    return distance / distance[0]
+
+
+def direction_cosine(path: Any, oracle: Any, noise: Tensor, context: Context) -> float:
+    """Return the smallest cosine between a conditional field's direction at two times along one conditional path.
+
+    1 for a field whose direction never changes (the paper's OT path); time is kept off both ends.
+    """
+    x0 = oracle.sample(len(noise), generator=context.generator("conditional"))
+    times = np.linspace(0.05, 0.95, 19)
+    fields = []
+    for t in times:
+        t = torch.full((len(noise),), float(t), dtype=noise.dtype)
+        fields.append(conditional_field(path, path.perturb(x0, t, noise), x0, t))
+    directions = torch.nn.functional.normalize(torch.stack(fields), dim=-1)
+    return float(torch.einsum("tbd,sbd->tsb", directions, directions).amin((0, 1)).mean())

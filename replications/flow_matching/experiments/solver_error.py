@@ -1,0 +1,77 @@
+"""Numerical error and Fréchet distance against NFE for Euler, midpoint and RK4 (Figure 7).
+
+The error is measured against a tight solve of the same model from the same noise, so it is the solver's alone.
+"""
+
+from typing import Any, Literal
+
+import torch
+from common.data.scale import to_unit
+from common.features import load_feature_net
+from common.metrics.frechet import frechet_distance
+from common.paths import uniform_times
+from common.samplers.ode import torchdiffeq_solver
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from common.data import catalogue
+from common.experiment import Context
+from common.models import load_denoiser
+from common.runs import Outcome, row
+from common.settings import Settings as Base
+from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+
+VARIANT = ("data",)
+STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}  # evaluations per step
+
+
+class Settings(Base):
+    """Settings of the measurement."""
+
+    data: str = Field(description="image data set")
+    objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives to compare")
+    backbone: str = Field(default="mlp", description="kind of network that was trained")
+    starts: PositiveInt = Field(default=256, description="noise samples of the numerical error, shared by all models")
+    samples: PositiveInt = Field(description="samples of the Fréchet distance")
+    nfe: list[PositiveInt] = Field(description="numbers of evaluations")
+    reference_tolerance: PositiveFloat = Field(default=1e-7, description="atol = rtol of the solution taken as exact")
+
+
+def check(settings: Settings) -> None:
+    """Raise unless the data set's files are there and whole."""
+    catalogue.load(settings.data, "test")
+
+
+def run(settings: Settings, context: Context) -> Outcome:
+    """Measure every objective's model with every fixed-step solver."""
+    test = catalogue.load(settings.data, "test")
+    features = load_feature_net(context.model(settings.data, "features", "classifier"), context.device)
+    reference = features(to_unit(test.images, test.levels))
+    count = max(settings.starts, settings.samples)
+    noise = torch.randn(count, *test.images.shape[1:], generator=context.generator("noise"), dtype=torch.float64)
+    rows = []
+    for objective in settings.objectives:
+        denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
+        labels = {"dataset": settings.data, "method": objective}
+        rows += model_rows(denoiser, noise.to(context.device), features, reference, settings, labels)
+    return Outcome(rows)
+
+
+def model_rows(
+    denoiser: Any, noise: torch.Tensor, features: Any, reference: Any, settings: Settings, labels: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return error and distance of one model at every (solver, NFE)."""
+    start = denoiser.path.prior_std * noise
+    tight = torchdiffeq_solver("dopri5", rtol=settings.reference_tolerance, atol=settings.reference_tolerance)
+    exact = tight(denoiser, start[: settings.starts], uniform_times(denoiser.path, 1), generator=None).x
+    rows = []
+    for solver, stages in STAGES.items():
+        for nfe in settings.nfe:
+            if nfe % stages:
+                continue
+            result = torchdiffeq_solver(solver)(denoiser, start, uniform_times(denoiser.path, nfe // stages), generator=None)
+            used = int(result.nfe[0])
+            error = (result.x[: settings.starts] - exact).square().mean()
+            distance = frechet_distance(features(result.x[: settings.samples].float().cpu()), reference)
+            rows.append(row("solver_mse", error, variant=solver, nfe=used, n=settings.starts, **labels))
+            rows.append(row("feature_frechet", distance, variant=solver, nfe=used, n=settings.samples, **labels))
+    return rows

@@ -1,0 +1,118 @@
+"""NLL in bits/dim, Fréchet distance and NFE of dopri5 for every objective (Tables 1 and 4).
+
+Test images, dequantisation noise, divergence probes and sampling noise are shared by all objectives of one seed.
+"""
+
+from typing import Any, Literal
+
+import torch
+from common.data.scale import to_unit
+from common.features import load_feature_net
+from common.likelihood import log_likelihood
+from common.metrics.density import bits_per_dim, importance_weighted
+from common.metrics.frechet import frechet_distance
+from common.paths import uniform_times
+from common.samplers.ode import torchdiffeq_solver
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from common.data import catalogue
+from common.experiment import Context
+from common.models import load_denoiser
+from common.runs import Outcome, row
+from common.settings import Settings as Base
+from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+
+VARIANT = ("data",)
+
+
+class Settings(Base):
+    """Settings of the evaluation."""
+
+    data: str = Field(description="image data set")
+    objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives to compare")
+    backbone: str = Field(default="mlp", description="kind of network that was trained")
+    samples: PositiveInt = Field(description="samples of the Fréchet distance (feature space, against the test split)")
+    batch: PositiveInt = Field(default=500, description="samples solved jointly by dopri5: its NFE depends on it")
+    test_images: PositiveInt = Field(description="test images of the NLL")
+    dequantisations: list[PositiveInt] = Field(default=[1, 5, 20], description="numbers K of dequantisation draws")
+    divergence: Literal["exact", "hutchinson"] = Field(default="hutchinson", description="divergence of the NLL")
+    tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5")
+
+
+def check(settings: Settings) -> None:
+    """Raise unless the data set's files are there and whole."""
+    catalogue.load(settings.data, "test")
+
+
+def run(settings: Settings, context: Context) -> Outcome:
+    """Evaluate every objective's model."""
+    test = catalogue.load(settings.data, "test")
+    features = load_feature_net(context.model(settings.data, "features", "classifier"), context.device)
+    reference = features(to_unit(test.images, test.levels))
+    train = catalogue.load(settings.data, "train")
+    floor = frechet_distance(features(to_unit(train.images, train.levels)), reference)
+    shape = tuple(test.images.shape[1:])
+    noise = torch.randn(settings.samples, *shape, generator=context.generator("noise"), dtype=torch.float64)
+    rows = [
+        row("feature_frechet", floor, dataset=settings.data, method="data", variant="train split", n=len(train.images)),
+        row(
+            "feature_frechet",
+            frechet_distance(features(noise.float().clamp(-1, 1)), reference),
+            dataset=settings.data,
+            method="noise",
+            variant="clipped normal noise",
+            n=settings.samples,
+        ),
+    ]
+    samples = {}
+    for objective in settings.objectives:
+        denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
+        labels = {"dataset": settings.data, "method": objective}
+        images, nfe = sample(denoiser, noise.to(context.device), settings)
+        distance = frechet_distance(features(images.float().cpu()), reference)
+        rows.append(row("feature_frechet", distance, variant="dopri5", nfe=nfe, n=len(images), **labels))
+        rows.append(row("nfe", nfe, variant="dopri5", unit="evaluations", n=settings.batch, **labels))
+        rows += likelihood_rows(denoiser, test.images[: settings.test_images], test.levels, settings, labels, context)
+        samples[objective] = images.half().cpu().numpy()
+    return Outcome(rows, samples=samples)
+
+
+def sample(denoiser: Any, noise: Tensor, settings: Settings) -> tuple[Tensor, float]:
+    """Return samples of dopri5 and the mean number of evaluations, in joint batches of a stated size."""
+    solve = torchdiffeq_solver("dopri5", rtol=settings.tolerance, atol=settings.tolerance)
+    times = uniform_times(denoiser.path, 1)
+    parts = [solve(denoiser, denoiser.path.prior_std * part, times, generator=None) for part in noise.split(settings.batch)]
+    return torch.cat([part.x for part in parts]), float(torch.cat([part.nfe for part in parts]).double().mean())
+
+
+def likelihood_rows(
+    denoiser: Any, images: Tensor, levels: int, settings: Settings, labels: dict[str, Any], context: Context
+) -> list[dict[str, Any]]:
+    """Return the NLL in bits/dim at each K with its Monte-Carlo standard error over images (Table 4).
+
+    K draws of uniform dequantisation tighten the bound: -log (1/K) sum_k p(x + u_k).
+    """
+    dequantise, probes = context.generator("dequantise"), context.generator("probes", device=context.device)
+    draws = []
+    nfe = 0
+    for _ in range(max(settings.dequantisations)):
+        x = to_unit(images, levels, generator=dequantise).to(context.device).double()
+        solved = log_likelihood(
+            denoiser,
+            x,
+            divergence=settings.divergence,
+            generator=probes,
+            rtol=settings.tolerance,
+            atol=settings.tolerance,
+        )
+        draws.append(solved.log_density.cpu())
+        nfe = solved.nfe
+    log_densities = torch.stack(draws).numpy()
+    rows = []
+    for k in settings.dequantisations:
+        bits = bits_per_dim(importance_weighted(log_densities[:k]), images[0].numel(), levels=levels)
+        more = {"variant": f"K={k}", "unit": "bits/dim", "n": len(images), "nfe": nfe, **labels}
+        rows.append(row("nll", bits.mean(), **more))
+        rows.append(row("nll_standard_error", bits.std(ddof=1) / len(bits) ** 0.5, **more))
+    return rows

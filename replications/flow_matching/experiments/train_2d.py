@@ -1,0 +1,28 @@
+"""Train one objective on a two-dimensional density (Figures 4, 8, 9).
+
+Every objective of one data set and seed starts from the same weights and sees the same batches, times and noise.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from common.experiment import Context
+from common.fit import FitSettings, check, fit, folder
+from common.runs import Outcome
+from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+
+__all__ = ["VARIANT", "Settings", "check", "folder", "run"]
+
+VARIANT = ("data", "objective")
+
+
+class Settings(FitSettings):
+    """Settings of one training."""
+
+    objective: Literal[tuple(OBJECTIVES)] = Field(default="fm_ot", description="training objective")
+
+
+def run(settings: Settings, context: Context) -> Outcome:
+    """Train one model."""
+    return fit(settings, OBJECTIVES[settings.objective], context)
