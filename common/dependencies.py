@@ -11,7 +11,7 @@ import grimp
 
 from common.settings import ROOT, package_folder
 
-PACKAGES = ("common", "replications")
+PACKAGES = ("common", "replications", "report")
 
 
 @functools.cache

@@ -44,9 +44,10 @@ class Context:
         """Return a fresh generator for one purpose."""
         return torch.Generator(device=device).manual_seed(self.seed_for(*purpose))
 
-    def model(self, data: str, backbone: str, objective: str) -> Path:
+    def model(self, data: str, backbone: str, objective: str, seed: int | None = None) -> Path:
         """Return the folder of a trained model of this level and seed, or say how to train it."""
-        folder = runs_layout.model_folder(self.results, self.level, data, backbone, objective, self.seed)
+        seed = self.seed if seed is None else seed
+        folder = runs_layout.model_folder(self.results, self.level, data, backbone, objective, seed)
         return present(folder, "weights.safetensors")
 
     def run_of(self, paper: str, experiment: str, variant: str, seed: int | None = None) -> Path:

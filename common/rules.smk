@@ -1,8 +1,19 @@
 # What several papers take as an input, and the check that comes before everything.
 
 ENVIRONMENT = workflow.source_path("../environment.yml")
-READY = f"{retrace.RESULTS}/{LEVEL}/ready"
-RUNS = {}  # paper -> run folders; every paper's rules.smk adds its own
+RESULTS = f"{retrace.RESULTS}/{LEVEL}"
+READY = f"{RESULTS}/ready"
+RUNS = {}  # paper -> its run folders, with {seed} filled in; every paper's rules.smk adds its own
+# what one job may ask of a cluster at this level
+GPU = 1 if LEVEL in ("gpu", "paper") else 0
+MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}[LEVEL]
+FEATURES = "{results}/models/{{data}}-features-classifier/seed{{seed}}".format(results=RESULTS)
+
+
+wildcard_constraints:
+    seed=r"\d+",
+    data=r"[a-z0-9_]+",
+    objective=r"[a-z0-9_]+",
 
 
 # Settings, claims, data and disk are looked at before any compute. Jobs wait for it but do not rerun after it (ancient).
@@ -15,11 +26,34 @@ rule check:
     params:
         papers=CHOSEN,
     log:
-        f"{retrace.RESULTS}/{LEVEL}/logs/check.log",
+        f"{RESULTS}/logs/check.log",
     benchmark:
-        f"{retrace.RESULTS}/{LEVEL}/benchmarks/check.tsv"
+        f"{RESULTS}/benchmarks/check.tsv"
     conda:
         ENVIRONMENT
     localrule: True
     shell:
-        "python -m replications check --level {LEVEL} --papers {params.papers} > {log} 2>&1"
+        f"python -m replications check --level {LEVEL} --papers {{params.papers}} > {{log}} 2>&1"
+
+
+rule features:
+    input:
+        ready=ancient(READY),
+        code=retrace.job_sources("common", "features"),
+    output:
+        multiext(f"{FEATURES}/", "metrics.csv", "run.json", "weights.safetensors"),
+    params:
+        settings=retrace.raw_settings("common", "features", LEVEL),
+    log:
+        f"{RESULTS}/logs/common/features-{{data}}-seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/common/features-{{data}}-seed{{seed}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        gpu=GPU,
+        runtime=MINUTES,
+        mem_mb=4000,
+    shell:
+        retrace.job("common", "features", config, sweep={"data": ["{wildcards.data}"]})

@@ -12,11 +12,12 @@ import jsonschema
 
 from common import settings as settings_of
 from common.errors import SettingsError
+from common.dependencies import job_sources, sources
 from common.levels import LEVELS
 from common.runs_layout import RESULTS, model_folder, run_folder
 from common.settings import ROOT
 
-__all__ = ["RESULTS", "batches", "check_config", "job", "model_folder", "papers", "raw_settings", "run_folder", "seeds"]
+__all__ = ["RESULTS", "job_sources", "model_folder", "run_folder"]
 
 # GPU jobs are long: one model each, so that a cluster trains them side by side. On a CPU, models share a process.
 ONE_MODEL_PER_JOB = ("gpu", "paper")
@@ -73,6 +74,19 @@ def job(
     words += [f"--base-seed {config['base_seed']}", f"--results {RESULTS}"]
     words += [f"--sweep {key}={shlex.quote(','.join(values))}" for key, values in (sweep or {}).items()]
     return " ".join([*words, "> {log} 2>&1"])
+
+
+def report_sources(papers: Iterable[str]) -> list[str]:
+    """Return the source files that the report on these papers depends on."""
+    parts = [f"replications.{paper}.{part}" for paper in papers for part in ("claims", "figures")]
+    return sources("report.__main__", *parts)
+
+
+def report_assets() -> list[str]:
+    """Return the files of report/ that are not Python: templates, style, script."""
+    folder = ROOT / "report"
+    kinds = (".jinja", ".css", ".js", ".svg")
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix in kinds and "build" not in file.parts)
 
 
 def write_plan(file: Path, runs: Iterable[str]) -> None:

@@ -44,7 +44,7 @@ def check(settings: Settings) -> None:
 def run(settings: Settings, context: Context) -> Outcome:
     """Measure every objective's model with every fixed-step solver."""
     test = catalogue.load(settings.data, "test")
-    features = load_feature_net(context.model(settings.data, "features", "classifier"), context.device)
+    features = load_feature_net(context.model(settings.data, "features", "classifier", seed=0), context.device)
     reference = features(to_unit(test.images, test.levels))
     count = max(settings.starts, settings.samples)
     noise = torch.randn(count, *test.images.shape[1:], generator=context.generator("noise"), dtype=torch.float64)

@@ -48,7 +48,7 @@ def check(settings: Settings) -> None:
 def run(settings: Settings, context: Context) -> Outcome:
     """Evaluate every objective's model."""
     test = catalogue.load(settings.data, "test")
-    features = load_feature_net(context.model(settings.data, "features", "classifier"), context.device)
+    features = load_feature_net(context.model(settings.data, "features", "classifier", seed=0), context.device)
     reference = features(to_unit(test.images, test.levels))
     train = catalogue.load(settings.data, "train")
     floor = frechet_distance(features(to_unit(train.images, train.levels)), reference)

@@ -1,0 +1,216 @@
+"""Figures and tables of the report, drawn from run folders; nothing here trains or samples."""
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from common.figures import Figure, Runs, Table, colour, mean_and_range
+from replications.flow_matching.conditional_flow_matching import TITLES
+
+NAMES = {**TITLES, "data": "data", "noise": "noise"}
+BOARD = "checkerboard"
+
+
+def figures(runs: Runs) -> Iterator[Figure]:
+    """Yield the paper's figures that the runs present allow."""
+    if runs.find("train_images") or runs.find("train_2d"):
+        yield training_curves(runs)
+    for run in runs.find("toy_2d", seed=0):
+        yield trajectories(run)
+        yield few_evaluations(run)
+    if runs.find("exact_paths"):
+        yield exact_paths(runs)
+    for run in runs.find("table1", seed=0):
+        yield samples(run)
+    if runs.find("solver_error"):
+        yield solver_error(runs)
+
+
+def tables(metrics: pd.DataFrame) -> Iterator[Table]:
+    """Yield the tables that stand beside the paper's, mean over seeds with the standard deviation."""
+    table1 = metrics[metrics.experiment == "table1"]
+    if len(table1):
+        yield Table("table1", "Same network, several objectives", "Cf. Table 1. Mean ± s.d. over seeds.", table_1(table1))
+    toys = metrics[metrics.experiment == "toy_2d"]
+    if len(toys):
+        caption = "Cf. Figure 4. NLL with exact divergence; Wasserstein-2 distance to as many data points; mean ± s.d. over seeds."
+        yield Table("toy-2d", "Two-dimensional densities", caption, table_2d(toys))
+
+
+def table_1(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return objectives x (bits/dim, Fréchet distance, NFE) for each data set."""
+    draws = sorted(rows[rows.metric == "nll"].variant.unique(), key=lambda name: int(name.partition("=")[2]))
+    columns = {f"NLL, bits/dim, {k}": (rows.metric == "nll") & (rows.variant == k) for k in draws}
+    columns |= {"feature Fréchet distance": rows.metric == "feature_frechet", "NFE": rows.metric == "nfe"}
+    return _pivot(rows, columns)
+
+
+def table_2d(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return objectives x (NLL, NFE, distances at several numbers of evaluations) for each density."""
+    columns = {"NLL, nats": rows.metric == "nll", "NFE": rows.metric == "nfe"}
+    midpoint = (rows.metric == "wasserstein2") & (rows.variant == "midpoint")
+    columns |= {f"W2, midpoint {nfe:g}": midpoint & (rows.nfe == nfe) for nfe in sorted(rows[midpoint].nfe.unique())}
+    columns |= {"W2, dopri5": (rows.metric == "wasserstein2") & rows.variant.isin(["dopri5", "floor"])}
+    return _pivot(rows, columns)
+
+
+def _pivot(rows: pd.DataFrame, columns: dict[str, pd.Series]) -> pd.DataFrame:
+    parts = {}
+    for name, mask in columns.items():
+        groups = rows[mask].groupby(["dataset", "method"]).value
+        parts[name] = pd.DataFrame({"mean": groups.mean(), "std": groups.std()}).apply(_shown, axis=1)
+    order = [*NAMES]
+    table = pd.DataFrame(parts).fillna("–").reset_index()
+    table = table.sort_values(["dataset", "method"], key=lambda c: c.map(lambda v: order.index(v) if v in order else 0))
+    return table.assign(method=table.method.map(lambda name: NAMES.get(name, name))).reset_index(drop=True)
+
+
+def _shown(cell: pd.Series) -> str:
+    spread = "" if np.isnan(cell["std"]) else f" ± {cell['std']:.2g}"
+    return f"{cell['mean']:.4g}{spread}"
+
+
+def training_curves(runs: Runs) -> Figure:
+    """Loss against step, seed 0. Levels of different objectives do not compare: their targets differ."""
+    found = [*runs.find("train_2d", seed=0, dataset=BOARD), *runs.find("train_images", seed=0)]
+    datasets = sorted({run.info["dataset"] for run in found})
+    figure, axes = plt.subplots(1, len(datasets), figsize=(4.2 * len(datasets), 3), squeeze=False)
+    for axis, dataset in zip(axes[0], datasets):
+        for run in found:
+            if run.info["dataset"] == dataset:
+                objective = run.info["settings"]["objective"]
+                axis.plot(run.arrays["loss_step"], run.arrays["loss"], label=NAMES[objective], color=colour(objective))
+        axis.set(title=dataset, xlabel="step", ylabel="training loss", yscale="log")
+    axes[0][-1].legend()
+    return Figure(
+        "training",
+        "Training curves",
+        "Training loss, seed 0. The levels do not compare between objectives: each regresses another target.",
+        f"Line plots of the training loss against step for {', '.join(datasets)}, one line per objective.",
+        figure,
+    )
+
+
+def trajectories(run: object) -> Figure:
+    """Samples of every objective along the paper's time (Figure 4, left)."""
+    from replications.flow_matching.experiments.toy_2d import PAPER_TIMES
+
+    names = [key.removeprefix("trajectory_") for key in run.arrays if key.startswith("trajectory_")]
+    figure, axes = plt.subplots(len(names), len(PAPER_TIMES), figsize=(1.7 * len(PAPER_TIMES), 1.8 * len(names)), squeeze=False)
+    for line, name in zip(axes, names):
+        for axis, time, points in zip(line, PAPER_TIMES, run.arrays[f"trajectory_{name}"]):
+            scatter(axis, points, name)
+            axis.set_title(f"t = {time:g}" if line is axes[0] else "")
+        line[0].set_ylabel(NAMES[name])
+    dataset = run.info["dataset"]
+    return Figure(
+        f"trajectories-{dataset}",
+        f"From noise to data: {dataset}",
+        "Cf. Figure 4, left. Samples along the paper's time (0 noise, 1 data), dopri5, shared noise, seed 0.",
+        f"Grid of scatter plots: rows {', '.join(NAMES[n] for n in names)}; columns times from noise to {dataset}.",
+        figure,
+    )
+
+
+def few_evaluations(run: object) -> Figure:
+    """Midpoint samples at few evaluations (Figure 4, right)."""
+    settings = run.info["settings"]
+    names, counts = settings["objectives"], settings["nfe"]
+    figure, axes = plt.subplots(len(names), len(counts), figsize=(1.7 * len(counts), 1.8 * len(names)), squeeze=False)
+    for line, name in zip(axes, names):
+        for axis, nfe in zip(line, counts):
+            scatter(axis, run.arrays[f"midpoint{nfe}_{name}"], name)
+            axis.set_title(f"NFE {nfe}" if line is axes[0] else "")
+        line[0].set_ylabel(NAMES[name])
+    dataset = run.info["dataset"]
+    return Figure(
+        f"few-evaluations-{dataset}",
+        f"Few evaluations: {dataset}",
+        "Cf. Figure 4, right. Midpoint samples, shared noise, seed 0.",
+        f"Grid of scatter plots: rows {', '.join(NAMES[n] for n in names)}; columns numbers of midpoint evaluations.",
+        figure,
+    )
+
+
+def scatter(axis: plt.Axes, points: np.ndarray, method: str) -> None:
+    """Draw points of [-4, 4]^2 without axes."""
+    axis.scatter(*points[:2000].T, s=1, alpha=0.5, linewidths=0, color=colour(method), rasterized=True)
+    axis.set(xlim=(-4.6, 4.6), ylim=(-4.6, 4.6), xticks=[], yticks=[], aspect="equal")
+
+
+def exact_paths(runs: Runs) -> Figure:
+    """Noise left along time, and midpoint error against NFE, on the checkerboard's exact fields."""
+    found = runs.find("exact_paths")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    for method in ("fm_ot", "fm_vp"):
+        curves = np.stack([run.arrays[f"noise_left_{method}"] for run in found])
+        left.plot(found[0].arrays["paper_time"], curves.mean(0), color=colour(method), label=NAMES[method])
+    left.plot([0, 1], [1, 0], color="0.6", linestyle=":", label="linear")
+    left.set(xlabel="paper's time t (0 noise, 1 data)", ylabel="distance left to the end point")
+    left.legend()
+    rows = pd.concat([run.metrics for run in found])
+    error_curves(right, rows[rows.variant == "midpoint"], "solver_mse", ("fm_ot", "fm_vp"))
+    right.set(xscale="log", yscale="log", xlabel="NFE (midpoint)", ylabel="MSE to a tight solve")
+    return Figure(
+        "exact-paths",
+        "The paths themselves: exact fields of the checkerboard",
+        "Cf. Figures 6 and 7, without a network. Left: mean distance to the end point. Right: solver error; bands span the seeds.",
+        "Left: distance left against time, near the diagonal for OT, bulging above it for the diffusion path. Right: "
+        "error falls with NFE; the OT line lies below.",
+        figure,
+    )
+
+
+def error_curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: tuple[str, ...]) -> None:
+    """Draw a metric against NFE with a band over seeds."""
+    for method in methods:
+        mine = rows[(rows.metric == metric) & (rows.method == method)]
+        if len(mine):
+            mean_and_range(axis, mine.pivot_table(index="nfe", columns="seed", values="value"), colour(method), NAMES[method])
+
+
+def samples(run: object) -> Figure:
+    """First samples of every objective, from the same noise."""
+    arrays = np.load(run.path / "samples.npz", allow_pickle=False)
+    names = list(arrays)
+    figure, axes = plt.subplots(len(names), 1, figsize=(8, 1.15 * len(names)), squeeze=False)
+    for (axis,), name in zip(axes, names):
+        images = arrays[name][:30].astype(np.float32).clip(-1, 1) / 2 + 0.5
+        lines = np.concatenate([np.concatenate(list(images[i : i + 15].transpose(0, 2, 3, 1)), 1) for i in (0, 15)])
+        axis.imshow(lines.squeeze(-1) if lines.shape[-1] == 1 else lines, cmap="gray", vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[])
+        axis.set_ylabel(NAMES[name], rotation=0, ha="right", va="center")
+    dataset = run.info["dataset"]
+    return Figure(
+        f"samples-{dataset}",
+        f"Samples: {dataset}",
+        "Not curated: the first 30 samples of dopri5 from the same noise, seed 0.",
+        f"Rows of generated {dataset} images, two rows for each of {', '.join(NAMES[n] for n in names)}.",
+        figure,
+    )
+
+
+def solver_error(runs: Runs) -> Figure:
+    """Error of midpoint and Fréchet distance of three solvers against NFE (Figure 7)."""
+    found = runs.find("solver_error")
+    rows = pd.concat([run.metrics for run in found])
+    methods = tuple(found[0].info["settings"]["objectives"])
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3.2))
+    error_curves(axes[0], rows[rows.variant == "midpoint"], "solver_mse", methods)
+    axes[0].set(xscale="log", yscale="log", xlabel="NFE", ylabel="MSE to a tight solve", title="midpoint")
+    for axis, solver in zip(axes[1:], ("euler", "midpoint", "rk4")):
+        error_curves(axis, rows[rows.variant == solver], "feature_frechet", methods)
+        axis.set(xscale="log", yscale="log", xlabel="NFE", ylabel="feature Fréchet distance", title=solver)
+    axes[0].legend()
+    figure.tight_layout()
+    return Figure(
+        "solver-error",
+        "Error and sample quality against evaluations",
+        "Cf. Figure 7. Trained networks; the error is against a tight solve from the same noise. Bands span the seeds.",
+        "Four log-log plots against NFE: midpoint error, and Fréchet distance for Euler, midpoint and RK4; one line per objective.",
+        figure,
+    )
+
+

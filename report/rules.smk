@@ -1,0 +1,67 @@
+# The report: over all chosen papers, or over one of them (`snakemake flow_matching --cores`).
+
+PLAN = f"{RESULTS}/runs.txt"
+RUNS_CHOSEN = [folder for paper in CHOSEN for folder in RUNS[paper]]
+REPORT_FILES = [f"report/{name}" for name in retrace.report_assets()]
+
+
+rule report:
+    input:
+        runs=[f"{folder}/metrics.csv" for folder in RUNS_CHOSEN],
+        papers=[f"replications/{paper}/paper.yaml" for paper in CHOSEN],
+        code=retrace.report_sources(CHOSEN),
+        files=REPORT_FILES,
+    output:
+        page=f"report/build/{LEVEL}/index.html",
+        metrics=f"{RESULTS}/metrics.csv",
+        claims=f"{RESULTS}/claims.csv",
+        plan=PLAN,
+    params:
+        runs=RUNS_CHOSEN,
+        folder=f"report/build/{LEVEL}",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        ENVIRONMENT
+    localrule: True
+    shell:
+        "printf '%s\\n' {params.runs} > {output.plan}; "
+        f"python -m report all --level {LEVEL} --results {retrace.RESULTS} "
+        "--runs {output.plan} --out {params.folder} > {log} 2>&1"
+
+
+for paper in retrace.papers():
+
+    rule:
+        name:
+            f"{paper}_report"
+        input:
+            runs=[f"{folder}/metrics.csv" for folder in RUNS[paper]],
+            papers=f"replications/{paper}/paper.yaml",
+            code=retrace.report_sources([paper]),
+            files=REPORT_FILES,
+        output:
+            page=f"report/build/{LEVEL}/{paper}/index.html",
+            plan=f"{RESULTS}/{paper}/runs.txt",
+        params:
+            runs=RUNS[paper],
+            folder=f"report/build/{LEVEL}/{paper}",
+        log:
+            f"{RESULTS}/logs/report-{paper}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/report-{paper}.tsv"
+        conda:
+            ENVIRONMENT
+        localrule: True
+        shell:
+            "printf '%s\\n' {params.runs} > {output.plan}; "
+            f"python -m report all --level {LEVEL} --results {retrace.RESULTS} --papers {paper} "
+            "--runs {output.plan} --out {params.folder} > {log} 2>&1"
+
+    rule:
+        name:
+            paper
+        input:
+            f"report/build/{LEVEL}/{paper}/index.html",
