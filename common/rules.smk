@@ -32,6 +32,8 @@ rule check:
     conda:
         ENVIRONMENT
     localrule: True
+    message:
+        f"check settings, claims, data and disk of level {LEVEL}"
     shell:
         f"python -m replications check --level {LEVEL} --papers {{params.papers}} > {{log}} 2>&1"
 
@@ -55,5 +57,7 @@ rule features:
         gpu=GPU,
         runtime=MINUTES,
         mem_mb=4000,
+    message:
+        "feature network on {wildcards.data}"
     shell:
         retrace.job("common", "features", config, sweep={"data": ["{wildcards.data}"]})

@@ -26,6 +26,8 @@ rule report:
     conda:
         ENVIRONMENT
     localrule: True
+    message:
+        f"report on level {LEVEL}"
     shell:
         "printf '%s\\n' {params.runs} > {output.plan}; "
         f"python -m report all --level {LEVEL} --results {retrace.RESULTS} "

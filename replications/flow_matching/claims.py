@@ -123,9 +123,7 @@ def nll_order_agreement(metrics: pd.DataFrame) -> pd.Series:
 
     draws = _draws(metrics)
     methods = _methods(metrics) or ["fm_ot"]
-    few, many = (
-        pd.DataFrame({m: _table1(metrics, "nll", m, variant=k) for m in methods}) for k in (draws[0], draws[-1])
-    )
+    few, many = (pd.DataFrame({m: _table1(metrics, "nll", m, variant=k) for m in methods}) for k in (draws[0], draws[-1]))
     return pd.Series({seed: kendalltau(few.loc[seed], many.loc[seed]).statistic for seed in few.index})
 
 

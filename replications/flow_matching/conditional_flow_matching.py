@@ -33,15 +33,6 @@ OBJECTIVES: dict[str, ObjectiveSettings] = {
     "scoreflow_vp": ObjectiveSettings(path="vp", prediction="score", weight="diffusion_squared"),
 }
 
-# names as the paper writes them
-TITLES = {
-    "fm_ot": "FM-OT",
-    "fm_vp": "FM-diffusion",
-    "score_vp": "score matching",
-    "ddpm_vp": "DDPM",
-    "scoreflow_vp": "ScoreFlow",
-}
-
 
 def conditional_field(
     path: GaussianPath, x: Float[Tensor, "batch *shape"], x0: Float[Tensor, "batch *shape"], t: Float[Tensor, "*batch"]

@@ -7,9 +7,17 @@ import numpy as np
 import pandas as pd
 
 from common.figures import Figure, Runs, Table, colour, mean_and_range
-from replications.flow_matching.conditional_flow_matching import TITLES
 
-NAMES = {**TITLES, "data": "data", "noise": "noise"}
+# as the paper writes them, in the order of the tables
+NAMES = {
+    "fm_ot": "FM-OT",
+    "fm_vp": "FM-diffusion",
+    "score_vp": "score matching",
+    "ddpm_vp": "DDPM",
+    "scoreflow_vp": "ScoreFlow",
+    "data": "data",
+    "noise": "noise",
+}
 BOARD = "checkerboard"
 
 
@@ -35,7 +43,9 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
         yield Table("table1", "Same network, several objectives", "Cf. Table 1. Mean ± s.d. over seeds.", table_1(table1))
     toys = metrics[metrics.experiment == "toy_2d"]
     if len(toys):
-        caption = "Cf. Figure 4. NLL with exact divergence; Wasserstein-2 distance to as many data points; mean ± s.d. over seeds."
+        caption = (
+            "Cf. Figure 4. NLL with exact divergence; Wasserstein-2 distance to as many data points; mean ± s.d. over seeds."
+        )
         yield Table("toy-2d", "Two-dimensional densities", caption, table_2d(toys))
 
 
@@ -95,12 +105,11 @@ def training_curves(runs: Runs) -> Figure:
 
 def trajectories(run: object) -> Figure:
     """Samples of every objective along the paper's time (Figure 4, left)."""
-    from replications.flow_matching.experiments.toy_2d import PAPER_TIMES
-
     names = [key.removeprefix("trajectory_") for key in run.arrays if key.startswith("trajectory_")]
-    figure, axes = plt.subplots(len(names), len(PAPER_TIMES), figsize=(1.7 * len(PAPER_TIMES), 1.8 * len(names)), squeeze=False)
+    times = run.arrays["paper_times"]
+    figure, axes = plt.subplots(len(names), len(times), figsize=(1.7 * len(times), 1.8 * len(names)), squeeze=False)
     for line, name in zip(axes, names):
-        for axis, time, points in zip(line, PAPER_TIMES, run.arrays[f"trajectory_{name}"]):
+        for axis, time, points in zip(line, times, run.arrays[f"trajectory_{name}"]):
             scatter(axis, points, name)
             axis.set_title(f"t = {time:g}" if line is axes[0] else "")
         line[0].set_ylabel(NAMES[name])
@@ -168,7 +177,9 @@ def error_curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: tuple
     for method in methods:
         mine = rows[(rows.metric == metric) & (rows.method == method)]
         if len(mine):
-            mean_and_range(axis, mine.pivot_table(index="nfe", columns="seed", values="value"), colour(method), NAMES[method])
+            mean_and_range(
+                axis, mine.pivot_table(index="nfe", columns="seed", values="value"), colour(method), NAMES[method]
+            )
 
 
 def samples(run: object) -> Figure:
@@ -212,5 +223,3 @@ def solver_error(runs: Runs) -> Figure:
         "Four log-log plots against NFE: midpoint error, and Fréchet distance for Euler, midpoint and RK4; one line per objective.",
         figure,
     )
-
-

@@ -46,6 +46,8 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
             gpu=GPU,
             runtime=MINUTES,
             mem_mb=4000,
+        message:
+            "flow matching: train 2-D densities, seed {wildcards.seed}"
         shell:
             retrace.job(FM, "train_2d", config, sweep={"data": FM_BOARDS, "objective": objectives})
 
@@ -70,6 +72,8 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
             gpu=GPU,
             runtime=MINUTES,
             mem_mb=8000,
+        message:
+            "flow matching: train images, seed {wildcards.seed}"
         shell:
             retrace.job(FM, "train_images", config, sweep={"data": FM_IMAGES, "objective": objectives})
 
@@ -92,6 +96,8 @@ rule flow_matching_exact_paths:
     resources:
         runtime=MINUTES,
         mem_mb=4000,
+    message:
+        "flow matching: exact paths"
     shell:
         retrace.job(FM, "exact_paths", config, seeds=" ".join(map(str, SEEDS)))
 
@@ -116,6 +122,8 @@ rule flow_matching_toy_2d:
         gpu=GPU,
         runtime=MINUTES,
         mem_mb=4000,
+    message:
+        "flow matching: evaluate 2-D densities, seed {wildcards.seed}"
     shell:
         retrace.job(FM, "toy_2d", config, sweep={"data": FM_BOARDS})
 
@@ -142,6 +150,8 @@ rule flow_matching_table1:
         gpu=GPU,
         runtime=MINUTES,
         mem_mb=8000,
+    message:
+        "flow matching: Table 1, seed {wildcards.seed}"
     shell:
         retrace.job(FM, "table1", config, sweep={"data": FM_IMAGES})
 
@@ -167,5 +177,7 @@ rule flow_matching_solver_error:
         gpu=GPU,
         runtime=MINUTES,
         mem_mb=8000,
+    message:
+        "flow matching: solver error, seed {wildcards.seed}"
     shell:
         retrace.job(FM, "solver_error", config, sweep={"data": FM_IMAGES})

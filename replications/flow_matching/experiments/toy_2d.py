@@ -48,7 +48,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     noise = torch.randn(settings.samples, 2, generator=context.generator("noise", settings.data), dtype=torch.float64)
     floor = wasserstein(other, data)
     rows = [row("wasserstein2", floor, dataset=settings.data, method="data", variant="floor", n=len(data))]
-    arrays = {"data": data.astype(np.float32)}
+    arrays = {"data": data.astype(np.float32), "paper_times": np.array(PAPER_TIMES)}
     for objective in settings.objectives:
         denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}

@@ -1,0 +1,59 @@
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from common import dependencies, workflow
+from common.errors import SettingsError
+from common.settings import ROOT
+
+
+def config(**changes):
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | changes
+
+
+def test_default_config_fits_its_schema_and_chooses_every_paper():
+    assert workflow.check_config(config()) == workflow.papers() != []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"level": "lapto"}, ["config.yaml", "level", "'lapto'", "did you mean 'laptop'"]),
+        ({"levle": "smoke"}, ["config.yaml", "unknown key 'levle'", "did you mean 'level'"]),
+        ({"papers": ["flow_matchin"]}, ["papers", "no paper 'flow_matchin'", "did you mean 'flow_matching'"]),
+        ({"base_seed": -1}, ["base_seed", "-1", "minimum"]),
+        ({"seeds": {"smoke": 1, "laptop": 3, "gpu": 3, "paper": 0}}, ["seeds.paper", "0", "minimum"]),
+    ],
+)
+def test_bad_config_is_answered_with_key_value_and_remedy(changes, words):
+    with pytest.raises(SettingsError) as error:
+        workflow.check_config(config(**changes))
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_job_is_the_command_that_a_person_types():
+    command = workflow.job("replications.x", "fit", config(level="smoke"), sweep={"data": ["a", "b"]})
+    assert command == (
+        "python -m replications.x fit --level smoke --seed {wildcards.seed} --threads {threads} --base-seed 0 "
+        "--results results --sweep data=a,b > {log} 2>&1"
+    )
+
+
+def test_gpu_jobs_train_one_model_each():
+    assert workflow.batches(["a", "b"], "laptop") == [["a", "b"]]
+    assert workflow.batches(["a", "b"], "gpu") == [["a"], ["b"]]
+
+
+def test_sources_of_a_job_are_what_it_imports_and_nothing_else():
+    sources = dependencies.job_sources("replications.flow_matching", "train_2d")
+    assert "common/paths.py" in sources and "common/training/loop.py" in sources and "common/cli.py" in sources
+    assert "replications/flow_matching/experiments/train_2d.py" in sources
+    foreign = ("table1", "figures", "claims", "common/likelihood.py", "report/")
+    assert not [source for source in sources if any(part in source for part in foreign)]
+
+
+def test_the_workflow_reads_without_importing_torch():
+    code = "import sys, common.workflow; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,0 +1,97 @@
+"""Every paper folder passes these by being there."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from common import settings as settings_of
+from common.claims import load_paper
+from common.levels import LEVELS
+from common.settings import ROOT
+from common.workflow import papers
+
+FILES = ["README.md", "paper.yaml", "claims.py", "settings.yaml", "figures.py", "rules.smk", "__main__.py"]
+SOURCES = {"paper", "derived", "code", "figure", "memory"}
+EXPERIMENTS = [(paper, name) for paper in papers() for name in settings_of.experiments(f"replications.{paper}")]
+
+every_paper = pytest.mark.parametrize("paper", papers())
+every_experiment = pytest.mark.parametrize(("paper", "name"), EXPERIMENTS)
+
+
+def folder(paper: str) -> Path:
+    return ROOT / "replications" / paper
+
+
+def statistics(paper: str) -> dict:
+    module = importlib.import_module(f"replications.{paper}.claims")
+    own = inspect.getmembers(module, inspect.isfunction)
+    return {name: f for name, f in own if f.__module__ == module.__name__ and not name.startswith("_")}
+
+
+@every_paper
+def test_required_files(paper):
+    assert not [name for name in FILES if not (folder(paper) / name).is_file()]
+    assert settings_of.experiments(f"replications.{paper}"), "a paper needs at least one experiment"
+
+
+@every_paper
+def test_claims_are_complete(paper):
+    claims = load_paper(folder(paper)).claims
+    assert claims
+    assert len({claim.id for claim in claims}) == len(claims)
+    for claim in claims:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", claim.id), claim.id
+        assert claim.location and claim.statement.endswith("."), claim.id
+        assert claim.level in LEVELS
+        assert claim.statistic in statistics(paper), f"{claim.id}: no statistic {claim.statistic}"
+        assert any(bound is not None for bound in claim.range), f"{claim.id}: a range open on both sides cannot fail"
+
+
+@every_paper
+def test_every_statistic_is_used_and_documented(paper):
+    used = {claim.statistic for claim in load_paper(folder(paper)).claims}
+    assert set(statistics(paper)) == used
+    assert all(function.__doc__ for function in statistics(paper).values())
+
+
+@every_paper
+def test_reported_numbers_carry_their_source(paper):
+    description = load_paper(folder(paper))
+    for claim in description.claims:
+        assert claim.reported == "none" or (claim.reported.source in SOURCES and claim.reported.protocol), claim.id
+    for table in description.reported_tables:
+        assert table.source in SOURCES and table.location
+        assert all(len(row) == len(table.columns) for row in table.rows), table.title
+
+
+@every_experiment
+@pytest.mark.parametrize("level", LEVELS)
+def test_settings_at_every_level(paper, name, level):
+    settings_of.resolve(f"replications.{paper}", name, level)
+
+
+@every_experiment
+def test_help_text_and_contract(paper, name):
+    module = importlib.import_module(f"replications.{paper}.experiments.{name}")
+    first = (module.__doc__ or "").partition("\n")[0]
+    assert len(first) > 20 and first.endswith("."), "the first line of the docstring is the help text"
+    assert all(key in module.Settings.model_fields for key in module.VARIANT)
+    assert list(inspect.signature(module.run).parameters) == ["settings", "context"]
+    undocumented = [key for key, field in module.Settings.model_fields.items() if not (field.description or key == "train")]
+    assert not undocumented, "every setting says what it is"
+
+
+@every_paper
+def test_readme_points_at_functions_that_exist(paper):
+    """The equation table's last column holds `module.function` in backticks, modules seen from the paper or from the root."""
+    text = (folder(paper) / "README.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("|") and "`" in line]
+    assert rows, "README.md needs a table: equation -> function"
+    for row in rows:
+        for name in re.findall(r"`([a-z_0-9.]+\.[A-Za-z_0-9]+)`", row):
+            module, _, attribute = name.rpartition(".")
+            full = module if module.startswith("common") else f"replications.{paper}.{module}"
+            assert hasattr(importlib.import_module(full), attribute), f"{name} does not exist"

@@ -1,0 +1,59 @@
+"""pyproject.toml is the one source of versions; the lock and environment.yml agree with it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+
+from common.settings import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+RUNTIME = PROJECT["project"]["dependencies"]
+LOCK = (ROOT / "requirements.lock").read_text()
+PINS = re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", LOCK, flags=re.MULTILINE)
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_lock_satisfies_every_requirement():
+    pins = {}
+    for name, version in PINS:
+        pins.setdefault(canonical(name), []).append(version)
+    for text in RUNTIME + PROJECT["dependency-groups"]["dev"]:
+        requirement = Requirement(text)
+        versions = pins.get(canonical(requirement.name), [])
+        assert versions, f"{requirement.name} is not in requirements.lock; run make lock"
+        assert all(requirement.specifier.contains(version) for version in versions), f"{text}: lock has {versions}"
+
+
+def test_every_pin_has_hashes_and_no_file_names_a_registry():
+    blocks = re.split(r"^(?=[A-Za-z0-9])", LOCK, flags=re.MULTILINE)[1:]
+    assert len(blocks) == len(PINS)
+    assert all("--hash=sha256:" in block for block in blocks)
+    for name in ("requirements.lock", "pyproject.toml", "environment.yml", "Makefile"):
+        text = (ROOT / name).read_text()
+        assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text), f"{name} names a registry"
+
+
+def test_lock_covers_linux_and_macos():
+    assert re.search(r"nvidia-cublas==.*sys_platform == 'linux'", LOCK), "CUDA packages are for Linux only"
+    assert not re.search(r"^torch==[^\\]*sys_platform", LOCK, flags=re.MULTILINE), "torch itself is for every platform"
+
+
+def test_environment_lists_the_same_requirements():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = [item["pip"] for item in environment["dependencies"] if isinstance(item, dict)]
+    assert pip == RUNTIME
+    assert f"python{PROJECT['project']['requires-python']}" in environment["dependencies"]
+
+
+def test_nothing_of_the_tree_is_installed():
+    import common
+
+    assert Path(common.__file__).is_relative_to(ROOT)
+    assert "site-packages" not in common.__file__
+    assert PROJECT["tool"]["uv"]["package"] is False and "build-system" not in PROJECT
