@@ -42,4 +42,6 @@ rule all:
 # A failed run must not cost the reader the others: the report is built from what is there and names what is missing.
 onerror:
     retrace.write_plan(PLAN, RUNS_CHOSEN)
-    shell(f"python -m report all --level {LEVEL} --runs {PLAN} --out report/build/{LEVEL} || true")
+    shell(
+        f"python -m report all --level {LEVEL} --runs {PLAN} --out report/build/{LEVEL} || true"
+    )

@@ -3,11 +3,15 @@
 ENVIRONMENT = workflow.source_path("../environment.yml")
 RESULTS = f"{retrace.RESULTS}/{LEVEL}"
 READY = f"{RESULTS}/ready"
-RUNS = {}  # paper -> its run folders, with {seed} filled in; every paper's rules.smk adds its own
+RUNS = (
+    {}
+)  # paper -> its run folders, with {seed} filled in; every paper's rules.smk adds its own
 # what one job may ask of a cluster at this level
 GPU = 1 if LEVEL in ("gpu", "paper") else 0
 MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}[LEVEL]
-FEATURES = "{results}/models/{{data}}-features-classifier/seed{{seed}}".format(results=RESULTS)
+FEATURES = "{results}/models/{{data}}-features-classifier/seed{{seed}}".format(
+    results=RESULTS
+)
 
 
 wildcard_constraints:
@@ -19,19 +23,22 @@ wildcard_constraints:
 # Settings, claims, data and disk are looked at before any compute. Jobs wait for it but do not rerun after it (ancient).
 rule check:
     input:
-        settings=[f"{folder}/settings.yaml" for folder in ["common", *(f"replications/{p}" for p in retrace.papers())]],
+        settings=[
+            f"{folder}/settings.yaml"
+            for folder in ["common", *(f"replications/{p}" for p in retrace.papers())]
+        ],
         papers=[f"replications/{paper}/paper.yaml" for paper in retrace.papers()],
     output:
         touch(READY),
-    params:
-        papers=CHOSEN,
     log:
         f"{RESULTS}/logs/check.log",
     benchmark:
         f"{RESULTS}/benchmarks/check.tsv"
+    localrule: True
     conda:
         ENVIRONMENT
-    localrule: True
+    params:
+        papers=CHOSEN,
     message:
         f"check settings, claims, data and disk of level {LEVEL}"
     shell:
@@ -44,8 +51,6 @@ rule features:
         code=retrace.job_sources("common", "features"),
     output:
         multiext(f"{FEATURES}/", "metrics.csv", "run.json", "weights.safetensors"),
-    params:
-        settings=retrace.raw_settings("common", "features", LEVEL),
     log:
         f"{RESULTS}/logs/common/features-{{data}}-seed{{seed}}.log",
     benchmark:
@@ -57,6 +62,8 @@ rule features:
         gpu=GPU,
         runtime=MINUTES,
         mem_mb=4000,
+    params:
+        settings=retrace.raw_settings("common", "features", LEVEL),
     message:
         "feature network on {wildcards.data}"
     shell:

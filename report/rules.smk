@@ -16,16 +16,16 @@ rule report:
         metrics=f"{RESULTS}/metrics.csv",
         claims=f"{RESULTS}/claims.csv",
         plan=PLAN,
-    params:
-        runs=RUNS_CHOSEN,
-        folder=f"report/build/{LEVEL}",
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
+    localrule: True
     conda:
         ENVIRONMENT
-    localrule: True
+    params:
+        runs=RUNS_CHOSEN,
+        folder=subpath(output.page, parent=True),
     message:
         f"report on level {LEVEL}"
     shell:
@@ -47,16 +47,16 @@ for paper in retrace.papers():
         output:
             page=f"report/build/{LEVEL}/{paper}/index.html",
             plan=f"{RESULTS}/{paper}/runs.txt",
-        params:
-            runs=RUNS[paper],
-            folder=f"report/build/{LEVEL}/{paper}",
         log:
             f"{RESULTS}/logs/report-{paper}.log",
         benchmark:
             f"{RESULTS}/benchmarks/report-{paper}.tsv"
+        localrule: True
         conda:
             ENVIRONMENT
-        localrule: True
+        params:
+            runs=RUNS[paper],
+            folder=subpath(output.page, parent=True),
         shell:
             "printf '%s\\n' {params.runs} > {output.plan}; "
             f"python -m report all --level {LEVEL} --results {retrace.RESULTS} --papers {paper} "

@@ -9,7 +9,12 @@ FM_RESULTS = f"{RESULTS}/flow_matching"
 FM_MODEL = f"{RESULTS}/models/{{data}}-{{net}}-{{objective}}/seed{{{{seed}}}}/{{file}}"
 MODEL_FILES = ["metrics.csv", "run.json", "arrays.npz", "weights.safetensors"]
 RUNS["flow_matching"] = [
-    *expand(f"{RESULTS}/models/{{data}}-mlp-{{objective}}/seed{{seed}}", data=FM_BOARDS, objective=FM_OBJECTIVES, seed=SEEDS),
+    *expand(
+        f"{RESULTS}/models/{{data}}-mlp-{{objective}}/seed{{seed}}",
+        data=FM_BOARDS,
+        objective=FM_OBJECTIVES,
+        seed=SEEDS,
+    ),
     *expand(
         f"{RESULTS}/models/{{data}}-{FM_IMAGE_NET}-{{objective}}/seed{{seed}}",
         data=FM_IMAGES,
@@ -19,7 +24,12 @@ RUNS["flow_matching"] = [
     *expand(FEATURES, data=FM_IMAGES, seed=0),
     *expand(f"{FM_RESULTS}/exact_paths/default/seed{{seed}}", seed=SEEDS),
     *expand(f"{FM_RESULTS}/toy_2d/{{data}}/seed{{seed}}", data=FM_BOARDS, seed=SEEDS),
-    *expand(f"{FM_RESULTS}/{{name}}/{{data}}/seed{{seed}}", name=["table1", "solver_error"], data=FM_IMAGES, seed=SEEDS),
+    *expand(
+        f"{FM_RESULTS}/{{name}}/{{data}}/seed{{seed}}",
+        name=["table1", "solver_error"],
+        data=FM_IMAGES,
+        seed=SEEDS,
+    ),
 ]
 
 
@@ -32,9 +42,13 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
             ready=ancient(READY),
             code=retrace.job_sources(FM, "train_2d"),
         output:
-            expand(FM_MODEL, data=FM_BOARDS, net="mlp", objective=objectives, file=MODEL_FILES),
-        params:
-            settings=retrace.raw_settings(FM, "train_2d", LEVEL),
+            expand(
+                FM_MODEL,
+                data=FM_BOARDS,
+                net="mlp",
+                objective=objectives,
+                file=MODEL_FILES,
+            ),
         log:
             f"{RESULTS}/logs/flow_matching/train_2d-{'-'.join(objectives)}-seed{{seed}}.log",
         benchmark:
@@ -46,10 +60,17 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
             gpu=GPU,
             runtime=MINUTES,
             mem_mb=4000,
+        params:
+            settings=retrace.raw_settings(FM, "train_2d", LEVEL),
         message:
             "flow matching: train 2-D densities, seed {wildcards.seed}"
         shell:
-            retrace.job(FM, "train_2d", config, sweep={"data": FM_BOARDS, "objective": objectives})
+            retrace.job(
+                FM,
+                "train_2d",
+                config,
+                sweep={"data": FM_BOARDS, "objective": objectives},
+            )
 
     rule:
         name:
@@ -58,9 +79,13 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
             ready=ancient(READY),
             code=retrace.job_sources(FM, "train_images"),
         output:
-            expand(FM_MODEL, data=FM_IMAGES, net=FM_IMAGE_NET, objective=objectives, file=MODEL_FILES),
-        params:
-            settings=retrace.raw_settings(FM, "train_images", LEVEL),
+            expand(
+                FM_MODEL,
+                data=FM_IMAGES,
+                net=FM_IMAGE_NET,
+                objective=objectives,
+                file=MODEL_FILES,
+            ),
         log:
             f"{RESULTS}/logs/flow_matching/train_images-{'-'.join(objectives)}-seed{{seed}}.log",
         benchmark:
@@ -72,10 +97,17 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
             gpu=GPU,
             runtime=MINUTES,
             mem_mb=8000,
+        params:
+            settings=retrace.raw_settings(FM, "train_images", LEVEL),
         message:
             "flow matching: train images, seed {wildcards.seed}"
         shell:
-            retrace.job(FM, "train_images", config, sweep={"data": FM_IMAGES, "objective": objectives})
+            retrace.job(
+                FM,
+                "train_images",
+                config,
+                sweep={"data": FM_IMAGES, "objective": objectives},
+            )
 
 
 rule flow_matching_exact_paths:
@@ -83,9 +115,11 @@ rule flow_matching_exact_paths:
         ready=ancient(READY),
         code=retrace.job_sources(FM, "exact_paths"),
     output:
-        expand(f"{FM_RESULTS}/exact_paths/default/seed{{seed}}/{{file}}", seed=SEEDS, file=["metrics.csv", "arrays.npz", "run.json"]),
-    params:
-        settings=retrace.raw_settings(FM, "exact_paths", LEVEL),
+        expand(
+            f"{FM_RESULTS}/exact_paths/default/seed{{seed}}/{{file}}",
+            seed=SEEDS,
+            file=["metrics.csv", "arrays.npz", "run.json"],
+        ),
     log:
         f"{RESULTS}/logs/flow_matching/exact_paths.log",
     benchmark:
@@ -96,6 +130,8 @@ rule flow_matching_exact_paths:
     resources:
         runtime=MINUTES,
         mem_mb=4000,
+    params:
+        settings=retrace.raw_settings(FM, "exact_paths", LEVEL),
     message:
         "flow matching: exact paths"
     shell:
@@ -106,11 +142,19 @@ rule flow_matching_toy_2d:
     input:
         ready=ancient(READY),
         code=retrace.job_sources(FM, "toy_2d"),
-        models=expand(FM_MODEL, data=FM_BOARDS, net="mlp", objective=FM_OBJECTIVES, file=["run.json", "weights.safetensors"]),
+        models=expand(
+            FM_MODEL,
+            data=FM_BOARDS,
+            net="mlp",
+            objective=FM_OBJECTIVES,
+            file=["run.json", "weights.safetensors"],
+        ),
     output:
-        expand(f"{FM_RESULTS}/toy_2d/{{data}}/seed{{{{seed}}}}/{{file}}", data=FM_BOARDS, file=["metrics.csv", "arrays.npz", "run.json"]),
-    params:
-        settings=retrace.raw_settings(FM, "toy_2d", LEVEL),
+        expand(
+            f"{FM_RESULTS}/toy_2d/{{data}}/seed{{{{seed}}}}/{{file}}",
+            data=FM_BOARDS,
+            file=["metrics.csv", "arrays.npz", "run.json"],
+        ),
     log:
         f"{RESULTS}/logs/flow_matching/toy_2d-seed{{seed}}.log",
     benchmark:
@@ -122,6 +166,8 @@ rule flow_matching_toy_2d:
         gpu=GPU,
         runtime=MINUTES,
         mem_mb=4000,
+    params:
+        settings=retrace.raw_settings(FM, "toy_2d", LEVEL),
     message:
         "flow matching: evaluate 2-D densities, seed {wildcards.seed}"
     shell:
@@ -134,11 +180,19 @@ rule flow_matching_table1:
         ready=ancient(READY),
         code=retrace.job_sources(FM, "table1"),
         features=expand(f"{FEATURES}/weights.safetensors", data=FM_IMAGES, seed=0),
-        models=expand(FM_MODEL, data=FM_IMAGES, net=FM_IMAGE_NET, objective=FM_OBJECTIVES, file=["run.json", "weights.safetensors"]),
+        models=expand(
+            FM_MODEL,
+            data=FM_IMAGES,
+            net=FM_IMAGE_NET,
+            objective=FM_OBJECTIVES,
+            file=["run.json", "weights.safetensors"],
+        ),
     output:
-        expand(f"{FM_RESULTS}/table1/{{data}}/seed{{{{seed}}}}/{{file}}", data=FM_IMAGES, file=["metrics.csv", "samples.npz", "run.json"]),
-    params:
-        settings=retrace.raw_settings(FM, "table1", LEVEL),
+        expand(
+            f"{FM_RESULTS}/table1/{{data}}/seed{{{{seed}}}}/{{file}}",
+            data=FM_IMAGES,
+            file=["metrics.csv", "samples.npz", "run.json"],
+        ),
     log:
         f"{RESULTS}/logs/flow_matching/table1-seed{{seed}}.log",
     benchmark:
@@ -150,6 +204,8 @@ rule flow_matching_table1:
         gpu=GPU,
         runtime=MINUTES,
         mem_mb=8000,
+    params:
+        settings=retrace.raw_settings(FM, "table1", LEVEL),
     message:
         "flow matching: Table 1, seed {wildcards.seed}"
     shell:
@@ -161,11 +217,19 @@ rule flow_matching_solver_error:
         ready=ancient(READY),
         code=retrace.job_sources(FM, "solver_error"),
         features=expand(f"{FEATURES}/weights.safetensors", data=FM_IMAGES, seed=0),
-        models=expand(FM_MODEL, data=FM_IMAGES, net=FM_IMAGE_NET, objective=FM_OBJECTIVES, file=["run.json", "weights.safetensors"]),
+        models=expand(
+            FM_MODEL,
+            data=FM_IMAGES,
+            net=FM_IMAGE_NET,
+            objective=FM_OBJECTIVES,
+            file=["run.json", "weights.safetensors"],
+        ),
     output:
-        expand(f"{FM_RESULTS}/solver_error/{{data}}/seed{{{{seed}}}}/{{file}}", data=FM_IMAGES, file=["metrics.csv", "run.json"]),
-    params:
-        settings=retrace.raw_settings(FM, "solver_error", LEVEL),
+        expand(
+            f"{FM_RESULTS}/solver_error/{{data}}/seed{{{{seed}}}}/{{file}}",
+            data=FM_IMAGES,
+            file=["metrics.csv", "run.json"],
+        ),
     log:
         f"{RESULTS}/logs/flow_matching/solver_error-seed{{seed}}.log",
     benchmark:
@@ -177,6 +241,8 @@ rule flow_matching_solver_error:
         gpu=GPU,
         runtime=MINUTES,
         mem_mb=8000,
+    params:
+        settings=retrace.raw_settings(FM, "solver_error", LEVEL),
     message:
         "flow matching: solver error, seed {wildcards.seed}"
     shell:
