@@ -1,0 +1,109 @@
+"""The command line, on a toy paper outside the repository and on the real one."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from common import cli
+from common import settings as settings_of
+
+EXPERIMENT = '''"""Add a number to one and write the sum down."""
+
+from common.errors import RetraceError
+from common.runs import Outcome, row
+from common.settings import Settings as Base
+from pydantic import PositiveInt
+
+VARIANT = ("steps",)
+
+
+class Settings(Base):
+    steps: PositiveInt
+
+
+def run(settings, context):
+    if settings.steps == 13:
+        raise RetraceError("13 is an unlucky number of steps; choose another")
+    if settings.steps == 14:
+        raise ValueError("a bug")
+    (context.out / "training-state-00000000.pt").write_text("state")
+    return Outcome([row("sum", 1 + settings.steps)])
+'''
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    root = tmp_path / "tree"
+    folder = root / "toys" / "adder"
+    (folder / "experiments").mkdir(parents=True)
+    for package in (root / "toys", folder, folder / "experiments"):
+        (package / "__init__.py").write_text("")
+    (folder / "experiments" / "add.py").write_text(EXPERIMENT)
+    (folder / "settings.yaml").write_text(yaml.safe_dump({"add": {"smoke": {"steps": 2}, "laptop": {"steps": 3}}}))
+    monkeypatch.setattr(settings_of, "ROOT", root)
+    monkeypatch.syspath_prepend(str(root))
+    yield lambda *words: cli.main("toys.adder", [*words, "--results", str(tmp_path / "results")])
+    for name in [name for name in sys.modules if name.startswith("toys")]:
+        del sys.modules[name]
+
+
+def test_one_run_writes_its_folder(toy, tmp_path):
+    assert toy("add", "--level", "smoke", "--seed", "4") == 0
+    folder = tmp_path / "results" / "smoke" / "adder" / "add" / "2" / "seed4"
+    assert (folder / "metrics.csv").read_text().splitlines()[1].startswith("adder,add,,,2,4,sum,3.0,")
+    info = json.loads((folder / "run.json").read_text())
+    assert info["settings"] == {"steps": 2} and info["seed"] == 4 and info["level"] == "smoke"
+    assert {"commit", "versions", "device", "threads", "seconds", "cpu_seconds", "startup_seconds", "peak_memory_mb"} <= set(info)
+    assert not list(folder.glob("training-state-*")), "the training state goes when the whole call has succeeded"
+
+
+def test_sweeps_and_seeds_multiply(toy, tmp_path):
+    assert toy("add", "--level", "smoke", "--seed", "0", "1", "--sweep", "steps=5,6") == 0
+    found = sorted(str(f.parent.relative_to(tmp_path / "results")) for f in tmp_path.rglob("metrics.csv"))
+    assert found == [f"smoke/adder/add/{steps}/seed{seed}" for steps in (5, 6) for seed in (0, 1)]
+
+
+@pytest.mark.parametrize(("steps", "message"), [(13, "13 is an unlucky number of steps"), (14, "ValueError: a bug")])
+def test_a_failed_run_leaves_its_reason_and_the_others_finish(toy, tmp_path, capsys, steps, message):
+    assert toy("add", "--level", "smoke", "--sweep", f"steps={steps},7") == 1
+    failed = tmp_path / "results" / "smoke" / "adder" / "add" / str(steps) / "seed0"
+    finished = failed.parent.parent / "7" / "seed0"
+    record = json.loads((failed / "failure.json").read_text())
+    assert message in record["message"] and record["status"] == "failed" and "toys.adder add" in record["command"]
+    assert not (failed / "metrics.csv").exists() and (finished / "metrics.csv").exists()
+    assert list(finished.glob("training-state-*")), "a retry of the call resumes what had finished"
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["ad"], "toys.adder has no experiment 'ad'; did you mean 'add'"),
+        (["add", "--level", "smoek"], "no level 'smoek'; did you mean 'smoke'"),
+        (["add", "--set", "stpes=3"], "--set stpes=3: unknown key 'stpes'; did you mean 'steps'"),
+        (["add", "--set", "steps=-3"], "--set steps=-3: Input should be greater than 0; got -3"),
+        (["add", "--sweep", "steps"], "--sweep steps: expected key=value1,value2"),
+        (["add", "--sweep", "steps=1,0"], "steps=0: Input should be greater than 0"),
+        (["add", "--sweep", "steps=1,2", "--out", "x"], "--out x: 2 runs cannot share one folder"),
+    ],
+)
+def test_bad_input_is_found_before_any_run(toy, tmp_path, capsys, words, message):
+    assert toy(*words) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("metrics.csv")) and not Path("x").exists()
+
+
+def test_unknown_device(toy, tmp_path, capsys):
+    assert toy("add", "--level", "smoke", "--device", "gpu9") == 1
+    assert "--device gpu9: not a device; use auto, cpu, cuda" in capsys.readouterr().err
+
+
+def test_help_lists_experiments_levels_and_examples(capsys):
+    with pytest.raises(SystemExit):
+        cli.main("replications.flow_matching", ["--help"])
+    text = capsys.readouterr().out
+    assert "table1" in text and "NLL in bits/dim, Fréchet distance and NFE" in text
+    assert "laptop" in text and "two cores, no GPU" in text and "python -m replications.flow_matching" in text
