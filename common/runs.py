@@ -46,7 +46,9 @@ class Outcome:
     model: Mapping[str, Any] | None = None
 
 
-def row(metric: str, value: SupportsFloat, *, dataset: str = "", method: str = "", unit: str = "", **more: Any) -> dict[str, Any]:
+def row(
+    metric: str, value: SupportsFloat, *, dataset: str = "", method: str = "", unit: str = "", **more: Any
+) -> dict[str, Any]:
     """Return one measured number as a row; `more` may hold variant, nfe, seconds and n (how many items it averages)."""
     return {"metric": metric, "value": float(value), "dataset": dataset, "method": method, "unit": unit, **more}
 

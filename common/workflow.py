@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 
 from common import settings as settings_of
-from common.errors import SettingsError
 from common.dependencies import job_sources, sources
+from common.errors import SettingsError
 from common.levels import LEVELS
 from common.runs_layout import RESULTS, model_folder, run_folder
 from common.settings import ROOT
@@ -86,7 +86,9 @@ def report_assets() -> list[str]:
     """Return the files of report/ that are not Python: templates, style, script."""
     folder = ROOT / "report"
     kinds = (".jinja", ".css", ".js", ".svg")
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix in kinds and "build" not in file.parts)
+    return sorted(
+        str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix in kinds and "build" not in file.parts
+    )
 
 
 def write_plan(file: Path, runs: Iterable[str]) -> None:

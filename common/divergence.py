@@ -1,0 +1,49 @@
+"""The divergence of a field, exactly or by Hutchinson's estimator, with the field's value from the same pass.
+
+    exact       sum_i d f_i / d x_i, one Jacobian-vector product per dimension, batched by vmap
+    Hutchinson  v^T J v with E[v v^T] = I: unbiased, one product whatever the dimension (Hutchinson 1989; FFJORD, eq. 7)
+
+Forward mode gives value and product together; both can be differentiated, as training a flow needs.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+Field = Callable[[Tensor, Tensor], Tensor]  # field(t, x) -> dx/dt, x [batch, *shape]
+
+
+def exact_divergence(
+    field: Field, t: Tensor, x: Float[Tensor, "batch *shape"], *, chunk: int | None = None
+) -> tuple[Float[Tensor, "batch *shape"], Float[Tensor, " batch"]]:
+    """Return field(t, x) and its divergence; `chunk` bounds how many dimensions are held in memory at once."""
+    dim = x[0].numel()
+    basis = torch.eye(dim, dtype=x.dtype, device=x.device).reshape(dim, 1, *x.shape[1:])
+
+    def partial(direction: Tensor) -> tuple[Tensor, Tensor]:
+        value, product = torch.func.jvp(lambda state: field(t, state), (x,), (direction.expand_as(x),))
+        return value, (product * direction).flatten(1).sum(1)
+
+    values, parts = torch.func.vmap(partial, out_dims=(None, 0), chunk_size=chunk)(basis)
+    return values, parts.sum(0)
+
+
+def hutchinson_divergence(
+    field: Field, t: Tensor, x: Float[Tensor, "batch *shape"], probe: Float[Tensor, "batch *shape"]
+) -> tuple[Float[Tensor, "batch *shape"], Float[Tensor, " batch"]]:
+    """Return field(t, x) and v^T J v. The probe must stay the same for all evaluations of one solve."""
+    value, product = torch.func.jvp(lambda state: field(t, state), (x,), (probe,))
+    return value, (product * probe).flatten(1).sum(1)
+
+
+def rademacher(x: Float[Tensor, "batch *shape"], *, generator: Generator) -> Float[Tensor, "batch *shape"]:
+    """Return random signs of x's shape, dtype and device; their estimator never has more variance than Gaussian probes'."""
+    bits = torch.randint(0, 2, x.shape, generator=generator, device=generator.device)
+    return (2 * bits - 1).to(x)
+
+
+def gaussian_probe(x: Float[Tensor, "batch *shape"], *, generator: Generator) -> Float[Tensor, "batch *shape"]:
+    """Return standard normal probes of x's shape, dtype and device."""
+    return torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype).to(x)
