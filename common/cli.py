@@ -49,15 +49,12 @@ def _parser(package: str) -> argparse.ArgumentParser:
     lines = [f"  {name:<22}{_help(package, name)}" for name in settings_of.experiments(package)]
     levels = [f"  {name:<22}{WHERE[name]}" for name in LEVELS]
     first = settings_of.experiments(package)[0]
+    examples = [f"  python -m {package} {first} --level smoke --seed 0", f"  python -m {package} {first} --show-settings"]
     parser = argparse.ArgumentParser(
         prog=f"python -m {package}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Run one experiment; its run folder then holds metrics.csv, arrays, weights and run.json.",
-        epilog="\n".join(
-            ["experiments:", *lines, "", "levels:", *levels, "", "examples:"]
-            + [f"  python -m {package} {first} --level smoke --seed 0"]
-            + [f"  python -m {package} {first} --level laptop --show-settings"]
-        ),
+        epilog="\n".join(["experiments:", *lines, "", "levels:", *levels, "", "examples:", *examples]),
     )
     add = parser.add_argument
     add("experiment", help="one of the experiments below")

@@ -27,10 +27,17 @@ class Denoising(Protocol):
     path: GaussianPath
     levels: Tensor | None
 
-    def denoised(self, x: Tensor, t: Time) -> Tensor: ...
-    def noise(self, x: Tensor, t: Time) -> Tensor: ...
-    def score(self, x: Tensor, t: Time) -> Tensor: ...
-    def velocity(self, x: Tensor, t: Time) -> Tensor: ...
+    def denoised(self, x: Tensor, t: Time) -> Tensor:
+        """Return E[x_0 | x_t = x]."""
+
+    def noise(self, x: Tensor, t: Time) -> Tensor:
+        """Return E[eps | x_t = x]."""
+
+    def score(self, x: Tensor, t: Time) -> Tensor:
+        """Return the gradient of log p_t at x."""
+
+    def velocity(self, x: Tensor, t: Time) -> Tensor:
+        """Return the probability-flow field at x."""
 
 
 def as_time(t: Time, x: Tensor) -> Tensor:

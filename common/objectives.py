@@ -2,9 +2,9 @@
 
     E_{t, x_0, eps}  w(t) | prediction(x_t, t) - target |^2
 
-with the conditional quantity as target: x_0, eps, the score -eps/sigma, or the velocity alpha' x_0 + sigma' eps. Score matching
-(w = sigma^2, Song & Ermon 2019), its likelihood weighting (w = g^2, Song 2021 "ScoreFlow"), noise matching (Ho 2020) and conditional
-flow matching (Lipman 2022) differ in the target and the weight alone. Losses of different targets do not compare.
+with the conditional quantity as target: x_0, eps, the score -eps/sigma, or the velocity alpha' x_0 + sigma' eps. Score
+matching (w = sigma^2, Song & Ermon 2019), its likelihood weighting (w = g^2, "ScoreFlow", Song 2021), noise matching (Ho 2020)
+and conditional flow matching (Lipman 2022) differ in the target and the weight alone. Losses of different targets do not compare.
 """
 
 from dataclasses import dataclass

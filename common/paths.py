@@ -6,9 +6,9 @@ alpha, sigma and their time derivatives say everything. From them follow
     the marginal           p_t(x | x_0) = N(alpha x_0, sigma^2 I)
     the conditional field  alpha' x_0 + sigma' eps
 
-so variance preserving (VP), sub-VP and variance exploding (VE) diffusions (Song 2021, eq. 29), NCSN's ladder of noise levels (Song
-& Ermon 2019) and the optimal-transport path of flow matching (Lipman 2022, eq. 20) are rows of one table. Lipman's time runs the
-other way: it is 1 - t here.
+so variance preserving (VP), sub-VP and variance exploding (VE) diffusions (Song 2021, eq. 29), NCSN's ladder of noise levels
+(Song & Ermon 2019) and the optimal-transport path of flow matching (Lipman 2022, eq. 20) are rows of one table. Lipman's time
+runs the other way: it is 1 - t here.
 """
 
 import math
@@ -169,8 +169,6 @@ def ladder(sigma_max: float, sigma_min: float, levels: int) -> Float[Tensor, " l
     return ve(sigma_min, sigma_max).sigma(times)
 
 
-def uniform_times(
-    path: GaussianPath, steps: int, *, t_min: float | None = None, t_max: float = 1.0
-) -> Float[Tensor, " points"]:
+def uniform_times(path: GaussianPath, steps: int, *, t_min: float | None = None, t_max: float = 1.0) -> Float[Tensor, " points"]:
     """Return steps + 1 evenly spaced times in float64, from `t_max` down to `t_min` (the path's own unless given)."""
     return torch.linspace(t_max, path.t_min if t_min is None else t_min, steps + 1, dtype=torch.float64)

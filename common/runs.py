@@ -46,9 +46,7 @@ class Outcome:
     model: Mapping[str, Any] | None = None
 
 
-def row(
-    metric: str, value: SupportsFloat, *, dataset: str = "", method: str = "", unit: str = "", **more: Any
-) -> dict[str, Any]:
+def row(metric: str, value: SupportsFloat, *, dataset: str = "", method: str = "", unit: str = "", **more: Any) -> dict[str, Any]:
     """Return one measured number as a row; `more` may hold variant, nfe, seconds and n (how many items it averages)."""
     return {"metric": metric, "value": float(value), "dataset": dataset, "method": method, "unit": unit, **more}
 
@@ -64,7 +62,8 @@ def check_writable(folder: Path) -> None:
     free = shutil.disk_usage(folder).free / 2**20
     if free < FREE_SPACE_MB:
         raise RetraceError(
-            f"{folder}: only {free:.0f} MB free on this disk, a run needs {FREE_SPACE_MB}; free some space or choose another --results"
+            f"{folder}: only {free:.0f} MB free on this disk, a run needs {FREE_SPACE_MB}; free some space or choose another "
+            "--results"
         )
 
 

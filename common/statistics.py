@@ -70,9 +70,7 @@ def interval(values: Iterable[Any], confidence: float = CONFIDENCE) -> Interval:
     return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x))
 
 
-def verdict(
-    values: Iterable[Any], low: float | int | None, high: float | int | None, *, one_seed_ok: bool = False
-) -> Verdict:
+def verdict(values: Iterable[Any], low: float | int | None, high: float | int | None, *, one_seed_ok: bool = False) -> Verdict:
     """Judge whether the mean of `values` (one number per seed) lies in [low, high]; None leaves an end open.
 
     `one_seed_ok` is for experiments too dear to repeat: a single value is then judged as it stands, and the reason says so.
@@ -135,9 +133,7 @@ def per_seed(metrics: pd.DataFrame, **where: Any) -> pd.Series:
     clashing = rows[rows["seed"] == rows.loc[rows["seed"].duplicated(), "seed"].min()]
     if len(clashing):
         raise RetraceError(_clash(clashing, where))
-    values = pd.Series(
-        rows["value"].to_numpy(np.float64), index=rows["seed"].to_numpy(int), name=where.get("metric", "value")
-    )
+    values = pd.Series(rows["value"].to_numpy(np.float64), index=rows["seed"].to_numpy(int), name=where.get("metric", "value"))
     return values.rename_axis("seed").sort_index()
 
 

@@ -40,9 +40,7 @@ def check_config(config: Mapping[str, Any]) -> list[str]:
     chosen = papers() if config["papers"] == "all" else list(config["papers"])
     for paper in chosen:
         if paper not in papers():
-            raise SettingsError(
-                f"config/config.yaml: papers: there is no paper {paper!r}{settings_of.hint(paper, papers())}"
-            )
+            raise SettingsError(f"config/config.yaml: papers: there is no paper {paper!r}{settings_of.hint(paper, papers())}")
     return chosen
 
 

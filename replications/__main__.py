@@ -23,11 +23,7 @@ def main() -> int:
     check.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args()
     if options.command == "list":
-        print(
-            "\n".join(
-                f"{paper}: {', '.join(settings_of.experiments(f'replications.{paper}'))}" for paper in workflow.papers()
-            )
-        )
+        print("\n".join(f"{paper}: {', '.join(settings_of.experiments(f'replications.{paper}'))}" for paper in workflow.papers()))
         return 0
     problems = check_all(options.level, options.papers or workflow.papers(), options.results)
     for problem in problems:

@@ -32,9 +32,7 @@ def inception_frechet(images: Images, reference: Images, *, device: torch.device
     return frechet_distance(first, second)
 
 
-def inception_features(
-    images: Images, *, device: torch.device | str = "cpu", batch: int = 64
-) -> Float[np.ndarray, "n 2048"]:
+def inception_features(images: Images, *, device: torch.device | str = "cpu", batch: int = 64) -> Float[np.ndarray, "n 2048"]:
     """Return the 2048 pooled features of each image; a grey image is repeated in three channels."""
     from cleanfid.inception_torchscript import InceptionV3W
     from cleanfid.resize import build_resizer

@@ -29,7 +29,5 @@ def as_pair(x: np.ndarray, y: np.ndarray, *, least: int = 1) -> tuple[Float[np.n
     """Return both clouds as float64 [n, d] and [m, d]; raises `RetraceError` as `as_points`, or if their d differ."""
     a, b = as_points(x, "first set", least=least), as_points(y, "second set", least=least)
     if a.shape[1] != b.shape[1]:
-        raise RetraceError(
-            f"points of {a.shape[1]} and of {b.shape[1]} numbers cannot be compared: give both the same shape"
-        )
+        raise RetraceError(f"points of {a.shape[1]} and of {b.shape[1]} numbers cannot be compared: give both the same shape")
     return a, b

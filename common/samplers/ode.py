@@ -5,6 +5,7 @@ end of a diffusion path a float32 state makes adaptive solvers fail with "underf
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ def euler(
     """Explicit Euler on the given times: order 1, one evaluation per step."""
     require_continuous(denoiser, "Euler")
     x, grid = x.double(), times.tolist()
-    for step, (t, t_next) in enumerate(zip(grid, grid[1:])):
+    for step, (t, t_next) in enumerate(pairwise(grid)):
         x = x + (t_next - t) * denoiser.velocity(x, t)
         if callback:
             callback(step, t_next, x)
@@ -41,7 +42,7 @@ def heun(
     """Heun (explicit trapezoidal rule) on the given times: order 2, two evaluations per step."""
     require_continuous(denoiser, "Heun")
     x, grid = x.double(), times.tolist()
-    for step, (t, t_next) in enumerate(zip(grid, grid[1:])):
+    for step, (t, t_next) in enumerate(pairwise(grid)):
         slope = denoiser.velocity(x, t)
         ahead = denoiser.velocity(x + (t_next - t) * slope, t_next)
         x = x + 0.5 * (t_next - t) * (slope + ahead)
@@ -55,9 +56,9 @@ def torchdiffeq_solver(
 ) -> Callable[..., Samples]:
     """Return a sampler that calls torchdiffeq.
 
-    Fixed-step methods ("euler", "midpoint", "heun2", "heun3", "rk4") step exactly on `times`. Adaptive ones ("dopri5", "bosh3", "dopri8",
-    ...) go from the first to the last time at the given tolerances; the whole batch shares their steps, so its size is part
-    of what an NFE means. `callback` is given the state at every time.
+    Fixed-step methods (`FIXED`) step exactly on `times`. Adaptive ones ("dopri5", "bosh3", "dopri8" ...) go from the first to the
+    last time at the given tolerances; the whole batch shares their steps, so its size is part of what an NFE means. `callback`
+    is given the state at every time.
 
     Raises `SolverError` when the step size underflows or values are not finite.
     """

@@ -40,9 +40,7 @@ def torchsde_solver(method: str = "euler") -> Callable[..., Samples]:
     """
 
     @torch.no_grad()
-    def sample(
-        denoiser: Denoising, x: State, times: Times, *, generator: Generator, callback: Callback | None = None
-    ) -> Samples:
+    def sample(denoiser: Denoising, x: State, times: Times, *, generator: Generator, callback: Callback | None = None) -> Samples:
         import torchsde
 
         _check_start(denoiser, times, f"torchsde's {method}")

@@ -163,8 +163,7 @@ def _frechet_over_solvers(metrics: pd.DataFrame, method: str, rival: str) -> pd.
     rows = metrics[(metrics.experiment == "solver_error") & (metrics.metric == "feature_frechet")]
     cells = sorted({(variant, nfe) for variant, nfe in zip(rows.variant, rows.nfe)}) or [("midpoint", 8)]
     logs = [
-        np.log(per_seed(rows, method=method, variant=v, nfe=n) / per_seed(rows, method=rival, variant=v, nfe=n))
-        for v, n in cells
+        np.log(per_seed(rows, method=method, variant=v, nfe=n) / per_seed(rows, method=rival, variant=v, nfe=n)) for v, n in cells
     ]
     return np.exp(sum(logs) / len(logs))
 

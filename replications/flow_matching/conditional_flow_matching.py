@@ -19,11 +19,11 @@ The paper compares five objectives with one network. They differ in the path and
     scoreflow_vp the score, weighted by beta (ScoreFlow's likelihood weighting)
 """
 
-from common.paths import GaussianPath, broadcast
 from jaxtyping import Float
 from torch import Tensor
 
 from common.models import ObjectiveSettings
+from common.paths import GaussianPath, broadcast
 
 OBJECTIVES: dict[str, ObjectiveSettings] = {
     "fm_ot": ObjectiveSettings(path="ot", prediction="velocity", weight="one"),

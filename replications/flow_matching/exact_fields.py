@@ -5,10 +5,11 @@ Gaussian path is then known in closed form (common.oracles).
 """
 
 import torch
-from common.oracles import GaussianMixture
-from common.paths import GaussianPath
 from jaxtyping import Float
 from torch import Tensor
+
+from common.oracles import GaussianMixture
+from common.paths import GaussianPath
 
 CELL = 2.0  # side of one of the eight cells of the board on [-4, 4]^2
 

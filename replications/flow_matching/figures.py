@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-
 from common.figures import Figure, Runs, Table, colour, mean_and_range
 
 # as the paper writes them, in the order of the tables
@@ -177,9 +176,7 @@ def error_curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: tuple
     for method in methods:
         mine = rows[(rows.metric == metric) & (rows.method == method)]
         if len(mine):
-            mean_and_range(
-                axis, mine.pivot_table(index="nfe", columns="seed", values="value"), colour(method), NAMES[method]
-            )
+            mean_and_range(axis, mine.pivot_table(index="nfe", columns="seed", values="value"), colour(method), NAMES[method])
 
 
 def samples(run: object) -> Figure:

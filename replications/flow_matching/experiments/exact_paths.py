@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from common.paths import PATHS, uniform_times
-from common.samplers.ode import torchdiffeq_solver, trajectory
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from common.experiment import Context
+from common.paths import PATHS, uniform_times
 from common.runs import Outcome, row
+from common.samplers.ode import torchdiffeq_solver, trajectory
 from common.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import conditional_field
 from replications.flow_matching.exact_fields import checkerboard_mixture, straightness

@@ -6,17 +6,17 @@ The error is measured against a tight solve of the same model from the same nois
 from typing import Any, Literal
 
 import torch
-from common.data.scale import to_unit
 from common.features import load_feature_net
-from common.metrics.frechet import frechet_distance
-from common.paths import uniform_times
-from common.samplers.ode import torchdiffeq_solver
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from common.data import catalogue
+from common.data.scale import to_unit
 from common.experiment import Context
+from common.metrics.frechet import frechet_distance
 from common.models import load_denoiser
+from common.paths import uniform_times
 from common.runs import Outcome, row
+from common.samplers.ode import torchdiffeq_solver
 from common.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 

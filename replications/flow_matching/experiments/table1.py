@@ -6,20 +6,20 @@ Test images, dequantisation noise, divergence probes and sampling noise are shar
 from typing import Any, Literal
 
 import torch
-from common.data.scale import to_unit
 from common.features import load_feature_net
-from common.likelihood import log_likelihood
-from common.metrics.density import bits_per_dim, importance_weighted
-from common.metrics.frechet import frechet_distance
-from common.paths import uniform_times
-from common.samplers.ode import torchdiffeq_solver
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from common.data import catalogue
+from common.data.scale import to_unit
 from common.experiment import Context
+from common.likelihood import log_likelihood
+from common.metrics.density import bits_per_dim, importance_weighted
+from common.metrics.frechet import frechet_distance
 from common.models import load_denoiser
+from common.paths import uniform_times
 from common.runs import Outcome, row
+from common.samplers.ode import torchdiffeq_solver
 from common.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 

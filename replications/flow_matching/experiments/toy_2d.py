@@ -7,17 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from common.data.densities import DENSITIES
-from common.likelihood import log_likelihood
-from common.metrics.wasserstein import wasserstein
-from common.paths import uniform_times
-from common.samplers.ode import torchdiffeq_solver, trajectory
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from common.data.densities import DENSITIES
 from common.experiment import Context
+from common.likelihood import log_likelihood
+from common.metrics.wasserstein import wasserstein
 from common.models import load_denoiser
+from common.paths import uniform_times
 from common.runs import Outcome, row
+from common.samplers.ode import torchdiffeq_solver, trajectory
 from common.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 

@@ -1,0 +1,30 @@
+"""Image data sets by name: what experiments call."""
+
+import functools
+
+from common.data import digits as _digits
+from common.data import images as _images
+from common.data import patches as _patches
+from common.data.split import ImageSplit
+from common.errors import DataError
+from common.settings import hint
+
+SPLITS = ("train", "validation", "test")
+LOADERS = {
+    "digits": _digits.digits,
+    "patches_grey8": _patches.patches_grey8,
+    "patches_colour16": _patches.patches_colour16,
+    **{name: functools.partial(_images.load_images, name) for name in _images.SOURCES},
+}
+
+
+def load(name: str, split: str) -> ImageSplit:
+    """Return one split of an image data set.
+
+    Raises `DataError` if the name or split is unknown, or a file is missing or not the published one.
+    """
+    if name not in LOADERS:
+        raise DataError(f"there is no image data set {name!r}{hint(name, LOADERS)}")
+    if split not in SPLITS:
+        raise DataError(f"{name}: there is no split {split!r}{hint(split, SPLITS)}")
+    return LOADERS[name](split)
