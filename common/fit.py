@@ -58,11 +58,11 @@ def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -
     denoiser = model.build(seed).to(context.device)
     built = objective.build()
 
-    def loss(denoiser: torch.nn.Module, step: int, generator: Generator) -> Tensor:
+    def loss(network: torch.nn.Module, step: int, generator: Generator) -> Tensor:
         x0 = draw(step, generator)
         t = draw_times(built.path, len(x0), generator=generator, device=context.device, dtype=x0.dtype)
         noise = torch.randn(x0.shape, generator=generator, device=context.device, dtype=x0.dtype)
-        return regression_loss(denoiser, x0, weight=built.weight, t=t, noise=noise).mean()
+        return regression_loss(network, built, x0, t=t, noise=noise).mean()
 
     mark = fingerprint(settings.data, seed, model.model_dump(), settings.train.model_dump())
     trained = train(
@@ -73,6 +73,7 @@ def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -
         state_file=context.out / "training-state.pt",
         device=context.device,
         fingerprint=mark,
+        label=f"{settings.data} {settings.objective} seed {context.seed}",
     )
     count = sum(parameter.numel() for parameter in denoiser.parameters())
     labels: dict[str, Any] = {"dataset": settings.data, "method": settings.objective, "variant": settings.backbone.kind}
@@ -88,7 +89,7 @@ def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -
         row("parameters", count, unit="1", **labels),
     ]
     arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
-    return Outcome(rows, arrays=arrays, weights=trained.weights, model=model.model_dump(mode="json"))
+    return Outcome(rows, arrays=arrays, weights=trained.model.backbone.state_dict(), model=model.model_dump(mode="json"))
 
 
 def batches(data: str, batch: int, seed: int, device: torch.device) -> tuple[tuple[int, ...], Draw]:

@@ -7,6 +7,7 @@ matching (w = sigma^2, Song & Ermon 2019), its likelihood weighting (w = g^2, "S
 and conditional flow matching (Lipman 2022) differ in the target and the weight alone. Losses of different targets do not compare.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from common.denoiser import Denoiser, Quantity, functional
+from common.denoiser import Quantity, functional
 from common.paths import GaussianPath, broadcast
 
 Weight = Literal["one", "sigma_squared", "diffusion_squared"]
@@ -51,17 +52,17 @@ def target(
 
 
 def regression_loss(
-    denoiser: Denoiser,
+    predict: Callable[[Tensor, Tensor], Tensor],
+    objective: Objective,
     x0: Float[Tensor, "batch *shape"],
     *,
-    weight: Weight,
     t: Float[Tensor, " batch"],
     noise: Float[Tensor, "batch *shape"],
 ) -> Float[Tensor, " batch"]:
-    """Return each sample's weighted squared error, averaged over its dimensions."""
-    path = denoiser.path
-    error = denoiser(path.perturb(x0, t, noise), t) - target(path, denoiser.prediction, x0, t, noise)
-    return weight_at(path, weight, t) * error.square().flatten(1).mean(1)
+    """Return each sample's weighted squared error, averaged over its dimensions; `predict(x, t)` is a denoiser or its wrapper."""
+    path = objective.path
+    error = predict(path.perturb(x0, t, noise), t) - target(path, objective.prediction, x0, t, noise)
+    return weight_at(path, objective.weight, t) * error.square().flatten(1).mean(1)
 
 
 def draw_times(

@@ -136,26 +136,33 @@ def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explain(model: type[BaseModel], problem: Mapping[str, Any], where: str, overridden: Mapping[str, str]) -> str:
-    # pydantic puts the tag of a discriminated union into the location; a person never wrote it
-    key = ".".join(str(part) for part in problem["loc"])
+    location, known = _walk(model, problem["loc"])
+    key = ".".join(location)
     source = next((f"--set {text}" for start, text in overridden.items() if key.startswith(start)), f"{where}.{key}")
     if problem["type"] == "extra_forbidden":
-        word = str(problem["loc"][-1])
-        return f"{source}: unknown key {word!r}{hint(word, _fields(model, problem['loc'][:-1]))}"
+        return f"{source}: unknown key {location[-1]!r}{hint(location[-1], known)}"
     if problem["type"] == "missing":
         return f"{source}: missing; add it"
     return f"{source}: {problem['msg']}; got {problem['input']!r}"
 
 
-def _fields(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
-    for part in location:
-        field = model.model_fields.get(str(part))
-        options = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        inner = [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
-        if len(inner) != 1:
-            return sorted({name for option in inner for name in option.model_fields}) if inner else []
-        model = inner[0]
-    return sorted(model.model_fields)
+def _walk(model: type[BaseModel], location: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """Return a pydantic error's location as a person wrote it, and the keys known where it ends.
+
+    In a union told apart by `kind`, pydantic puts the kind into the location; nobody wrote that.
+    """
+    options, written, known = [model], [], sorted(model.model_fields)
+    for part in map(str, location):
+        kinds = [option for option in options if getattr(option.model_fields.get("kind"), "default", None) == part]
+        if kinds:
+            options = kinds
+        else:
+            written.append(part)
+            known = sorted({name for option in options for name in option.model_fields})
+            fields = [option.model_fields[part] for option in options if part in option.model_fields]
+            kinds_of = [(field.annotation, *getattr(field.annotation, "__args__", ())) for field in fields]
+            options = [each for kinds in kinds_of for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)]
+    return written, known
 
 
 def _shown(file: Path) -> str:

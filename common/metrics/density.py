@@ -1,6 +1,6 @@
 """Log-densities as the field reports them: bits per dimension, with dequantisation done right.
 
-An image has integer values v in 0..L-1; the model has a density p on x = width (v + u)/L + constant with u uniform in [0, 1).
+An image has integer values v in 0..L-1; the model has a density p on x = width (v + u)/L + constant, u uniform in [0, 1).
 Then P(v) = E_u p(x(u)) (width/L)^D, and the cost of the image in bits per dimension is
 
     bits/dim = -log p / (D ln 2) + log2(L / width) .

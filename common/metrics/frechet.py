@@ -18,8 +18,8 @@ from common.metrics.points import as_pair, as_points
 def frechet_distance(features_a: Float[np.ndarray, "n d"], features_b: Float[np.ndarray, "m d"]) -> float:
     """Return the Fréchet distance d^2 between two sets of features, in squared units of a feature.
 
-    It is biased upwards by about tr(covariance) times a factor that falls like 1/n, so compare only equal n; with n <= d the
-    covariance is singular and the value measures little but the sample. Raises `RetraceError` for fewer than two points.
+    The estimate is too large by a term of order 1/n, so compare only equal n; with n <= d the covariance is singular and the
+    value says little of the distribution. Raises `RetraceError` for fewer than two points.
     """
     a, b = as_pair(features_a, features_b, least=2)
     return frechet_between_gaussians(*moments(a), *moments(b))

@@ -1,8 +1,8 @@
 """FID: the Fréchet distance in features of Inception-v3, as clean-fid computes them (Parmar et al. 2022).
 
-Resizing decides FID's second digit, so both the resize (bicubic with antialiasing, in float) and the network are clean-fid's.
-The network's weights are a file of 96 MB that is looked for, never fetched in passing: a metric that silently downloads would
-fail half-way on a cluster without network.
+Resizing decides FID's second digit, so the resize (bicubic with antialiasing, in float) and the network are clean-fid's.
+The network's weights are a file of 96 MB that is looked for, never fetched in passing: a metric that downloads silently
+would fail half-way on a cluster without network.
 """
 
 import hashlib
@@ -13,17 +13,21 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from common.errors import DataError
+from common.errors import DataError, RetraceError
 from common.metrics.frechet import frechet_distance
 
 WEIGHTS = "inception-2015-12-05.pt"
 WEIGHTS_URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{WEIGHTS}"
 WEIGHTS_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 
-Images = UInt8[np.ndarray, "n c h w"]
 
-
-def inception_frechet(images: Images, reference: Images, *, device: torch.device | str = "cpu", batch: int = 64) -> float:
+def inception_frechet(
+    images: UInt8[np.ndarray, "n c h w"],
+    reference: UInt8[np.ndarray, "m c h w"],
+    *,
+    device: torch.device | str = "cpu",
+    batch: int = 64,
+) -> float:
     """Return the FID of `images` against `reference`, both integers 0..255 [n, c, h, w] with 1 or 3 channels.
 
     State n with it: published values use 50 000 images, and FID falls with n. Raises `DataError` without the weights.
@@ -32,13 +36,15 @@ def inception_frechet(images: Images, reference: Images, *, device: torch.device
     return frechet_distance(first, second)
 
 
-def inception_features(images: Images, *, device: torch.device | str = "cpu", batch: int = 64) -> Float[np.ndarray, "n 2048"]:
+def inception_features(
+    images: UInt8[np.ndarray, "n c h w"], *, device: torch.device | str = "cpu", batch: int = 64
+) -> Float[np.ndarray, "n 2048"]:
     """Return the 2048 pooled features of each image; a grey image is repeated in three channels."""
     from cleanfid.inception_torchscript import InceptionV3W
     from cleanfid.resize import build_resizer
 
     if images.shape[1] not in (1, 3):
-        raise DataError(f"FID needs images of 1 or 3 channels, not {images.shape[1]}")
+        raise RetraceError(f"FID needs images of 1 or 3 channels, not {images.shape[1]}")
     network = InceptionV3W(str(find_weights().parent), download=False).to(device)
     resize = build_resizer("clean")
     colour = np.broadcast_to(images, (len(images), 3, *images.shape[2:])).transpose(0, 2, 3, 1)

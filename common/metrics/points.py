@@ -12,8 +12,8 @@ from common.errors import RetraceError
 def as_points(x: np.ndarray, name: str, *, least: int = 1) -> Float[np.ndarray, "n d"]:
     """Return `x` as float64 [n, d]; images are flattened, a vector is n points on a line.
 
-    Raises `RetraceError` with `name` if there are fewer than `least` points, or one is not finite: a distance to samples that
-    diverged has no value, and whoever drew them should report that instead.
+    Raises `RetraceError` with `name` if there are fewer than `least` points, or one is not finite: a distance to samples
+    that diverged has no value, and whoever drew them should report that instead.
     """
     points = np.asarray(x, dtype=np.float64)
     if points.ndim == 0 or len(points) < least:
@@ -29,5 +29,5 @@ def as_pair(x: np.ndarray, y: np.ndarray, *, least: int = 1) -> tuple[Float[np.n
     """Return both clouds as float64 [n, d] and [m, d]; raises `RetraceError` as `as_points`, or if their d differ."""
     a, b = as_points(x, "first set", least=least), as_points(y, "second set", least=least)
     if a.shape[1] != b.shape[1]:
-        raise RetraceError(f"points of {a.shape[1]} and of {b.shape[1]} numbers cannot be compared: give both the same shape")
+        raise RetraceError(f"points of {a.shape[1]} and {b.shape[1]} numbers cannot be compared; give both the same shape")
     return a, b

@@ -36,8 +36,8 @@ def sliced_wasserstein(
 ) -> float:
     """Return the sliced W_p: the p-mean of one-dimensional W_p over random directions (Bonneel et al. 2015).
 
-    Comparable between methods only with equal `projections` and `seed`. For a shift by s in d dimensions and p = 2 its square
-    is |s|^2 / d on average, not |s|^2.
+    Comparable between methods only with equal `projections` and `seed`. For a shift by s in d dimensions and p = 2 its
+    square is |s|^2 / d on average, not |s|^2.
     """
     import ot
 

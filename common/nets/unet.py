@@ -1,0 +1,154 @@
+"""A U-Net with time conditioning and attention, after the published description of guided diffusion's (Dhariwal & Nichol 2021).
+
+Residual blocks of group norm, SiLU and 3x3 convolutions, the time entering as scale and shift of the second norm; self-attention
+at chosen resolutions; down- and up-sampling inside residual blocks.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from common.nets.embedding import SinusoidalEmbedding
+
+Image = Float[Tensor, "batch channels height width"]
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    # 32 groups as published; fewer where a small network has fewer channels
+    groups = 32
+    while channels % groups:
+        groups //= 2
+    return nn.GroupNorm(groups, channels)
+
+
+def _zero(module: nn.Module) -> nn.Module:
+    """Start a residual branch at zero, so that the block starts as the identity."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+class ResidualBlock(nn.Module):
+    """norm - SiLU - (resample) - conv - norm (scaled and shifted by time) - SiLU - dropout - conv, plus the input."""
+
+    def __init__(self, channels: int, out: int, time: int, dropout: float, resample: str = "") -> None:
+        super().__init__()
+        self.resample = resample
+        self.norm1, self.conv1 = _norm(channels), nn.Conv2d(channels, out, 3, padding=1)
+        self.time = nn.Linear(time, 2 * out)
+        self.norm2, self.conv2 = _norm(out), _zero(nn.Conv2d(out, out, 3, padding=1))
+        self.dropout = nn.Dropout(dropout)
+        self.skip = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
+
+    def forward(self, x: Image, emb: Float[Tensor, "batch time"], size: tuple[int, int] | None = None) -> Image:
+        """Return the block's output; `size` is the size to up-sample to."""
+        h = F.silu(self.norm1(x))
+        if self.resample:
+            h, x = _resample(h, self.resample, size), _resample(x, self.resample, size)
+        h = self.conv1(h)
+        scale, shift = self.time(emb)[:, :, None, None].chunk(2, dim=1)
+        h = F.silu(torch.addcmul(shift, self.norm2(h), 1 + scale))
+        return self.skip(x) + self.conv2(self.dropout(h))
+
+
+def _resample(x: Tensor, how: str, size: tuple[int, int] | None) -> Tensor:
+    if how == "down":
+        # ceil_mode keeps the last row and column of odd sizes
+        return F.avg_pool2d(x, 2, ceil_mode=True)
+    return F.interpolate(x, size=size, mode="nearest")
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the positions of a feature map, plus the input."""
+
+    def __init__(self, channels: int, head_channels: int) -> None:
+        super().__init__()
+        self.heads = max(1, channels // head_channels)
+        self.norm, self.qkv = _norm(channels), nn.Conv2d(channels, 3 * channels, 1)
+        self.out = _zero(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Image) -> Image:
+        """Return x plus what its positions attend to."""
+        batch, channels, height, width = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(batch, 3, self.heads, channels // self.heads, height * width)
+        q, k, v = qkv.transpose(-1, -2).unbind(1)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return x + self.out(mixed.transpose(-1, -2).reshape(x.shape))
+
+
+class _Stage(nn.Module):
+    """A residual block, followed by attention where it is asked for."""
+
+    def __init__(self, block: ResidualBlock, attention: Attention | None) -> None:
+        super().__init__()
+        self.block, self.attention = block, attention
+
+    def forward(self, x: Image, emb: Tensor, size: tuple[int, int] | None = None) -> Image:
+        x = self.block(x, emb, size)
+        return x if self.attention is None else self.attention(x)
+
+
+class UNet(nn.Module):
+    """`net(x, t)` for images [channels, height, width] of any size.
+
+    channels: features at full resolution; multipliers: per resolution; blocks: residual blocks per resolution;
+    attention: resolutions (heights) that get self-attention; head_channels: channels of one attention head.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        channels: int,
+        multipliers: tuple[int, ...],
+        blocks: int,
+        attention: tuple[int, ...] = (),
+        head_channels: int = 64,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        time = 4 * channels
+        self.embed = nn.Sequential(SinusoidalEmbedding(channels), nn.Linear(channels, time), nn.SiLU(), nn.Linear(time, time))
+        self.enter = nn.Conv2d(shape[0], channels, 3, padding=1)
+
+        def stage(c_in: int, c_out: int, resolution: int, resample: str = "") -> _Stage:
+            block = ResidualBlock(c_in, c_out, time, dropout, resample)
+            return _Stage(block, Attention(c_out, head_channels) if resolution in attention and not resample else None)
+
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        width, skips, resolution, resolutions = channels, [channels], shape[1], []
+        for level, multiplier in enumerate(multipliers):
+            for _ in range(blocks):
+                self.down.append(stage(width, multiplier * channels, resolution))
+                width = multiplier * channels
+                skips.append(width)
+            resolutions.append(resolution)
+            if level + 1 < len(multipliers):
+                self.down.append(stage(width, width, resolution, "down"))
+                skips.append(width)
+                resolution = (resolution + 1) // 2
+        first, last = (ResidualBlock(width, width, time, dropout) for _ in range(2))
+        self.middle = nn.ModuleList([_Stage(first, Attention(width, head_channels)), _Stage(last, None)])
+        for level, multiplier in reversed(list(enumerate(multipliers))):
+            for _ in range(blocks + 1):
+                self.up.append(stage(width + skips.pop(), multiplier * channels, resolutions[level]))
+                width = multiplier * channels
+            if level:
+                self.up.append(stage(width, width, resolutions[level], "up"))
+        self.leave = nn.Sequential(_norm(width), nn.SiLU(), _zero(nn.Conv2d(width, shape[0], 3, padding=1)))
+
+    def forward(self, x: Image, t: Float[Tensor, " batch"]) -> Image:
+        """Return the network's output, of x's shape."""
+        emb = F.silu(self.embed(t))
+        h = self.enter(x)
+        skips = [h]
+        for stage in self.down:
+            h = stage(h, emb)
+            skips.append(h)
+        for stage in self.middle:
+            h = stage(h, emb)
+        for stage in self.up:
+            up = stage.block.resample == "up"
+            # the next skip has the size to return to, odd sizes included
+            h = stage(h, emb, tuple(skips[-1].shape[-2:])) if up else stage(torch.cat([h, skips.pop()], 1), emb)
+        return self.leave(h)

@@ -1,0 +1,41 @@
+"""Several processes under torchrun: who am I, how many are we. One process is the same code with rank 0 of 1."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+def rank() -> int:
+    """Return this process's number, 0 without torchrun."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world() -> int:
+    """Return the number of processes, 1 without torchrun."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def own_device(device: torch.device) -> torch.device:
+    """Return the GPU of this process on its machine; other devices are shared."""
+    if device.type == "cuda" and world() > 1:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return device
+
+
+@contextmanager
+def wrapped(model: nn.Module, device: torch.device) -> Iterator[nn.Module]:
+    """Give the model as DistributedDataParallel while several processes train it, or as it is."""
+    if world() == 1:
+        yield model
+        return
+    started = not torch.distributed.is_initialized()
+    if started:
+        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield nn.parallel.DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
+    finally:
+        if started:
+            torch.distributed.destroy_process_group()
