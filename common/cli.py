@@ -7,6 +7,7 @@ share the process, because importing torch costs as much as training a small net
 import argparse
 import ast
 import itertools
+import os
 import shlex
 import sys
 import traceback
@@ -26,6 +27,9 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     parser = _parser(package)
     options = parser.parse_args(arguments)
+    # before NumPy is loaded: its linear algebra would take every core, beside the other jobs
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(options.threads)
     try:
         settings_of.check_experiment(package, options.experiment)
         settings_of.check_level(options.level)
