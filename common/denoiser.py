@@ -6,9 +6,12 @@ On x_t = alpha x_0 + sigma eps each quantity of interest is a linear functional 
 
 so any target r follows from x and any prediction q by solving c_x (alpha, sigma) + c_q (q0, q1) = (r0, r1): one formula for all
 conversions. It holds for the conditional quantities and, since it is linear, for their means given x_t, which networks learn.
+
+The determinant vanishes where x and q say the same: noise and score know nothing of the data where alpha = 0 (t = 1 on the
+optimal-transport path), the data nothing of the noise where sigma = 0.
 """
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -21,6 +24,7 @@ Quantity = Literal["data", "noise", "score", "velocity"]
 Time = float | Tensor
 
 
+@runtime_checkable
 class Denoising(Protocol):
     """What samplers and likelihoods ask of a model: trained denoisers and exact oracles alike."""
 
@@ -42,7 +46,10 @@ class Denoising(Protocol):
 
 def as_time(t: Time, x: Tensor) -> Tensor:
     """Return `t` as a tensor of x's dtype and device, 0-dimensional or [batch]."""
-    return torch.as_tensor(t, dtype=x.dtype, device=x.device)
+    if isinstance(t, Tensor):
+        return t.to(x)
+    # filled on the device: a copied number would make the host wait for it at every evaluation
+    return torch.full((), t, dtype=x.dtype, device=x.device)
 
 
 def functional(path: GaussianPath, quantity: Quantity, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,7 +92,9 @@ class Denoiser(nn.Module):
 
     def __init__(self, backbone: nn.Module, path: GaussianPath, prediction: Quantity, levels: Tensor | None = None) -> None:
         super().__init__()
-        self.backbone, self.path, self.prediction, self.levels = backbone, path, prediction, levels
+        self.backbone, self.path, self.prediction = backbone, path, prediction
+        # moves with the module, but is no weight
+        self.register_buffer("levels", levels, persistent=False)
 
     def forward(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return the backbone's own prediction."""

@@ -49,7 +49,7 @@ def check_all(level: str, papers: list[str], results: Path) -> list[str]:
             check()
         except RetraceError as error:
             problems.append(str(error))
-    return problems
+    return list(dict.fromkeys(problems))
 
 
 def existing(paper: str) -> Path:

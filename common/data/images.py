@@ -1,7 +1,7 @@
 """Fashion-MNIST, MNIST and CIFAR-10 from files on disk, each file's SHA-256 checked on every use.
 
-Files are looked for in $RETRACE_DATA, ./data and where Linux distributions install data sets (Debian's dataset-fashion-mnist), in
-torchvision's layout or flat; torchvision downloads them on request. For the idx files the digest is of the *uncompressed* content,
+Files are looked for in $RETRACE_DATA, ./data and where Linux distributions install data sets (Debian's dataset-fashion-mnist),
+in torchvision's layout or flat; `python -m common.data.images NAME` downloads them with torchvision. For the idx files the digest is of the *uncompressed* content,
 because distributions compress them again: both sources pass. CIFAR-10 is read from its published archive.
 """
 
@@ -116,9 +116,8 @@ def _find(name: str, file: str) -> Path:
 
 
 def _remedy(name: str) -> str:
-    debian = ", or on Debian: apt install dataset-fashion-mnist" if name == "fashion_mnist" else ""
-    fetch = f"python -c \"from pathlib import Path; from common.data.images import download; download('{name}', Path('data'))\""
-    return f"run {fetch}{debian}, or set RETRACE_DATA to the folder that has it"
+    debian = " (on Debian: apt install dataset-fashion-mnist)" if name == "fashion_mnist" else ""
+    return f"run: python -m common.data.images {name}{debian}; or set RETRACE_DATA to the folder that has it"
 
 
 def _idx(name: str, split: str) -> tuple[Tensor, Tensor]:
@@ -142,3 +141,12 @@ def _cifar(name: str, split: str) -> tuple[Tensor, Tensor]:
         parts = [pickle.load(tar.extractfile(f"cifar-10-batches-py/{batch}"), encoding="bytes") for batch in batches]
     images = np.concatenate([part[b"data"] for part in parts]).reshape(-1, 3, 32, 32)
     return torch.from_numpy(images), torch.tensor([label for part in parts for label in part[b"labels"]])
+
+
+if __name__ == "__main__":
+    import sys
+
+    for wanted in sys.argv[1:]:
+        if wanted not in SOURCES:
+            sys.exit(f"there is no data set {wanted!r} to download (known: {', '.join(SOURCES)})")
+        download(wanted, Path("data"))

@@ -1,20 +1,28 @@
 """Between grey levels 0 ... levels-1 and the interval [-1, 1] that models see.
 
 A level v becomes 2 (v + u)/levels - 1 with u uniform on [0, 1) (uniform dequantisation, so that likelihoods are of discrete data)
-or u = 1/2 (the middle of its cell).
+or u = 1/2 (the middle of its cell). A density p of x gives log2 p - log2(levels/2) per dimension as a lower bound on the bits of v
+(Theis 2016, Sec. 3.1).
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Generator, Tensor
 
 
-def to_unit(values: Int[Tensor, "*shape"], levels: int, *, generator: Generator | None = None) -> Float[Tensor, "*shape"]:
-    """Return float32 values in [-1, 1]; dequantised with fresh uniform noise when a generator is given."""
-    noise = 0.5 if generator is None else torch.rand(values.shape, generator=generator, device=values.device)
+def to_unit(values: Integer[Tensor, "*shape"], levels: int, *, generator: Generator | None = None) -> Float[Tensor, "*shape"]:
+    """Return float32 values in (-1, 1); dequantised with fresh uniform noise when a generator (on the values' device) is given."""
+    if generator is None:
+        return 2 * (values + 0.5) / levels - 1
+    # float32 cannot tell noise this close to the border from the next level: without the margin some values would change cell
+    margin = 2 * levels * torch.finfo(torch.float32).eps
+    noise = torch.rand(values.shape, generator=generator, device=values.device).clamp(margin, 1 - margin)
     return 2 * (values + noise) / levels - 1
 
 
-def from_unit(x: Float[Tensor, "*shape"], levels: int) -> Int[Tensor, "*shape"]:
-    """Return the level whose cell holds x; values outside [-1, 1] go to the nearest end."""
+def from_unit(x: Float[Tensor, "*shape"], levels: int) -> Integer[Tensor, "*shape"]:
+    """Return the level (int64) whose cell holds x; values outside [-1, 1] go to the nearest end.
+
+    `from_unit(to_unit(v, levels), levels) == v`, whatever the noise.
+    """
     return torch.floor((x + 1) * levels / 2).clamp(0, levels - 1).to(torch.int64)

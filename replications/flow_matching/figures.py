@@ -181,7 +181,7 @@ def error_curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: tuple
 
 def samples(run: object) -> Figure:
     """First samples of every objective, from the same noise."""
-    arrays = np.load(run.path / "samples.npz", allow_pickle=False)
+    arrays = run.samples
     names = list(arrays)
     figure, axes = plt.subplots(len(names), 1, figsize=(8, 1.15 * len(names)), squeeze=False)
     for (axis,), name in zip(axes, names):
