@@ -1,9 +1,10 @@
 """The divergence of a field, exactly or by Hutchinson's estimator, with the field's value from the same pass.
 
-    exact       sum_i d f_i / d x_i, one Jacobian-vector product per dimension, batched by vmap
+    exact       sum_i e_i^T J e_i, one vector-Jacobian product per dimension, batched by vmap
     Hutchinson  v^T J v with E[v v^T] = I: unbiased, one product whatever the dimension (Hutchinson 1989; FFJORD, eq. 7)
 
-Forward mode gives value and product together; both can be differentiated, as training a flow needs.
+Reverse mode evaluates the field once for all products, and unlike forward mode knows fused attention. Both can be differentiated,
+as training a flow needs.
 """
 
 from collections.abc import Callable
@@ -21,20 +22,21 @@ def exact_divergence(
     """Return field(t, x) and its divergence; `chunk` bounds how many dimensions are held in memory at once."""
     dim = x[0].numel()
     basis = torch.eye(dim, dtype=x.dtype, device=x.device).reshape(dim, 1, *x.shape[1:])
+    value, pull_back = torch.func.vjp(lambda state: field(t, state), x)
 
-    def partial(direction: Tensor) -> tuple[Tensor, Tensor]:
-        value, product = torch.func.jvp(lambda state: field(t, state), (x,), (direction.expand_as(x),))
-        return value, (product * direction).flatten(1).sum(1)
+    def partial(direction: Tensor) -> Tensor:
+        (product,) = pull_back(direction.expand_as(x))
+        return (product * direction).flatten(1).sum(1)
 
-    values, parts = torch.func.vmap(partial, out_dims=(None, 0), chunk_size=chunk)(basis)
-    return values, parts.sum(0)
+    return value, torch.func.vmap(partial, chunk_size=chunk)(basis).sum(0)
 
 
 def hutchinson_divergence(
     field: Field, t: Tensor, x: Float[Tensor, "batch *shape"], probe: Float[Tensor, "batch *shape"]
 ) -> tuple[Float[Tensor, "batch *shape"], Float[Tensor, " batch"]]:
     """Return field(t, x) and v^T J v. The probe must stay the same for all evaluations of one solve."""
-    value, product = torch.func.jvp(lambda state: field(t, state), (x,), (probe,))
+    value, pull_back = torch.func.vjp(lambda state: field(t, state), x)
+    (product,) = pull_back(probe)
     return value, (product * probe).flatten(1).sum(1)
 
 

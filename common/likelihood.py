@@ -36,22 +36,21 @@ def flow_log_density(
     prior_log_density: Callable[[Tensor], Tensor],
     times: Float[Tensor, " ends"],
     *,
-    divergence: Literal["exact", "hutchinson"] = "exact",
     probe: Float[Tensor, "batch *shape"] | None = None,
+    chunk: int | None = None,
     method: str = "dopri5",
     rtol: float = 1e-5,
     atol: float = 1e-5,
 ) -> LogLikelihood:
     """Return the log-density at x, a point of the flow of `field` at times[0] whose end at times[-1] follows the prior.
 
-    Differentiable in the field's parameters. `probe` is needed for the Hutchinson divergence.
+    With a `probe` the divergence is Hutchinson's, without one exact (`chunk` dimensions at once). State and integral are float64;
+    the result can be differentiated in x and the field's parameters.
     """
-    if divergence == "hutchinson" and probe is None:
-        raise SolverError("the Hutchinson divergence needs a probe (or a generator to draw it); give one")
 
     def augmented(t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         if probe is None:
-            return exact_divergence(field, t, state[0])
+            return exact_divergence(field, t, state[0], chunk=chunk)
         return hutchinson_divergence(field, t, state[0], probe.to(state[0]))
 
     counted = Counted(augmented)
@@ -72,10 +71,13 @@ def log_likelihood(
     atol: float = 1e-5,
     t_min: float | None = None,
     t_max: float = 1.0,
+    chunk: int | None = None,
 ) -> LogLikelihood:
     """Return log p(x) of a model by its probability-flow ODE, from t_min (the path's own unless given) to t_max.
 
-    `generator` draws the Rademacher probe of the Hutchinson divergence.
+    x counts as a point at t_min, and the model's density at t_max as the prior's: the result is the density of what an exact ODE
+    sampler started from the prior would make. `generator` draws the Rademacher probe of the Hutchinson divergence; `chunk` bounds
+    the memory of the exact one.
     """
     require_continuous(denoiser, "the ODE likelihood")
     probe = None
@@ -89,8 +91,8 @@ def log_likelihood(
         x,
         denoiser.path.prior_log_density,
         times,
-        divergence=divergence,
         probe=probe,
+        chunk=chunk,
         method=method,
         rtol=rtol,
         atol=atol,

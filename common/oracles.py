@@ -10,33 +10,20 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from common.denoiser import Time, as_time, convert
-from common.paths import GaussianPath
+from common.paths import GaussianPath, broadcast
 
 
-class _Oracle:
-    """Answers noise, score and velocity by conversion from the exact posterior mean."""
+class GaussianMixture:
+    """A mixture of isotropic Gaussians: weights [k], means [k, dim], stds [k]; data and states are [batch, dim].
 
-    path: GaussianPath
+    At time t component k is N(alpha m_k, v_k I) with v_k = alpha^2 s_k^2 + sigma^2, so with its posterior weight r_k(x)
+
+        score = sum_k r_k (alpha m_k - x) / v_k        E[x_0 | x] = sum_k r_k (sigma^2 m_k + alpha s_k^2 x) / v_k
+
+    Both are sums of well-scaled terms: nothing cancels where sigma is tiny, as (alpha E[x_0 | x] - x) / sigma^2 would.
+    """
+
     levels: Tensor | None = None
-
-    def denoised(self, x: Tensor, t: Time) -> Tensor:
-        raise NotImplementedError
-
-    def noise(self, x: Tensor, t: Time) -> Tensor:
-        """Return E[eps | x_t = x]."""
-        return convert(self.path, "data", "noise", self.denoised(x, t), x, t)
-
-    def score(self, x: Tensor, t: Time) -> Tensor:
-        """Return the gradient of log p_t at x."""
-        return convert(self.path, "data", "score", self.denoised(x, t), x, t)
-
-    def velocity(self, x: Tensor, t: Time) -> Tensor:
-        """Return the probability-flow field at x."""
-        return convert(self.path, "data", "velocity", self.denoised(x, t), x, t)
-
-
-class GaussianMixture(_Oracle):
-    """A mixture of isotropic Gaussians: weights [k], means [k, dim], stds [k]; data and states are [batch, dim]."""
 
     def __init__(
         self,
@@ -49,35 +36,53 @@ class GaussianMixture(_Oracle):
         self.path = path
         self.weights, self.means, self.stds = weights / weights.sum(), means, stds
 
-    def _parts(self, x: Tensor, t: Time) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return alpha, sigma^2 [batch or 1, 1], the components' variances at t and their log joint densities [batch, k]."""
-        t = as_time(t, x)
-        alpha, variance = self.path.alpha(t).reshape(-1, 1), self.path.sigma(t).square().reshape(-1, 1)
+    def _components(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the components' variances at t [batch or 1, k] and their log joint densities [batch, k]."""
+        alpha, sigma = self.path.alpha(t).reshape(-1, 1), self.path.sigma(t).reshape(-1, 1)
         means, stds, weights = (part.to(x) for part in (self.means, self.stds, self.weights))
-        spread = alpha.square() * stds.square() + variance
+        spread = (alpha * stds).square() + sigma.square()
         # |x - alpha m|^2 without a [batch, k, dim] tensor would cancel digits near the data; the mixtures here are small
         distance = (x[:, None] - alpha[:, :, None] * means).square().sum(-1)
-        log_joint = weights.log() - 0.5 * (distance / spread + x.shape[1] * torch.log(2 * math.pi * spread))
-        return alpha, variance, spread, log_joint
+        return spread, weights.log() - 0.5 * (distance / spread + x.shape[1] * torch.log(2 * math.pi * spread))
+
+    def _answers(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return E[x_0 | x_t = x] and the score."""
+        alpha, sigma = broadcast(self.path.alpha(t), x), broadcast(self.path.sigma(t), x)
+        spread, log_joint = self._components(x, t)
+        precision = log_joint.softmax(1) / spread
+        of_means = precision @ self.means.to(x)
+        of_x = (precision * self.stds.to(x).square()).sum(1, keepdim=True)
+        return sigma.square() * of_means + alpha * of_x * x, alpha * of_means - precision.sum(1, keepdim=True) * x
 
     def log_density(self, x: Float[Tensor, "batch dim"], t: Time = 0.0) -> Float[Tensor, " batch"]:
         """Return log p_t(x) in nats, p_t being the marginal of the path (with its sigma at t = 0 too)."""
-        return self._parts(x, t)[3].logsumexp(1)
+        return self._components(x, as_time(t, x))[1].logsumexp(1)
 
     def denoised(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
-        """Return E[x_0 | x_t = x]: per component a shrunk residual, averaged with the posterior weights."""
-        alpha, variance, spread, log_joint = self._parts(x, t)
-        posterior = log_joint.softmax(1)
-        shrink = self.stds.to(x).square() / spread
-        # m + alpha s^2 (x - alpha m) / spread = m sigma^2 / spread + alpha s^2 x / spread
-        from_means = (posterior * variance / spread) @ self.means.to(x)
-        return from_means + (posterior * alpha * shrink).sum(1, keepdim=True) * x
+        """Return E[x_0 | x_t = x]."""
+        return self._answers(x, as_time(t, x))[0]
+
+    def noise(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
+        """Return E[eps | x_t = x]."""
+        t = as_time(t, x)
+        return -broadcast(self.path.sigma(t), x) * self._answers(x, t)[1]
+
+    def score(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
+        """Return the gradient of log p_t at x."""
+        return self._answers(x, as_time(t, x))[1]
+
+    def velocity(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
+        """Return the probability-flow field alpha' E[x_0 | x] + sigma' E[eps | x]."""
+        t = as_time(t, x)
+        denoised, score = self._answers(x, t)
+        return broadcast(self.path.alpha_dot(t), x) * denoised - broadcast(self.path.sigma_dot(t) * self.path.sigma(t), x) * score
 
     def sample(self, n: int, *, generator: Generator) -> Float[Tensor, "n dim"]:
-        """Return data drawn from the mixture itself."""
-        which = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.means.shape[1], generator=generator, dtype=self.means.dtype)
-        return self.means[which] + self.stds[which, None] * noise
+        """Return data drawn from the mixture itself, on the generator's device."""
+        weights, means, stds = (part.to(generator.device) for part in (self.weights, self.means, self.stds))
+        which = torch.multinomial(weights, n, replacement=True, generator=generator)
+        noise = torch.randn(n, means.shape[1], generator=generator, device=means.device, dtype=means.dtype)
+        return means[which] + stds[which, None] * noise
 
 
 def gaussian(path: GaussianPath, mean: Float[Tensor, " dim"], std: float) -> GaussianMixture:
@@ -86,25 +91,39 @@ def gaussian(path: GaussianPath, mean: Float[Tensor, " dim"], std: float) -> Gau
     return GaussianMixture(path, weights=one, means=mean[None], stds=std * one)
 
 
-class EmpiricalDistribution(_Oracle):
+class EmpiricalDistribution:
     """The training set itself as a distribution: data [n, *shape]; the denoiser is a softmax over data points.
 
-    `chunk` states are handled at once, so memory is chunk * n numbers.
+    `chunk` states are handled at once, so memory is chunk * n numbers. Distances are taken in float64, since they are divided by
+    sigma^2; noise, score and velocity follow from the denoiser.
     """
+
+    levels: Tensor | None = None
 
     def __init__(self, path: GaussianPath, data: Float[Tensor, "n *shape"], chunk: int = 1024) -> None:
         self.path, self.data, self.chunk = path, data, chunk
 
     def denoised(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return E[x_0 | x_t = x], a convex combination of data points."""
-        t = as_time(t, x).expand(len(x))
-        data = self.data.to(x).flatten(1)
-        parts = [self._denoised(x[i : i + self.chunk], t[i : i + self.chunk], data) for i in range(0, len(x), self.chunk)]
-        return torch.cat(parts)
+        states, data = x.double().flatten(1), self.data.to(x.device, torch.float64).flatten(1)
+        times = as_time(t, states).expand(len(x))
+        parts = [self._denoised(*part, data) for part in zip(states.split(self.chunk), times.split(self.chunk))]
+        return torch.cat(parts).to(x.dtype).reshape(x.shape)
 
     def _denoised(self, x: Tensor, t: Tensor, data: Tensor) -> Tensor:
         alpha, variance = self.path.alpha(t)[:, None], self.path.sigma(t).square()[:, None]
-        flat = x.flatten(1)
         # |x - alpha d|^2 up to the term |x|^2, which the softmax does not see
-        distance = alpha.square() * data.square().sum(1) - 2 * alpha * (flat @ data.T)
-        return ((-0.5 * distance / variance).softmax(1) @ data).reshape(x.shape)
+        distance = alpha.square() * data.square().sum(1) - 2 * alpha * (x @ data.T)
+        return (-0.5 * distance / variance).softmax(1) @ data
+
+    def noise(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+        """Return E[eps | x_t = x]."""
+        return convert(self.path, "data", "noise", self.denoised(x, t), x, t)
+
+    def score(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+        """Return the gradient of log p_t at x."""
+        return convert(self.path, "data", "score", self.denoised(x, t), x, t)
+
+    def velocity(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+        """Return the probability-flow field at x."""
+        return convert(self.path, "data", "velocity", self.denoised(x, t), x, t)

@@ -49,11 +49,18 @@ class GaussianPath:
         sigma = self.sigma(t)
         return 2 * sigma * (self.sigma_dot(t) - self.drift_coefficient(t) * sigma)
 
+    def marginal(
+        self, x0: Float[Tensor, "batch *shape"], t: Float[Tensor, "*times"]
+    ) -> tuple[Float[Tensor, "batch *shape"], Tensor]:
+        """Return mean and standard deviation of p_t(x | x_0); the latter has as many axes as it takes to multiply x_0."""
+        return broadcast(self.alpha(t), x0) * x0, broadcast(self.sigma(t), x0)
+
     def perturb(
         self, x0: Float[Tensor, "batch *shape"], t: Float[Tensor, "*times"], noise: Float[Tensor, "batch *shape"]
     ) -> Float[Tensor, "batch *shape"]:
         """Return x_t = alpha x_0 + sigma eps."""
-        return broadcast(self.alpha(t), x0) * x0 + broadcast(self.sigma(t), x0) * noise
+        mean, std = self.marginal(x0, t)
+        return mean + std * noise
 
     def conditional_velocity(
         self, x0: Float[Tensor, "batch *shape"], t: Float[Tensor, "*times"], noise: Float[Tensor, "batch *shape"]

@@ -14,11 +14,12 @@ from torch import Generator, Tensor
 
 from common.denoiser import Denoising, require_continuous
 from common.errors import SolverError
-from common.samplers.result import Callback, Counted, Samples, counted
+from common.samplers.result import Callback, Counted, Samples, finished, require_finite
 
 Times = Float[Tensor, " points"]
 State = Float[Tensor, "batch *shape"]
 FIXED = ("euler", "midpoint", "heun2", "heun3", "rk4")
+ADAPTIVE = ("adaptive_heun", "bosh3", "fehlberg2", "dopri5", "dopri8")
 
 
 @torch.no_grad()
@@ -32,7 +33,7 @@ def euler(
         x = x + (t_next - t) * denoiser.velocity(x, t)
         if callback:
             callback(step, t_next, x)
-    return counted(x, len(grid) - 1)
+    return finished("Euler", x, len(grid) - 1)
 
 
 @torch.no_grad()
@@ -48,7 +49,7 @@ def heun(
         x = x + 0.5 * (t_next - t) * (slope + ahead)
         if callback:
             callback(step, t_next, x)
-    return counted(x, 2 * (len(grid) - 1))
+    return finished("Heun", x, 2 * (len(grid) - 1))
 
 
 def torchdiffeq_solver(
@@ -56,12 +57,14 @@ def torchdiffeq_solver(
 ) -> Callable[..., Samples]:
     """Return a sampler that calls torchdiffeq.
 
-    Fixed-step methods (`FIXED`) step exactly on `times`. Adaptive ones ("dopri5", "bosh3", "dopri8" ...) go from the first to the
-    last time at the given tolerances; the whole batch shares their steps, so its size is part of what an NFE means. `callback`
-    is given the state at every time.
+    Fixed-step methods (`FIXED`) step exactly on `times`. Adaptive ones (`ADAPTIVE`) go from the first to the last time at the given
+    tolerances; the whole batch shares their steps, so its size is part of what an NFE means. `callback` is given the state at
+    every time. `options` are torchdiffeq's, e.g. {"max_num_steps": 10_000}.
 
-    Raises `SolverError` when the step size underflows or values are not finite.
+    Raises `SolverError` for an unknown method, when the step size underflows, and when values are not finite.
     """
+    if method not in FIXED + ADAPTIVE:
+        raise SolverError(f"no ODE method {method!r}; choose one of {', '.join(FIXED + ADAPTIVE)}")
 
     @torch.no_grad()
     def sample(
@@ -80,7 +83,7 @@ def torchdiffeq_solver(
         states = integrate(field, x, wanted, method=method, rtol=rtol, atol=atol, options={**grid, **(options or {})})
         for step, (t, state) in enumerate(zip(times.tolist()[1:], states[1:]) if callback else ()):
             callback(step, t, state)
-        return counted(states[-1], field.calls)
+        return finished(method, states[-1], field.calls)
 
     return sample
 
@@ -110,6 +113,9 @@ def integrate(
     first = state[0] if isinstance(state, tuple) else state
     state = tuple(part.double() for part in state) if isinstance(state, tuple) else state.double()
     times = times.to(first.device, torch.float64)
+    if method not in FIXED:
+        # adaptive solvers step past the end and interpolate back, but beyond t_min the field of a diffusion path is singular
+        options = {"step_t": times[-1:], **(options or {})}
     try:
         states = odeint(field, state, times, method=method, rtol=rtol, atol=atol, options=options or {})
     except AssertionError as error:
@@ -117,7 +123,6 @@ def integrate(
             f"{method} at rtol={rtol:g}, atol={atol:g}: {error}; loosen the tolerance, stop further from the data end (t_min), "
             "or train the network longer"
         ) from None
-    last = states[0][-1] if isinstance(states, tuple) else states[-1]
-    if not bool(torch.isfinite(last).all()):
-        raise SolverError(f"{method}: the solution is not finite; take more steps or stop further from the data end (t_min)")
+    for part in states if isinstance(states, tuple) else (states,):
+        require_finite(method, part[-1])
     return states

@@ -1,4 +1,4 @@
-"""What samplers share: their result, counted evaluations, the last denoising step."""
+"""What samplers share: their result, counted evaluations, checks, the last denoising step."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from common.denoiser import Denoising, Time
+from common.errors import SolverError
 
 Callback = Callable[[int, float, Tensor], None]  # callback(step, time, state)
 
@@ -19,9 +20,19 @@ class Samples(NamedTuple):
     nfe: Int[Tensor, " batch"]
 
 
-def counted(x: Tensor, evaluations: int) -> Samples:
-    """Return samples that were all evaluated together, `evaluations` times."""
+def finished(what: str, x: Tensor, evaluations: int) -> Samples:
+    """Return samples that were all evaluated together, `evaluations` times; raise `SolverError` if any is not finite."""
+    require_finite(what, x)
     return Samples(x, torch.full((len(x),), evaluations, dtype=torch.int64))
+
+
+def require_finite(what: str, x: Tensor) -> None:
+    """Raise `SolverError` unless all values of a result are finite."""
+    if not bool(torch.isfinite(x).all()):
+        raise SolverError(
+            f"{what}: the result is not finite; take more steps, stop further from the data end (t_min), or, for a network that "
+            "predicts noise or score on the optimal-transport path, start below t = 1"
+        )
 
 
 class Counted:
