@@ -30,13 +30,17 @@ def _cut(image: Tensor, split: str, size: int, stride: int) -> Tensor:
     return windows.permute(1, 2, 0, 3, 4).reshape(-1, image.shape[0], size, size)
 
 
-def patches_grey8(split: str) -> ImageSplit:
-    """Return 8x8 grey patches (ITU-R 601 luma, rounded) on a grid of stride 8."""
+def _grey(image: Tensor) -> Tensor:
+    """Return the rounded ITU-R 601 luma [1, h, w] of a colour image [3, h, w]."""
     luma = torch.tensor([0.299, 0.587, 0.114])
-    grey = [(image.float() * luma[:, None, None]).sum(0, keepdim=True).round().to(torch.uint8) for image in _photographs()]
-    return ImageSplit(torch.cat([_cut(image, split, 8, 8) for image in grey]), None, LEVELS)
+    return (image.float() * luma[:, None, None]).sum(0, keepdim=True).round().to(torch.uint8)
+
+
+def patches_grey8(split: str) -> ImageSplit:
+    """Return 8x8 grey patches on a grid of stride 8."""
+    return ImageSplit(torch.cat([_cut(_grey(image), split, 8, 8) for image in _photographs()]), None, LEVELS)
 
 
 def patches_colour16(split: str) -> ImageSplit:
     """Return 16x16 colour patches on a grid of stride 8: neighbours within a split overlap by half."""
-    return ImageSplit(torch.cat([_cut(image, split, 16, 8) for image in _photographs()]).contiguous(), None, LEVELS)
+    return ImageSplit(torch.cat([_cut(image, split, 16, 8) for image in _photographs()]), None, LEVELS)

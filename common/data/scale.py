@@ -1,8 +1,7 @@
 """Between grey levels 0 ... levels-1 and the interval [-1, 1] that models see.
 
 A level v becomes 2 (v + u)/levels - 1 with u uniform on [0, 1) (uniform dequantisation, so that likelihoods are of discrete data)
-or u = 1/2 (the middle of its cell). A density p of x gives log2 p - log2(levels/2) per dimension as a lower bound on the bits of v
-(Theis 2016, Sec. 3.1).
+or u = 1/2 (the middle of its cell).
 """
 
 import torch
@@ -11,7 +10,7 @@ from torch import Generator, Tensor
 
 
 def to_unit(values: Integer[Tensor, "*shape"], levels: int, *, generator: Generator | None = None) -> Float[Tensor, "*shape"]:
-    """Return float32 values in (-1, 1); dequantised with fresh uniform noise when a generator (on the values' device) is given."""
+    """Return float32 values in (-1, 1); dequantised with fresh noise when a generator (on the values' device) is given."""
     if generator is None:
         return 2 * (values + 0.5) / levels - 1
     # float32 cannot tell noise this close to the border from the next level: without the margin some values would change cell
