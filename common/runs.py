@@ -71,6 +71,7 @@ def write(file: Path, fill: Callable[[IO[bytes]], Any]) -> None:
     """Write `file` whole or not at all: fill a temporary file beside it, sync, rename."""
     temporary = file.with_name(f".{file.name}.tmp")
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as stream:
             fill(stream)
             stream.flush()

@@ -41,7 +41,9 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.skip = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
 
-    def forward(self, x: Image, emb: Float[Tensor, "batch time"], size: tuple[int, int] | None = None) -> Image:
+    def forward(
+        self, x: Image, emb: Float[Tensor, "batch time"], size: tuple[int, int] | None = None
+    ) -> Float[Tensor, "batch out new_height new_width"]:
         """Return the block's output; `size` is the size to up-sample to."""
         h = F.silu(self.norm1(x))
         if self.resample:
@@ -84,7 +86,7 @@ class _Stage(nn.Module):
         super().__init__()
         self.block, self.attention = block, attention
 
-    def forward(self, x: Image, emb: Tensor, size: tuple[int, int] | None = None) -> Image:
+    def forward(self, x: Tensor, emb: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         x = self.block(x, emb, size)
         return x if self.attention is None else self.attention(x)
 

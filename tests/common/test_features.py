@@ -101,6 +101,9 @@ def test_learning_rate_and_steps_are_used(digits):
     moved = train_feature_net(images, labels, steps=1, learning_rate=1e-2, generator=generator())
     # Adam's first step is the learning rate itself, in every weight that has a gradient
     assert (moved.classify.weight - start.classify.weight).abs().max().item() == pytest.approx(1e-2, rel=1e-3)
+    # and of two steps the cosine halves the second
+    moved = train_feature_net(images, labels, steps=2, learning_rate=1e-2, generator=generator())
+    assert (moved.classify.weight - start.classify.weight).abs().max().item() == pytest.approx(1.5e-2, rel=0.02)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 16, 16), (1, 28, 28), (3, 32, 32), (1, 5, 9)])

@@ -10,7 +10,7 @@ from common.metrics.frechet import frechet_distance
 
 
 class StandIn(torch.nn.Module):
-    """Has the layout of clean-fid's TorchScript file, and mean colours as its first three features."""
+    """Has the layout of clean-fid's TorchScript file, the mean colours of the image and of its upper half as first features."""
 
     def __init__(self):
         super().__init__()
@@ -22,7 +22,8 @@ class StandIn(torch.nn.Module):
 
 class Colours(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.pad(x.mean(dim=[2, 3]), [0, 2045])
+        means = torch.cat([x.mean(dim=[2, 3]), x[:, :, : x.shape[2] // 2].mean(dim=[2, 3])], dim=1)
+        return torch.nn.functional.pad(means, [0, 2042])
 
 
 # clean-fid's file is TorchScript, which new versions of torch still read but call deprecated
@@ -47,6 +48,14 @@ def test_features_of_constant_images_are_their_scaled_colours(weights):
     features = inception.inception_features(flat, batch=1)
     assert features.shape == (2, 2048)
     np.testing.assert_allclose(features[:, :3], [[-1, 0, 127 / 128]] * 2, atol=1e-6)
+
+
+def test_rows_stay_rows(weights):
+    upper = np.zeros((1, 3, 8, 8), np.uint8)
+    upper[:, :, :4] = 128
+    features = inception.inception_features(upper)
+    # -1 is black, 0 is 128; the resize blurs one edge
+    np.testing.assert_allclose(features[0, :6], [-0.5] * 3 + [0] * 3, atol=0.05)
 
 
 def test_grey_images_are_repeated_in_three_channels(weights):

@@ -43,6 +43,10 @@ def test_subsets_follow_the_generator_and_average_to_the_full_set():
     assert draw[0] == draw[1] != draw[2]
     mean, spread = draw[0]
     assert abs(mean - kernel_distance(x, y)) < 4 * spread / 10 and spread > 0
+    source = torch.Generator().manual_seed(0)
+    one, two = (kernel_distance_of_subsets(x, y, generator=source, subsets=1, size=50)[0] for _ in range(2))
+    both = kernel_distance_of_subsets(x, y, generator=source.manual_seed(0), subsets=2, size=50)
+    assert both == pytest.approx(((one + two) / 2, abs(one - two) / 2))
     whole = kernel_distance_of_subsets(x[:300], y, generator=torch.Generator(), subsets=2)
     assert whole == pytest.approx((kernel_distance(x[:300], y), 0), abs=1e-9)
 

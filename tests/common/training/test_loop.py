@@ -1,0 +1,186 @@
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from common.errors import RetraceError
+from common.settings import ROOT
+from common.training.loop import learning_rate, train
+from common.training.settings import TrainSettings
+from common.training.state import state_path
+
+CPU = torch.device("cpu")
+
+
+def regression(network, step, generator):
+    x = torch.randn(16, 3, generator=generator)
+    return (network(x) - x.sum(1, keepdim=True)).square().mean()
+
+
+def fit(folder, *, model=None, on_step=None, fingerprint="f" * 64, loss=regression, **changes):
+    settings = TrainSettings(**{"steps": 30, "batch": 16, "learning_rate": 0.05, "checkpoint_seconds": 0} | changes)
+    torch.manual_seed(0)
+    model = model or nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.2), nn.Linear(4, 1))
+    arguments = {"settings": settings, "seed": 5, "state_file": folder / "state.pt", "device": CPU}
+    return train(model, loss, **arguments, fingerprint=fingerprint, on_step=on_step), model
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def test_warm_up_and_schedules():
+    constant = TrainSettings(steps=100, batch=1, learning_rate=2.0, warmup_steps=10)
+    assert [learning_rate(constant, step) for step in (0, 4, 9, 10, 99)] == pytest.approx([0.2, 1.0, 2.0, 2.0, 2.0])
+    linear = constant.model_copy(update={"schedule": "linear"})
+    assert [learning_rate(linear, step) for step in (9, 10, 55, 99)] == pytest.approx([2.0, 2.0, 1.0, 2.0 / 90])
+
+
+def test_average_is_the_exponential_moving_average_with_warm_up(tmp_path):
+    history = []
+    model = nn.Linear(3, 1)
+    trained, _ = fit(tmp_path, model=model, on_step=lambda step: history.append(weights(model).clone()), ema_decay=0.9)
+    expected = history[0]
+    for count, current in enumerate(history[1:], start=1):
+        decay = min(0.9, (1 + count) / (10 + count))
+        expected = decay * expected + (1 - decay) * current
+    torch.testing.assert_close(weights(trained.model), expected)
+
+
+def test_no_average_gives_the_last_weights(tmp_path):
+    trained, model = fit(tmp_path, model=nn.Linear(3, 1), ema_decay=0.0)
+    torch.testing.assert_close(weights(trained.model), weights(model))
+
+
+def test_gradients_are_clipped(tmp_path):
+    before = torch.zeros(1, 3)
+    model = nn.Linear(3, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    norms = []
+
+    def loss(network, step, generator):
+        norms.append(None if network.weight.grad is None else network.weight.grad.norm())
+        return 1e6 * regression(network, step, generator)
+
+    fit(tmp_path, model=model, loss=loss, steps=5, clip_norm=0.5)
+    seen = [float(norm) for norm in norms if norm is not None]
+    assert not torch.equal(before, model.weight) and seen == pytest.approx([0.5] * len(seen), rel=1e-4)
+
+
+@pytest.mark.parametrize("moment", [1, 13, 29])
+def test_resume_after_an_exception_is_exact_with_dropout(tmp_path, moment):
+    unbroken, _ = fit(tmp_path / "a")
+
+    def stop(step):
+        if step == moment:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "b", on_step=stop)
+    resumed, _ = fit(tmp_path / "b")
+    assert resumed.resumed_at == moment
+    assert torch.equal(weights(resumed.model), weights(unbroken.model))
+    assert np.array_equal(resumed.losses, unbroken.losses) and np.array_equal(resumed.loss_steps, unbroken.loss_steps)
+
+
+def test_a_finished_training_is_not_trained_again(tmp_path):
+    first, _ = fit(tmp_path)
+    again, _ = fit(tmp_path, loss=lambda *_: pytest.fail("no step is left to take"))
+    assert again.resumed_at == 30 and torch.equal(weights(again.model), weights(first.model))
+
+
+def test_other_settings_have_another_state_file(tmp_path):
+    fit(tmp_path)
+    other, _ = fit(tmp_path, fingerprint="e" * 64)
+    assert other.resumed_at == 0
+    assert all(state_path(tmp_path / "state.pt", mark * 64).exists() for mark in "ef")
+
+
+def test_loss_curve_holds_window_means(tmp_path):
+    trained, _ = fit(tmp_path, loss=lambda network, step, generator: 0 * network[0].weight.sum() + step, steps=450)
+    assert trained.loss_steps[0] == 2 and trained.losses[0] == 0.5 and trained.losses[1] == 2.5
+    assert trained.loss_steps[-1] == 450 and len(trained.losses) == 225
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_remedy(tmp_path):
+    def loss(network, step, generator):
+        return regression(network, step, generator) * (float("nan") if step == 20 else 1.0)
+
+    with pytest.raises(RetraceError, match=r"training loss is nan at step 21; lower train\.learning_rate \(now 0\.05\)"):
+        fit(tmp_path, loss=loss)
+    assert torch.load(state_path(tmp_path / "state.pt", "f" * 64), weights_only=True)["step"] == 20
+
+
+def test_the_global_random_state_is_neither_read_nor_left_changed(tmp_path):
+    settings = TrainSettings(steps=30, batch=16, learning_rate=0.05)
+    arguments = {"settings": settings, "seed": 5, "device": CPU, "fingerprint": "f" * 64}
+    ends = []
+    for number in (1, 2):
+        model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.2), nn.Linear(4, 1))
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, 0.1)
+        torch.manual_seed(number)
+        before = torch.get_rng_state()
+        ends.append(weights(train(model, regression, state_file=tmp_path / f"{number}.pt", **arguments).model))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*ends)
+
+
+def test_bf16_autocast_reaches_the_network(tmp_path):
+    seen = set()
+
+    class Spy(nn.Linear):
+        def forward(self, x):
+            out = super().forward(x)
+            seen.add(out.dtype)
+            return out
+
+    fit(tmp_path, model=Spy(3, 1), precision="bf16", steps=2)
+    assert seen == {torch.bfloat16}
+
+
+def test_two_processes_end_with_the_same_weights_and_one_writes(tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import sys, torch
+            from pathlib import Path
+            from torch import nn
+            from common.training import distributed
+            from common.training.loop import train
+            from common.training.settings import TrainSettings
+            out = Path(sys.argv[1])
+            torch.manual_seed(distributed.rank())  # DDP must make the weights equal
+            model = nn.Linear(3, 1)
+            draws = []
+            def loss(network, step, generator):
+                x = torch.randn(8, 3, generator=generator)
+                draws.append(x.sum().item())
+                return (network(x) - x.sum(1, keepdim=True)).square().mean()
+            torch.distributed.init_process_group("gloo")
+            trained = train(model, loss, settings=TrainSettings(steps=20, batch=16, learning_rate=0.1, checkpoint_seconds=0),
+                            seed=1, state_file=out / "state.pt", device=torch.device("cpu"), fingerprint="f" * 64)
+            torch.save({"weight": model.weight.data, "draws": draws}, out / f"rank{distributed.rank()}.pt")
+            """
+        )
+    )
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*launcher, str(script), str(tmp_path)], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert torch.equal(first["weight"], second["weight"]), "the processes see each other's gradients"
+    assert first["draws"] != second["draws"], "each process has noise of its own"
+    assert len(list(tmp_path.glob("state-*.pt"))) == 1
+
+
+def environment():
+    import os
+
+    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

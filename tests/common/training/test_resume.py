@@ -1,0 +1,89 @@
+"""A killed training ends bit for bit where an unbroken one ends."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from common.settings import ROOT
+
+COMMAND = [
+    *(sys.executable, "-m", "replications.flow_matching", "train_images", "--level", "smoke", "--set", "train.steps=400"),
+    *("--set", "train.checkpoint_seconds=0", "--set", "objective=fm_vp"),
+]
+FOLDER = "smoke/models/digits-mlp-fm_vp/seed0"
+
+
+def start(results):
+    arguments = [*COMMAND, "--results", str(results)]
+    return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def content(folder):
+    """The run's weights, loss curve and metrics; rows without the timing column."""
+    rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+    timing = rows[0].index("seconds")
+    arrays = np.load(folder / "arrays.npz")
+    kept = [row[:timing] + row[timing + 1 :] for row in rows]
+    return (folder / "weights.safetensors").read_bytes(), arrays["loss"].tobytes(), kept
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    results = tmp_path_factory.mktemp("unbroken")
+    assert start(results).wait() == 0
+    return content(results / FOLDER)
+
+
+def test_killed_three_times_and_resumed(tmp_path, unbroken):
+    """kill -9 at three random moments after the first saved state, then run to the end."""
+    moments = random.Random(7)
+    for _ in range(3):
+        process = start(tmp_path)
+        seen = next_state(tmp_path / FOLDER, process)
+        time.sleep(moments.uniform(0.0, 0.3))
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "the run must still be going when it is killed"
+        assert seen and not (tmp_path / FOLDER / "metrics.csv").exists()
+    process = start(tmp_path)
+    assert process.wait() == 0, process.stderr.read()
+    assert content(tmp_path / FOLDER) == unbroken
+    assert not list((tmp_path / FOLDER).glob("training-state-*"))
+
+
+def next_state(folder, process):
+    """Wait until the process has written a new training state; return whether it has."""
+    before = {file: file.stat().st_mtime_ns for file in folder.glob("training-state-*.pt")} if folder.exists() else {}
+    while process.poll() is None:
+        now = {file: file.stat().st_mtime_ns for file in folder.glob("training-state-*.pt")} if folder.exists() else {}
+        if now and now != before:
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def test_same_seed_same_bytes_other_seed_other_numbers(tmp_path, unbroken):
+    assert start(tmp_path / "again").wait() == 0
+    assert content(tmp_path / "again" / FOLDER) == unbroken
+    other = subprocess.run([*COMMAND, "--results", str(tmp_path), "--seed", "1"], cwd=ROOT, capture_output=True)
+    assert other.returncode == 0
+    assert content(tmp_path / FOLDER.replace("seed0", "seed1"))[0] != unbroken[0]
+
+
+def test_truncated_state_is_named_with_its_remedy(tmp_path):
+    process = start(tmp_path)
+    next_state(tmp_path / FOLDER, process)
+    process.kill()
+    process.wait()
+    (state,) = (tmp_path / FOLDER).glob("training-state-*.pt")
+    state.write_bytes(state.read_bytes()[:1000])
+    process = start(tmp_path)
+    assert process.wait() == 1
+    message = process.stderr.read().decode()
+    assert f"{state}: this training state is truncated or corrupt" in message and f"delete {state}" in message
+    assert len(state.read_bytes()) == 1000, "the file is left for its owner to look at"
