@@ -57,9 +57,9 @@ def torchdiffeq_solver(
 ) -> Callable[..., Samples]:
     """Return a sampler that calls torchdiffeq.
 
-    Fixed-step methods (`FIXED`) step exactly on `times`. Adaptive ones (`ADAPTIVE`) go from the first to the last time at the given
-    tolerances; the whole batch shares their steps, so its size is part of what an NFE means. `callback` is given the state at
-    every time. `options` are torchdiffeq's, e.g. {"max_num_steps": 10_000}.
+    Fixed-step methods (`FIXED`) step exactly on `times`. Adaptive ones (`ADAPTIVE`) go from the first to the last time at the
+    given tolerances; the whole batch shares their steps, so its size is part of what an NFE means. `callback` is given the state
+    at every time. `options` are torchdiffeq's, e.g. {"max_num_steps": 10_000}.
 
     Raises `SolverError` for an unknown method, when the step size underflows, and when values are not finite.
     """

@@ -91,7 +91,7 @@ def test_every_answer_comes_from_one_evaluation(prediction, draw):
 
 def test_discrete_levels_are_refused_with_a_reason():
     denoiser = Denoiser(nn.Identity(), vp(), "score", levels=torch.linspace(0, 1, 10))
-    with pytest.raises(UnsupportedModelError, match="Heun.*10 discrete noise levels"):
+    with pytest.raises(UnsupportedModelError, match=r"Heun.*10 discrete noise levels"):
         require_continuous(denoiser, "Heun")
     require_continuous(Denoiser(nn.Identity(), vp(), "score"), "Heun")
     assert not denoiser.state_dict()
