@@ -222,9 +222,14 @@ def judge(paper: Paper, metrics: pd.DataFrame, level: str) -> pd.DataFrame:
     `metrics` is the table of a level with any papers in it; only finished rows of this paper and level count. Unknown
     numbers are NaN. A statistic that raises costs its own claim the verdict and no other.
     """
-    mine = (metrics["paper"] == paper.id) & (metrics["level"] == level) & (metrics["status"] == "ok")
-    rows = metrics[mine].astype({"seed": int})
+    rows = finished_rows(metrics, paper.id, level)
     return pd.DataFrame([_row(paper, claim, rows, level) for claim in paper.claims], columns=list(CLAIM_COLUMNS))
+
+
+def finished_rows(metrics: pd.DataFrame, paper: str, level: str) -> pd.DataFrame:
+    """Return what statistics and tables see: the rows of one paper's finished runs at one level."""
+    mine = (metrics["paper"] == paper) & (metrics["level"] == level) & (metrics["status"] == "ok")
+    return metrics[mine].astype({"seed": int})
 
 
 def _row(paper: Paper, claim: Claim, rows: pd.DataFrame, level: str) -> dict[str, Any]:

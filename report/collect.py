@@ -1,0 +1,142 @@
+"""Collect: the planned run folders -> one metrics table, in which a run that did not finish is a row too.
+
+A folder with a `metrics.csv` is a finished run. A folder with only a `failure.json` is a failed one, and its row carries the
+message. Anything else is "not run". So every planned run leaves at least one row, and nothing is dropped in silence.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from common.claims import CLAIM_COLUMNS, Paper, judge, load_paper
+from common.errors import RetraceError
+from common.figures import RunFolder
+from common.runs import COLUMNS
+from common.settings import hint
+
+NOT_RUN = "an input of this run failed or the workflow was stopped"
+# Written without a trailing ".0": they are counts.
+COUNTS = ("nfe", "n")
+NUMBERS = {"value": "float64", "nfe": "float64", "seconds": "float64", "n": "float64", "seed": "Int64"}
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A planned run without results: `status` is "failed" or "not run"."""
+
+    folder: Path
+    status: str
+    message: str
+    paper: str = ""
+    experiment: str = ""
+    dataset: str = ""
+    variant: str = ""
+    seed: int | None = None
+    command: str = ""
+    traceback: str = ""
+
+    def row(self, level: str) -> dict[str, object]:
+        """Return this run's row of the metrics table."""
+        keys = ("paper", "experiment", "dataset", "variant", "seed", "status", "message")
+        empty = {column: None if column in NUMBERS else "" for column in COLUMNS}
+        return {**empty, **{key: getattr(self, key) for key in keys}, "level": level}
+
+
+@dataclass(frozen=True)
+class Collection:
+    """All planned runs of a level: the finished, the unfinished, and the metrics table over both."""
+
+    level: str
+    runs: Sequence[RunFolder]
+    unfinished: Sequence[Unfinished]
+    metrics: pd.DataFrame
+
+
+def read_plan(file: Path) -> list[Path]:
+    """Return the run folders that the workflow planned, one per line of `file`."""
+    try:
+        lines = file.read_text().splitlines()
+    except OSError as error:
+        raise RetraceError(f"{file}: cannot be read ({error.strerror}); the workflow writes it: snakemake --cores all") from None
+    return list(dict.fromkeys(Path(line.strip()) for line in lines if line.strip()))
+
+
+def load_papers(root: Path, chosen: Sequence[str] | None = None) -> list[Paper]:
+    """Return the papers under `root` (all of them unless some are chosen) in order of time."""
+    known = sorted(file.parent.name for file in root.glob("*/paper.yaml"))
+    for name in chosen or ():
+        if name not in known:
+            raise RetraceError(f"there is no paper {name!r}{hint(name, known)}")
+    # an arXiv number starts with year and month
+    return sorted((load_paper(root / name) for name in chosen or known), key=lambda paper: paper.arxiv)
+
+
+def collect(level: str, folders: Iterable[Path], results: Path) -> Collection:
+    """Read every planned run. A folder whose files cannot be read counts as failed, and says which file."""
+    runs: list[RunFolder] = []
+    unfinished: list[Unfinished] = []
+    tables: list[pd.DataFrame] = []
+    for folder in folders:
+        if not (folder / "metrics.csv").is_file():
+            unfinished.append(_unfinished(folder, results / level))
+            continue
+        try:
+            run = RunFolder.open(folder)
+            if run.info.get("level") != level:
+                raise RetraceError(f"{folder / 'run.json'}: is of level {run.info.get('level')!r}, not {level!r}; run again")
+            tables.append(run.metrics)
+            runs.append(run)
+        except RetraceError as error:
+            unfinished.append(Unfinished(folder, "failed", str(error), **_identity(folder, results / level)))
+    return Collection(level, runs, unfinished, _table(tables, [run.row(level) for run in unfinished]))
+
+
+def _table(tables: Sequence[pd.DataFrame], rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+    others = pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.concat([table.astype(NUMBERS) for table in [*tables, others]], ignore_index=True)
+
+
+def _unfinished(folder: Path, root: Path) -> Unfinished:
+    file = folder / "failure.json"
+    where = _identity(folder, root)
+    if not file.is_file():
+        return Unfinished(folder, "not run", NOT_RUN, **where)
+    try:
+        record = json.loads(file.read_text())
+        texts = ("paper", "experiment", "dataset", "variant", "message", "command", "traceback")
+        where |= {key: str(record[key]) for key in texts if record.get(key)}
+        where |= {"seed": int(record["seed"])} if str(record.get("seed", "")) else {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        where["message"] = f"{file} cannot be read ({error})"
+    message = where.pop("message", "") or "no message; see the logs"
+    return Unfinished(folder, "failed", message, **where)
+
+
+def _identity(folder: Path, root: Path) -> dict:
+    """Return what a folder's path says of its run: <root>/<paper>/<experiment>/<variant>/seed<k>, or a model's folder."""
+    parts = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
+    seed = parts[-1].removeprefix("seed") if parts else ""
+    found: dict[str, object] = {"seed": int(seed)} if seed.isdigit() else {}
+    if len(parts) == 4:
+        found |= dict(zip(("paper", "experiment", "variant"), parts))
+    elif parts[:1] == ("models",):
+        found |= {"experiment": "models", "variant": "/".join(parts[1:-1])}
+    return found
+
+
+def judge_all(papers: Iterable[Paper], collection: Collection) -> pd.DataFrame:
+    """Return the claims of all papers with their verdicts, the columns being `common.claims.CLAIM_COLUMNS`."""
+    judged = [judge(paper, collection.metrics, collection.level) for paper in papers]
+    return pd.concat(judged, ignore_index=True) if judged else pd.DataFrame(columns=list(CLAIM_COLUMNS))
+
+
+def write_tables(folder: Path, metrics: pd.DataFrame, claims: pd.DataFrame) -> None:
+    """Write metrics.csv and claims.csv; numbers read back exactly, unknown ones are empty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = {column: [int(x) if float(x).is_integer() else x for x in metrics[column]] for column in COUNTS}
+    counts = {column: pd.Series(values, dtype=object) for column, values in whole.items()}
+    metrics.assign(**counts).to_csv(folder / "metrics.csv", index=False, lineterminator="\n")
+    claims.to_csv(folder / "claims.csv", index=False, lineterminator="\n")

@@ -1,0 +1,50 @@
+"""How numbers are set: as many digits as the interval supports, true minus signs, powers of ten in full."""
+
+import math
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+DASH = "–"
+
+
+def number(x: float | None, digits: int = 4) -> str:
+    """Return x with `digits` significant digits: 0.6312, −3.5, 1.2×10⁻⁵; a dash where it is unknown."""
+    if x is None or math.isnan(x):
+        return DASH
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
+    power = f"×10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
+    return f"{mantissa}{power}".replace("-", "−")
+
+
+def estimate(mean: float, low: float, high: float) -> tuple[str, str]:
+    """Return a mean and its interval, "0.632" and "[0.611, 0.653]", with two digits of the half-width.
+
+    The interval is empty where it is unknown (one seed) or a single point.
+    """
+    half = (high - low) / 2
+    if not math.isfinite(half) or half <= 0:
+        return number(mean), ""
+    decimals = 1 - math.floor(math.log10(half))
+    if decimals > 6 or abs(mean) >= 1e6:  # too fine or too large for plain decimals
+        return number(mean), f"[{number(low)}, {number(high)}]"
+    mean_text, low_text, high_text = (f"{x:.{max(decimals, 0)}f}".replace("-", "−") for x in (mean, low, high))
+    return mean_text, f"[{low_text}, {high_text}]"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as a reader says them: "4.2 s", "12 min 5 s", "3 h 20 min"."""
+    if seconds is None or math.isnan(seconds):
+        return DASH
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min"
+
+
+def plural(count: int, word: str) -> str:
+    """Return "1 run", "2 runs"."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

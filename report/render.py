@@ -1,0 +1,43 @@
+"""HTML from the views: one page with its style and script inside, every text escaped by Jinja."""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from common.claims import GRADES, SOURCES, VERDICTS
+from report import numbers
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def render(page: Any) -> str:
+    """Return the whole page. `page` is a `report.build.Page`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,  # of every file: the default goes by names that end in .html, ours end in .jinja
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": numbers.number, "duration": numbers.duration, "slug": slug, "sentence": sentence}
+    environment.globals |= {
+        "GRADES": GRADES,
+        "SOURCES": SOURCES,
+        "VERDICTS": VERDICTS,
+        "plural": numbers.plural,
+        "style": Markup((FOLDER / "style.css").read_text()),  # our own files, not data
+        "script": Markup((FOLDER / "script.js").read_text()),
+    }
+    return environment.get_template("page.html.jinja").render(page=page)
+
+
+def slug(text: str) -> str:
+    """Return a verdict as a class name: "not run" -> "not-run"."""
+    return text.replace(" ", "-")
+
+
+def sentence(text: str) -> str:
+    """Return text with a capital first letter and the rest as it is (Jinja's capitalize lowers the rest)."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,128 @@
+"""Every planned run leaves a row; nothing is dropped in silence."""
+
+import json
+
+import fabricate
+import pandas as pd
+import pytest
+
+from common.claims import CLAIM_COLUMNS
+from common.errors import RetraceError
+from common.figures import read_metrics
+from common.runs import COLUMNS
+from report.__main__ import main
+from report.collect import NOT_RUN, collect, judge_all, load_papers, read_plan
+
+
+def gather(results, plan):
+    return collect(fabricate.LEVEL, read_plan(plan), results)
+
+
+def test_finished_failed_and_missing_runs(tree):
+    _, results, plan = tree
+    found = gather(results, plan)
+    assert (len(found.runs), [run.status for run in found.unfinished]) == (4, ["failed", "not run"])
+    failed, missing = found.metrics[found.metrics.status != "ok"].to_dict("records")
+    assert (failed["paper"], failed["experiment"], failed["dataset"], failed["seed"]) == ("score_paper", "evaluate", "moons", 0)
+    assert failed["status"] == "failed" and fabricate.HOSTILE in failed["message"]
+    # nothing but the path says what this run would have been
+    assert (missing["paper"], missing["experiment"], missing["variant"], missing["seed"]) == ("score_paper", "train", "moons", 1)
+    assert (missing["status"], missing["message"], missing["level"]) == ("not run", NOT_RUN, fabricate.LEVEL)
+
+
+def test_a_missing_model_names_no_paper(tree):
+    _, results, _ = tree
+    folder = results / fabricate.LEVEL / "models" / "digits-mlp-fm_ot" / "seed2"
+    (run,) = collect(fabricate.LEVEL, [folder], results).unfinished
+    assert (run.paper, run.experiment, run.variant, run.seed) == ("", "models", "digits-mlp-fm_ot", 2)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [("run.json", "{", "run.json"), ("metrics.csv", "a,b\n", "metrics.csv"), ("run.json", '{"level": "smoke"}', "'smoke'")],
+)
+def test_an_unreadable_or_foreign_run_counts_as_failed(tree, file, text, words):
+    _, results, plan = tree
+    folder = read_plan(plan)[0]
+    (folder / file).write_text(text)
+    found = gather(results, plan)
+    (run,) = [run for run in found.unfinished if run.folder == folder]
+    assert run.status == "failed" and words in run.message and (run.paper, run.seed) == ("flow_paper", 0)
+    assert len(found.runs) == 3
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"seed": "x"}'])
+def test_an_unreadable_failure_is_still_a_failure(tree, text):
+    _, results, plan = tree
+    folder = next(folder for folder in read_plan(plan) if (folder / "failure.json").is_file())
+    (folder / "failure.json").write_text(text)
+    (run,) = [run for run in gather(results, plan).unfinished if run.folder == folder]
+    assert run.status == "failed" and "failure.json" in run.message
+
+
+def test_results_win_over_an_old_failure(tree):
+    _, results, plan = tree
+    folder = read_plan(plan)[0]
+    (folder / "failure.json").write_text(json.dumps({"message": "of an earlier try"}))
+    assert folder in [run.path for run in gather(results, plan).runs]
+
+
+def test_tables_are_written_and_read_back_exactly(built):
+    _, results, plan, out = built
+    found = gather(results, plan)
+    metrics, text = (results / fabricate.LEVEL / "metrics.csv"), (out / "metrics.csv").read_text()
+    assert metrics.read_text() == text
+    assert read_metrics_of(text.splitlines()) == COLUMNS
+    whole = pd.read_csv(metrics, keep_default_na=False)
+    ok = whole[whole.status == "ok"]
+    assert ok.value.astype(float).tolist() == found.metrics[found.metrics.status == "ok"].value.tolist()
+    assert set(ok[ok.metric == "error"].nfe) == {"4", "8", "16", "32"}, "counts have no trailing .0"
+    claims = pd.read_csv(out / "claims.csv")
+    assert tuple(claims.columns) == CLAIM_COLUMNS
+    assert claims.set_index("claim").verdict.to_dict() == {
+        "remembered": "inconclusive",
+        "broken": "inconclusive",
+        "gain": "replicated",
+        "nfe-ratio": "contradicted",
+        "gain-large": "contradicted",
+        "large": "not run",
+    }
+
+
+def read_metrics_of(lines):
+    return tuple(lines[0].split(","))
+
+
+def test_run_folders_are_read_like_the_workflow_writes_them(tree):
+    folder = read_plan(tree[2])[0]
+    assert len(read_metrics(folder / "metrics.csv")) == 12
+
+
+def test_papers_in_order_of_time(tree):
+    papers, _, _ = tree
+    assert [paper.id for paper in load_papers(papers)] == ["score_paper", "flow_paper"]
+    assert [paper.id for paper in load_papers(papers, ["flow_paper"])] == ["flow_paper"]
+    with pytest.raises(RetraceError, match="did you mean 'flow_paper'"):
+        load_papers(papers, ["flow_papre"])
+
+
+def test_no_papers_no_claims(tree, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert tuple(judge_all(load_papers(empty), gather(*tree[1:])).columns) == CLAIM_COLUMNS
+
+
+def test_a_missing_plan_is_answered_with_the_file_and_the_remedy(tree, tmp_path, capsys):
+    arguments = ["all", "--level", "laptop", "--runs", str(tmp_path / "absent.txt"), "--out", str(tmp_path / "out")]
+    assert main(arguments, root=tree[0]) == 2
+    assert "absent.txt" in (message := capsys.readouterr().err) and "snakemake" in message
+
+
+def test_a_report_on_one_paper_leaves_the_tables_of_all_papers_alone(tree, tmp_path):
+    papers, results, plan = tree
+    shared = ["--level", fabricate.LEVEL, "--results", str(results), "--runs", str(plan)]
+    assert main(["collect", *shared], root=papers) == 0
+    before = (results / fabricate.LEVEL / "claims.csv").read_text()
+    assert main(["all", *shared, "--papers", "flow_paper", "--out", str(tmp_path / "one")], root=papers) == 0
+    assert (results / fabricate.LEVEL / "claims.csv").read_text() == before
+    assert set(pd.read_csv(tmp_path / "one" / "claims.csv").paper) == {"flow_paper"}
