@@ -12,7 +12,7 @@ from common.paths import PATHS, optimal_transport, vp
 
 F64 = torch.float64
 MEAN, STD = torch.tensor([0.5, -0.3], dtype=F64), 0.7
-TIGHT = {"rtol": 1e-10, "atol": 1e-10}
+TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 
 
 def gaussian_flow(path, x, t_min):
@@ -81,6 +81,13 @@ def test_hutchinson_likelihood_is_unbiased(rng):
     error = estimates.std() / n**0.5
     assert error > 1e-3
     assert abs(estimates.mean() - exact) < 4 * error
+
+
+def test_one_sign_probe_is_enough_for_an_isotropic_field(draw, rng):
+    """The Jacobian of a Gaussian's flow is a multiple of I, and v . v = d for random signs."""
+    oracle, x = gaussian(vp(), MEAN, STD), draw(4, 2)
+    estimate = log_likelihood(oracle, x, divergence="hutchinson", generator=rng, **TIGHT)
+    torch.testing.assert_close(estimate.log_density, gaussian_flow(vp(), x, 1e-5)[1], rtol=0, atol=1e-6)
 
 
 def test_hutchinson_keeps_its_probe_and_its_generator(draw):
@@ -156,7 +163,7 @@ def test_what_cannot_be_answered_is_refused(draw):
     times = torch.tensor([0.0, 1.0], dtype=F64)
     # the solution blows up at a finite time: no step is small enough
     with pytest.raises(SolverError, match="dopri5"):
-        flow_log_density(lambda t, state: 5 + state**2, x, vp().prior_log_density, times)
+        flow_log_density(lambda t, state: 5 + state**2, x, vp().prior_log_density, times, rtol=1e-2, atol=1e-2)
     # the state is fine, its density is not
     with pytest.raises(SolverError, match="not finite"):
         flow_log_density(lambda t, state: (state - state).sqrt() + state, x, vp().prior_log_density, times, method="euler")

@@ -115,6 +115,10 @@ def test_empirical_distribution_of_images(draw):
         answer = empirical.denoised(x.to(dtype), 1e-5)
         assert answer.dtype == dtype
         torch.testing.assert_close(answer.double(), data[[4, 1]], rtol=0, atol=1e-6)
+    # far from the origin |d|^2 is large beside the distances that decide, too large for float32
+    far = EmpiricalDistribution(ve(), data + 100.0)
+    between = (100 + 0.5 * data[[0]] + 0.5 * data[[1]]).float()
+    torch.testing.assert_close(far.denoised(between, 0.5).double(), far.denoised(between.double(), 0.5), rtol=0, atol=1e-4)
     # with noise above all distances it is the mean
     torch.testing.assert_close(
         EmpiricalDistribution(ve(sigma_max=1e6), data).denoised(x, 1.0)[0], data.mean(0), atol=1e-6, rtol=0
