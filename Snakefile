@@ -39,6 +39,11 @@ rule all:
         f"report/build/{LEVEL}/index.html",
 
 
+# Before any compute: settings, claims, data and disk of this level. Not a rule: every run would have to depend on it.
+onstart:
+    shell(f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)}")
+
+
 # A failed run must not cost the reader the others: the report is built from what is there and names what is missing.
 onerror:
     retrace.write_plan(PLAN, RUNS_CHOSEN)

@@ -35,4 +35,6 @@ def job_sources(package: str, experiment: str) -> list[str]:
 
 def _file(module: str) -> Path:
     folder = package_folder(module)
-    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    # report/build.py stands beside report/build/, where the pages go: the module comes first, as in Python's own search
+    module_file = folder.with_suffix(".py")
+    return module_file if module_file.is_file() else folder / "__init__.py"

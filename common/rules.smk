@@ -1,8 +1,7 @@
-# What several papers take as an input, and the check that comes before everything.
+# What several papers take as an input.
 
 ENVIRONMENT = workflow.source_path("../environment.yml")
 RESULTS = f"{retrace.RESULTS}/{LEVEL}"
-READY = f"{RESULTS}/ready"
 RUNS = (
     {}
 )  # paper -> its run folders, with {seed} filled in; every paper's rules.smk adds its own
@@ -20,34 +19,8 @@ wildcard_constraints:
     objective=r"[a-z0-9_]+",
 
 
-# Settings, claims, data and disk are looked at before any compute. Jobs wait for it but do not rerun after it (ancient).
-rule check:
-    input:
-        settings=[
-            f"{folder}/settings.yaml"
-            for folder in ["common", *(f"replications/{p}" for p in retrace.papers())]
-        ],
-        papers=[f"replications/{paper}/paper.yaml" for paper in retrace.papers()],
-    output:
-        touch(READY),
-    log:
-        f"{RESULTS}/logs/check.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/check.tsv"
-    localrule: True
-    conda:
-        ENVIRONMENT
-    params:
-        papers=CHOSEN,
-    message:
-        f"check settings, claims, data and disk of level {LEVEL}"
-    shell:
-        f"python -m replications check --level {LEVEL} --papers {{params.papers}} > {{log}} 2>&1"
-
-
 rule features:
     input:
-        ready=ancient(READY),
         code=retrace.job_sources("common", "features"),
     output:
         multiext(f"{FEATURES}/", "metrics.csv", "run.json", "weights.safetensors"),

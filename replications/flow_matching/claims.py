@@ -210,6 +210,10 @@ def _exact(metrics: pd.DataFrame, metric: str, method: str) -> pd.Series:
     return per_seed(metrics[metrics.experiment == "exact_paths"], metric=metric, method=method)
 
 
+def _images(metrics: pd.DataFrame, metric: str, method: str) -> pd.Series:
+    return per_seed(metrics[metrics.experiment == "solver_error"], metric=metric, method=method)
+
+
 def ot_deviation_from_linear(metrics: pd.DataFrame) -> pd.Series:
     """Largest gap between the distance left to the end point (as a fraction) and 1 - t, FM-OT."""
     return _exact(metrics, "noise_left_deviation", "fm_ot")
@@ -218,6 +222,16 @@ def ot_deviation_from_linear(metrics: pd.DataFrame) -> pd.Series:
 def diffusion_noise_left_over_ot(metrics: pd.DataFrame) -> pd.Series:
     """Distance left half-way, diffusion path over OT path."""
     return _exact(metrics, "noise_left_halfway", "fm_vp") / _exact(metrics, "noise_left_halfway", "fm_ot")
+
+
+def ot_deviation_from_linear_images(metrics: pd.DataFrame) -> pd.Series:
+    """Largest gap between the distance left to the end point (as a fraction) and 1 - t, FM-OT's network on images."""
+    return _images(metrics, "noise_left_deviation", "fm_ot")
+
+
+def diffusion_noise_left_over_ot_images(metrics: pd.DataFrame) -> pd.Series:
+    """Distance left half-way, FM-diffusion's network over FM-OT's, on images."""
+    return _images(metrics, "noise_left_halfway", "fm_vp") / _images(metrics, "noise_left_halfway", "fm_ot")
 
 
 def direction_cosine_ot(metrics: pd.DataFrame) -> pd.Series:

@@ -5,8 +5,6 @@ Gaussian path is then known in closed form (common.oracles).
 """
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from common.oracles import GaussianMixture
 from common.paths import GaussianPath
@@ -25,13 +23,3 @@ def checkerboard_mixture(path: GaussianPath, per_side: int = 6) -> GaussianMixtu
     means = (corners[:, None] + grid).reshape(-1, 2)
     weights = torch.full((len(means),), 1 / len(means), dtype=torch.float64)
     return GaussianMixture(path, weights=weights, means=means, stds=torch.full_like(weights, spacing / 2))
-
-
-def straightness(
-    states: Float[Tensor, "times batch 2"], velocities: Float[Tensor, "times batch 2"], times: Float[Tensor, " times"]
-) -> float:
-    """Return int_0^1 E |u_t - (x_1 - x_0)|^2 dt along solved paths: 0 for straight lines at constant speed."""
-    span = times[0] - times[-1]
-    displacement = (states[0] - states[-1]) / span
-    deviation = (velocities - displacement).square().sum(-1).mean(-1)
-    return float(torch.trapezoid(deviation.flip(0), times.flip(0)))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+
 from common.figures import Figure, Runs, Table, colour, mean_and_range
 
 # as the paper writes them, in the order of the tables
@@ -108,10 +109,11 @@ def trajectories(run: object) -> Figure:
     times = run.arrays["paper_times"]
     figure, axes = plt.subplots(len(names), len(times), figsize=(1.7 * len(times), 1.8 * len(names)), squeeze=False)
     for line, name in zip(axes, names):
-        for axis, time, points in zip(line, times, run.arrays[f"trajectory_{name}"]):
+        for axis, points in zip(line, run.arrays[f"trajectory_{name}"]):
             scatter(axis, points, name)
-            axis.set_title(f"t = {time:g}" if line is axes[0] else "")
         line[0].set_ylabel(NAMES[name])
+    for axis, time in zip(axes[0], times):
+        axis.set_title(f"t = {time:g}")
     dataset = run.info["dataset"]
     return Figure(
         f"trajectories-{dataset}",
@@ -130,8 +132,9 @@ def few_evaluations(run: object) -> Figure:
     for line, name in zip(axes, names):
         for axis, nfe in zip(line, counts):
             scatter(axis, run.arrays[f"midpoint{nfe}_{name}"], name)
-            axis.set_title(f"NFE {nfe}" if line is axes[0] else "")
         line[0].set_ylabel(NAMES[name])
+    for axis, nfe in zip(axes[0], counts):
+        axis.set_title(f"NFE {nfe}")
     dataset = run.info["dataset"]
     return Figure(
         f"few-evaluations-{dataset}",
@@ -144,8 +147,9 @@ def few_evaluations(run: object) -> Figure:
 
 def scatter(axis: plt.Axes, points: np.ndarray, method: str) -> None:
     """Draw points of [-4, 4]^2 without axes."""
-    axis.scatter(*points[:2000].T, s=1, alpha=0.5, linewidths=0, color=colour(method), rasterized=True)
+    axis.scatter(*points[:2000].T, s=2, alpha=0.6, linewidths=0, color=colour(method), rasterized=True)
     axis.set(xlim=(-4.6, 4.6), ylim=(-4.6, 4.6), xticks=[], yticks=[], aspect="equal")
+    axis.spines[:].set_visible(False)
 
 
 def exact_paths(runs: Runs) -> Figure:

@@ -39,7 +39,6 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
         name:
             f"flow_matching_train_2d_{'_'.join(objectives)}"
         input:
-            ready=ancient(READY),
             code=retrace.job_sources(FM, "train_2d"),
         output:
             expand(
@@ -76,7 +75,6 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
         name:
             f"flow_matching_train_images_{'_'.join(objectives)}"
         input:
-            ready=ancient(READY),
             code=retrace.job_sources(FM, "train_images"),
         output:
             expand(
@@ -112,7 +110,6 @@ for objectives in retrace.batches(FM_OBJECTIVES, LEVEL):
 
 rule flow_matching_exact_paths:
     input:
-        ready=ancient(READY),
         code=retrace.job_sources(FM, "exact_paths"),
     output:
         expand(
@@ -140,7 +137,6 @@ rule flow_matching_exact_paths:
 
 rule flow_matching_toy_2d:
     input:
-        ready=ancient(READY),
         code=retrace.job_sources(FM, "toy_2d"),
         models=expand(
             FM_MODEL,
@@ -177,7 +173,6 @@ rule flow_matching_toy_2d:
 # The feature network is one for all seeds: distances of different seeds must share their yardstick.
 rule flow_matching_table1:
     input:
-        ready=ancient(READY),
         code=retrace.job_sources(FM, "table1"),
         features=expand(f"{FEATURES}/weights.safetensors", data=FM_IMAGES, seed=0),
         models=expand(
@@ -214,7 +209,6 @@ rule flow_matching_table1:
 
 rule flow_matching_solver_error:
     input:
-        ready=ancient(READY),
         code=retrace.job_sources(FM, "solver_error"),
         features=expand(f"{FEATURES}/weights.safetensors", data=FM_IMAGES, seed=0),
         models=expand(

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import fabricate
 import pytest
@@ -97,7 +98,7 @@ def test_links_lead_somewhere(page, built):
 def test_headings_and_tables_can_be_walked(page):
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert len(page.all("table")) == len(page.all("caption")) > 0
     assert all(head.get("scope") for head in page.all("th"))
 

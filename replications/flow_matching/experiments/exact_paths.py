@@ -17,7 +17,8 @@ from common.runs import Outcome, row
 from common.samplers.ode import torchdiffeq_solver, trajectory
 from common.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import conditional_field
-from replications.flow_matching.exact_fields import checkerboard_mixture, straightness
+from replications.flow_matching.exact_fields import checkerboard_mixture
+from replications.flow_matching.path_geometry import noise_left, noise_left_rows, straightness
 
 VARIANT = ()
 STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}  # evaluations per step
@@ -55,14 +56,9 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows.append(row("straightness", straightness(states, velocities, times), **labels))
         rows += fixed_step_errors(oracle, start, states[-1], settings, labels)
 
-        remaining = noise_left(states)
-        arrays[f"noise_left_{method}"] = remaining.numpy()
+        arrays[f"noise_left_{method}"] = noise_left(states).numpy()
         arrays["paper_time"] = (1 - times).numpy()
-        halfway = len(times) // 2
-        # how far noise removal is from linear in time, and how much is left half-way
-        linear = times / times[0]
-        rows.append(row("noise_left_deviation", (remaining - linear).abs().max(), **labels))
-        rows.append(row("noise_left_halfway", remaining[halfway], **labels))
+        rows += noise_left_rows(states, times, labels)
         arrays[f"trajectories_{method}"] = states[:: max(1, settings.points // 50), :64].float().numpy()
         rows.append(row("direction_cosine", direction_cosine(path, oracle, noise, context), **labels))
     return Outcome(rows, arrays=arrays)
@@ -80,12 +76,6 @@ def fixed_step_errors(
             result = torchdiffeq_solver(solver)(oracle, start, times, generator=None)
             error = (result.x - exact).square().mean()
             yield row("solver_mse", error, variant=solver, nfe=int(result.nfe[0]), **labels)
-
-
-def noise_left(states: Tensor) -> Tensor:
-    """Return E |x_t - x_data| / E |x_noise - x_data| along trajectories [times, batch, 2], 1 at the start and 0 at the end."""
-    distance = (states - states[-1]).norm(dim=-1).mean(-1)
-    return distance / distance[0]
 
 
 def direction_cosine(path: Any, oracle: Any, noise: Tensor, context: Context) -> float:

@@ -1,4 +1,4 @@
-"""Numerical error and Fréchet distance against NFE for Euler, midpoint and RK4 (Figure 7).
+"""Numerical error and Fréchet distance against NFE for Euler, midpoint and RK4; noise left along paths (Figures 6, 7).
 
 The error is measured against a tight solve of the same model from the same noise, so it is the solver's alone.
 """
@@ -6,19 +6,20 @@ The error is measured against a tight solve of the same model from the same nois
 from typing import Any, Literal
 
 import torch
-from common.features import load_feature_net
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from common.data import catalogue
 from common.data.scale import to_unit
 from common.experiment import Context
+from common.features import load_feature_net
 from common.metrics.frechet import frechet_distance
 from common.models import load_denoiser
 from common.paths import uniform_times
 from common.runs import Outcome, row
-from common.samplers.ode import torchdiffeq_solver
+from common.samplers.ode import torchdiffeq_solver, trajectory
 from common.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from replications.flow_matching.path_geometry import noise_left_rows
 
 VARIANT = ("data",)
 STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}  # evaluations per step
@@ -33,6 +34,7 @@ class Settings(Base):
     starts: PositiveInt = Field(default=256, description="noise samples of the numerical error, shared by all models")
     samples: PositiveInt = Field(description="samples of the Fréchet distance")
     nfe: list[PositiveInt] = Field(description="numbers of evaluations")
+    tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of the paths along which noise is removed")
     reference_tolerance: PositiveFloat = Field(default=1e-7, description="atol = rtol of the solution taken as exact")
 
 
@@ -63,7 +65,9 @@ def model_rows(
     start = denoiser.path.prior_std * noise
     tight = torchdiffeq_solver("dopri5", rtol=settings.reference_tolerance, atol=settings.reference_tolerance)
     exact = tight(denoiser, start[: settings.starts], uniform_times(denoiser.path, 1), generator=None).x
-    rows = []
+    times = uniform_times(denoiser.path, 20)
+    states = trajectory(denoiser, start[: settings.starts], times, rtol=settings.tolerance, atol=settings.tolerance)
+    rows = noise_left_rows(states, times, {**labels, "n": settings.starts})
     for solver, stages in STAGES.items():
         for nfe in settings.nfe:
             if nfe % stages:

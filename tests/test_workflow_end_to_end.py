@@ -1,0 +1,140 @@
+"""The whole workflow at smoke level in a copy of the tree: it runs, stops when done, reruns what an edit touches, survives failure."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from common.settings import ROOT
+
+
+def snakemake(tree, *words):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *words]
+    return subprocess.run(command, cwd=tree, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+
+
+def files_of_the_tree():
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    return [name for name in names if name and (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tree")
+    for name in files_of_the_tree():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    done = snakemake(folder, "--config", "level=smoke")
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+def dry_run(tree):
+    """Return the jobs that a call would run now: rule name -> count."""
+    done = snakemake(tree, "--config", "level=smoke", "--dry-run")
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line.split() for line in (done.stdout + done.stderr).splitlines()]
+    return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit() and words[0] != "total"}
+
+
+def edited(file, text):
+    """Change a file's content for the duration of a test."""
+    old = file.read_text()
+
+    class Edit:
+        def __enter__(self):
+            file.write_text(text(old))
+
+        def __exit__(self, *_):
+            file.write_text(old)
+
+    return Edit()
+
+
+def test_every_planned_run_is_in_the_tables(tree):
+    planned = (tree / "results/smoke/runs.txt").read_text().split()
+    assert planned and all((tree / run / "metrics.csv").is_file() for run in planned)
+    metrics = pd.read_csv(tree / "results/smoke/metrics.csv")
+    assert set(metrics.status) == {"ok"} and set(metrics.level) == {"smoke"}
+    claims = pd.read_csv(tree / "results/smoke/claims.csv")
+    assert set(claims.verdict) == {"not run"}, "smoke judges nothing: every claim needs a higher level"
+    assert (tree / "report/build/smoke/index.html").stat().st_size > 100_000
+
+
+def test_a_second_call_has_nothing_to_do(tree):
+    assert dry_run(tree) == {}
+
+
+def test_an_edit_reruns_what_imports_the_file_and_nothing_else(tree):
+    with edited(tree / "common/likelihood.py", lambda text: text + "\n# edited\n"):
+        jobs = set(dry_run(tree))
+    assert {"flow_matching_toy_2d", "flow_matching_table1", "report"} <= jobs
+    assert not [
+        job for job in jobs if "train" in job or job in ("features", "flow_matching_exact_paths", "flow_matching_solver_error")
+    ]
+    with edited(tree / "replications/flow_matching/figures.py", lambda text: text + "\n# edited\n"):
+        assert set(dry_run(tree)) <= {"report", "all"}
+
+
+def test_a_changed_setting_reruns_its_experiment_and_what_follows(tree):
+    file = tree / "replications/flow_matching/settings.yaml"
+    with edited(file, lambda text: text.replace("smoke: {data: digits, starts: 32", "smoke: {data: digits, starts: 33")):
+        jobs = set(dry_run(tree))
+    assert "flow_matching_solver_error" in jobs
+    assert not [job for job in jobs if "train" in job or job in ("flow_matching_table1", "flow_matching_toy_2d")]
+
+
+def test_a_failing_experiment_leaves_a_row_and_a_report_and_a_nonzero_exit(tree):
+    file = tree / "replications/flow_matching/experiments/solver_error.py"
+    crash = '    raise ValueError("<b>boom</b>")\n    test = catalogue.load(settings.data, "test")\n    features'
+    with edited(file, lambda text: text.replace('    test = catalogue.load(settings.data, "test")\n    features', crash)):
+        done = snakemake(tree, "--config", "level=smoke")
+    assert done.returncode != 0
+    metrics = pd.read_csv(tree / "results/smoke/metrics.csv")
+    failed = metrics[metrics.experiment == "solver_error"]
+    assert set(failed.status) == {"failed"} and failed.message.str.contains("boom").all() and len(failed) == 2
+    assert set(metrics[metrics.experiment != "solver_error"].status) == {"ok"}, "other runs keep their rows"
+    page = (tree / "report/build/smoke/index.html").read_text()
+    assert "&lt;b&gt;boom" in page and "<b>boom" not in page
+    # the cause mended, the next call runs the failed jobs again, and only those
+    again = dry_run(tree)
+    assert again["flow_matching_solver_error"] == 2 and not [job for job in again if "train" in job]
+    assert snakemake(tree, "--config", "level=smoke").returncode == 0
+    assert set(pd.read_csv(tree / "results/smoke/metrics.csv").status) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("words", "messages"),
+    [
+        (["--config", "level=smok"], ["'smok' is not a level", "did you mean 'smoke'"]),
+        (["--config", "levle=smoke"], ["unknown key 'levle'", "did you mean 'level'"]),
+        (["--config", "papers=[flow_matchin]"], ["there is no paper 'flow_matchin'", "did you mean 'flow_matching'"]),
+    ],
+)
+def test_bad_configuration_is_named_before_any_job(tree, words, messages):
+    done = snakemake(tree, "--dry-run", *words)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert all(message in said for message in messages), said
+
+
+def test_bad_settings_stop_the_workflow_before_any_compute(tree):
+    file = tree / "replications/flow_matching/settings.yaml"
+    with edited(file, lambda text: text.replace("{train: {steps: 60}}", "{train: {stpes: 60}}")):
+        done = snakemake(tree, "--config", "level=smoke")
+    assert done.returncode != 0
+    message = "settings.yaml: train_2d.smoke.train.stpes: unknown key 'stpes'; did you mean 'steps'?"
+    assert message in done.stderr, done.stderr[-3000:]
+    assert "Finished jobid" not in done.stderr
+    snakemake(tree, "--config", "level=smoke")
+
+
+def test_one_paper_alone(tree):
+    assert snakemake(tree, "flow_matching", "--config", "level=smoke").returncode == 0
+    assert (tree / "report/build/smoke/flow_matching/index.html").is_file()
