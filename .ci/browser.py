@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # the page is local: no sandbox needed in a container, and no background service of the browser may use the network
@@ -49,6 +49,7 @@ def check(browser: Browser, file: Path, out: Path) -> Iterator[str]:
     """Yield every problem of the page, on each screen."""
     for name, (width, scheme) in SCREENS.items():
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.set_default_timeout(5000)
         heard: list[str] = []
         listen(page, heard)
         page.goto(file.as_uri())
@@ -58,7 +59,10 @@ def check(browser: Browser, file: Path, out: Path) -> Iterator[str]:
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if overflow > 0:
             yield f"{name}: the page scrolls sideways by {overflow} px at {width} px"
-        yield from script(page)
+        try:
+            yield from script(page)
+        except Error as error:
+            yield f"the page's script does not answer: {error.message.splitlines()[0]}"
         yield from heard
         page.close()
 

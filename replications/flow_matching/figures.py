@@ -168,9 +168,9 @@ def exact_paths(runs: Runs) -> Figure:
     return Figure(
         "exact-paths",
         "The paths themselves: exact fields of the checkerboard",
-        "Cf. Figures 6 and 7, without a network. Left: mean distance to the end point. Right: solver error; bands span the seeds.",
-        "Left: distance left against time, near the diagonal for OT, bulging above it for the diffusion path. Right: "
-        "error falls with NFE; the OT line lies below.",
+        "Cf. Figures 6 and 7, without a network. Left: mean distance to the end point. Right: midpoint error; bands span the seeds.",
+        "Left: line plot of the distance left against time for both paths, with the linear reference. Right: log-log plot of the "
+        "midpoint error against NFE for both paths.",
         figure,
     )
 
@@ -221,6 +221,6 @@ def solver_error(runs: Runs) -> Figure:
         "solver-error",
         "Error and sample quality against evaluations",
         "Cf. Figure 7. Trained networks; the error is against a tight solve from the same noise. Bands span the seeds.",
-        "Four log-log plots against NFE: midpoint error, and Fréchet distance for Euler, midpoint and RK4; one line per objective.",
+        "Log-log plots against NFE, a line per objective: midpoint error, then Fréchet distance for Euler, midpoint, RK4.",
         figure,
     )

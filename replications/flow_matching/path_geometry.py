@@ -20,7 +20,7 @@ def straightness(
 
 
 def noise_left(states: Float[Tensor, "times batch *shape"]) -> Float[Tensor, " times"]:
-    """Return E |x_t - x_data| / E |x_noise - x_data| along paths: 1 at the start, 0 at the end, 1 - t (paper's time) if linear."""
+    """Return E |x_t - x_data| / E |x_noise - x_data| along paths: from 1 to 0, as our t if noise goes linearly."""
     distance = (states - states[-1]).flatten(2).norm(dim=-1).mean(-1)
     return distance / distance[0]
 

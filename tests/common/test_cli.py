@@ -1,6 +1,7 @@
 """The command line, on a toy paper outside the repository and on the real one."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 
 from common import cli
 from common import settings as settings_of
+from common.settings import ROOT
 
 EXPERIMENT = '''"""Add a number to one and write the sum down."""
 
@@ -94,6 +96,20 @@ def test_bad_input_is_found_before_any_run(toy, tmp_path, capsys, words, message
     assert toy(*words) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.rglob("metrics.csv")) and not Path("x").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="unshare and tmpfs are Linux's")
+def test_a_full_disk_is_found_before_any_compute(tmp_path):
+    """A real disk of 1 MB, mounted where nobody else sees it."""
+    script = (
+        'mount -t tmpfs -o size=1m tmpfs "$1" && cd "$2" && '
+        '"$3" -m replications.flow_matching train_2d --level smoke --results "$1/results"'
+    )
+    words = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(tmp_path), str(ROOT), sys.executable]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "only 1 MB free on this disk, a run needs 64; free some space or choose another --results" in done.stderr
+    assert "step" not in done.stdout, "no training has begun"
 
 
 def test_unknown_device(toy, tmp_path, capsys):
