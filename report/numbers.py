@@ -13,8 +13,7 @@ def number(x: float | None, digits: int = 4) -> str:
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
     mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
-    power = f"×10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
-    return f"{mantissa}{power}".replace("-", "−")
+    return mantissa.replace("-", "−") + _power(int(exponent or 0))
 
 
 def estimate(mean: float, low: float, high: float) -> tuple[str, str]:
@@ -26,10 +25,17 @@ def estimate(mean: float, low: float, high: float) -> tuple[str, str]:
     if not math.isfinite(half) or half <= 0:
         return number(mean), ""
     decimals = 1 - math.floor(math.log10(half))
-    if decimals > 6 or abs(mean) >= 1e6:  # too fine or too large for plain decimals
-        return number(mean), f"[{number(low)}, {number(high)}]"
-    mean_text, low_text, high_text = (f"{x:.{max(decimals, 0)}f}".replace("-", "−") for x in (mean, low, high))
-    return mean_text, f"[{low_text}, {high_text}]"
+    exponent = math.floor(math.log10(max(abs(low), abs(high))))
+    if decimals <= 6 and exponent < 6:
+        exponent = 0
+    # too small or too large for plain decimals: all three share one power of ten
+    shown = (f"{x / 10.0**exponent:.{max(decimals + exponent, 0)}f}".replace("-", "−") for x in (mean, low, high))
+    mean_text, low_text, high_text = shown
+    return f"{mean_text}{_power(exponent)}", f"[{low_text}, {high_text}]{_power(exponent)}"
+
+
+def _power(exponent: int) -> str:
+    return f"×10{str(exponent).translate(SUPERSCRIPTS)}" if exponent else ""
 
 
 def duration(seconds: float | None) -> str:
