@@ -1,23 +1,27 @@
 """A U-Net with time conditioning and attention, after the published description of guided diffusion's (Dhariwal & Nichol 2021).
 
 Residual blocks of group norm, SiLU and 3x3 convolutions, the time entering as scale and shift of the second norm; self-attention
-at chosen resolutions; down- and up-sampling inside residual blocks.
+at chosen resolutions; down- and up-sampling inside residual blocks, or by convolutions between them.
 """
+
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.errors import SettingsError
 from common.nets.embedding import SinusoidalEmbedding
 
 Image = Float[Tensor, "batch channels height width"]
 
 
 def _norm(channels: int) -> nn.GroupNorm:
-    # 32 groups as published; fewer where a small network has fewer channels
+    # 32 groups as published from 128 channels on; a small network's groups keep four channels, because a norm of each
+    # channel by itself would erase every channel's mean
     groups = 32
-    while channels % groups:
+    while groups > 1 and (channels % groups or channels // groups < 4):
         groups //= 2
     return nn.GroupNorm(groups, channels)
 
@@ -61,12 +65,29 @@ def _resample(x: Tensor, how: str, size: tuple[int, int] | None) -> Tensor:
     return F.interpolate(x, size=size, mode="nearest")
 
 
+class Resample(nn.Module):
+    """Half or double the resolution by a convolution; takes the place of a residual block that does."""
+
+    def __init__(self, channels: int, resample: str) -> None:
+        super().__init__()
+        self.resample = resample
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2 if resample == "down" else 1, padding=1)
+
+    def forward(
+        self, x: Image, emb: Float[Tensor, "batch time"], size: tuple[int, int] | None = None
+    ) -> Float[Tensor, "batch channels new_height new_width"]:
+        """Return x at half the resolution, or at `size`; the time embedding is not used."""
+        return self.conv(x if self.resample == "down" else _resample(x, "up", size))
+
+
 class Attention(nn.Module):
     """Multi-head self-attention over the positions of a feature map, plus the input."""
 
     def __init__(self, channels: int, head_channels: int) -> None:
         super().__init__()
         self.heads = max(1, channels // head_channels)
+        if channels % self.heads:
+            raise SettingsError(f"backbone.head_channels: {channels} features do not split into heads of {head_channels}")
         self.norm, self.qkv = _norm(channels), nn.Conv2d(channels, 3 * channels, 1)
         self.out = _zero(nn.Conv2d(channels, channels, 1))
 
@@ -80,9 +101,9 @@ class Attention(nn.Module):
 
 
 class _Stage(nn.Module):
-    """A residual block, followed by attention where it is asked for."""
+    """A residual block or a change of resolution, followed by attention where it is asked for."""
 
-    def __init__(self, block: ResidualBlock, attention: Attention | None) -> None:
+    def __init__(self, block: ResidualBlock | Resample, attention: Attention | None) -> None:
         super().__init__()
         self.block, self.attention = block, attention
 
@@ -91,11 +112,17 @@ class _Stage(nn.Module):
         return x if self.attention is None else self.attention(x)
 
 
+def _resolutions(height: int, levels: int) -> list[int]:
+    """Return the height at each level; odd ones are halved upwards."""
+    return [-(-height // 2**level) for level in range(levels)]
+
+
 class UNet(nn.Module):
     """`net(x, t)` for images [channels, height, width] of any size.
 
     channels: features at full resolution; multipliers: per resolution; blocks: residual blocks per resolution;
-    attention: resolutions (heights) that get self-attention; head_channels: channels of one attention head.
+    attention: resolutions (heights) that get self-attention; head_channels: channels of one attention head; resample: change
+    the resolution inside a residual block or by a convolution. Raises `SettingsError` where these do not fit the images.
     """
 
     def __init__(
@@ -107,28 +134,34 @@ class UNet(nn.Module):
         attention: tuple[int, ...] = (),
         head_channels: int = 64,
         dropout: float = 0.0,
+        resample: Literal["residual", "convolution"] = "residual",
     ) -> None:
         super().__init__()
+        resolutions = _resolutions(shape[1], len(multipliers))
+        if unknown := set(attention) - set(resolutions):
+            raise SettingsError(f"backbone.attention: no level has height {sorted(unknown)}; the heights are {resolutions}")
         time = 4 * channels
         self.embed = nn.Sequential(SinusoidalEmbedding(channels), nn.Linear(channels, time), nn.SiLU(), nn.Linear(time, time))
         self.enter = nn.Conv2d(shape[0], channels, 3, padding=1)
 
-        def stage(c_in: int, c_out: int, resolution: int, resample: str = "") -> _Stage:
-            block = ResidualBlock(c_in, c_out, time, dropout, resample)
-            return _Stage(block, Attention(c_out, head_channels) if resolution in attention and not resample else None)
+        def stage(c_in: int, c_out: int, resolution: int) -> _Stage:
+            block = ResidualBlock(c_in, c_out, time, dropout)
+            return _Stage(block, Attention(c_out, head_channels) if resolution in attention else None)
+
+        def change(width: int, how: str) -> _Stage:
+            residual = resample == "residual"
+            return _Stage(ResidualBlock(width, width, time, dropout, how) if residual else Resample(width, how), None)
 
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        width, skips, resolution, resolutions = channels, [channels], shape[1], []
+        width, skips = channels, [channels]
         for level, multiplier in enumerate(multipliers):
             for _ in range(blocks):
-                self.down.append(stage(width, multiplier * channels, resolution))
+                self.down.append(stage(width, multiplier * channels, resolutions[level]))
                 width = multiplier * channels
                 skips.append(width)
-            resolutions.append(resolution)
             if level + 1 < len(multipliers):
-                self.down.append(stage(width, width, resolution, "down"))
+                self.down.append(change(width, "down"))
                 skips.append(width)
-                resolution = (resolution + 1) // 2
         first, last = (ResidualBlock(width, width, time, dropout) for _ in range(2))
         self.middle = nn.ModuleList([_Stage(first, Attention(width, head_channels)), _Stage(last, None)])
         for level, multiplier in reversed(list(enumerate(multipliers))):
@@ -136,7 +169,7 @@ class UNet(nn.Module):
                 self.up.append(stage(width + skips.pop(), multiplier * channels, resolutions[level]))
                 width = multiplier * channels
             if level:
-                self.up.append(stage(width, width, resolutions[level], "up"))
+                self.up.append(change(width, "up"))
         self.leave = nn.Sequential(_norm(width), nn.SiLU(), _zero(nn.Conv2d(width, shape[0], 3, padding=1)))
 
     def forward(self, x: Image, t: Float[Tensor, " batch"]) -> Image:

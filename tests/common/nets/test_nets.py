@@ -7,14 +7,21 @@ from common.nets.embedding import FourierEmbedding, SinusoidalEmbedding
 from common.nets.mlp import parameter_count
 
 MLP = MLPSettings(width=32, blocks=2)
-UNET = UNetSettings(channels=32, multipliers=(1, 2), blocks=1, attention=(7,), head_channels=16)
+UNET = UNetSettings(channels=32, multipliers=(1, 2), blocks=1, attention=(8,), head_channels=16)
+THREE_LEVELS = UNetSettings(channels=32, multipliers=(1, 2, 2), blocks=1, resample="convolution")
+# the flow matching paper's network for CIFAR-10 (its table of hyper-parameters)
+PAPER = UNetSettings(channels=256, multipliers=(1, 2, 2, 2), blocks=2, attention=(16,), head_channels=64)
 CASES = [
     (MLP, (2,)),
     (MLP, (1, 8, 8)),
     (UNET, (1, 8, 8)),
     (UNET, (3, 16, 16)),
-    (UNetSettings(channels=32, multipliers=(1, 2, 2), blocks=1), (1, 28, 28)),
-    (UNetSettings(channels=32, multipliers=(1, 2, 2), blocks=1), (1, 7, 5)),
+    (THREE_LEVELS, (1, 28, 28)),
+    (THREE_LEVELS, (1, 7, 5)),
+    (THREE_LEVELS.model_copy(update={"resample": "residual", "attention": (7,)}), (1, 28, 28)),
+    (THREE_LEVELS.model_copy(update={"resample": "residual", "attention": (4, 2)}), (1, 7, 5)),
+    (UNET.model_copy(update={"multipliers": (1, 1, 1, 2)}), (3, 32, 32)),
+    (UNET.model_copy(update={"multipliers": (1, 1, 1, 1)}), (3, 64, 64)),
 ]
 
 
@@ -63,6 +70,49 @@ def test_attention_sits_where_it_is_asked_for():
 def test_parameter_counts_are_pinned():
     assert parameter_count(build_backbone(MLPSettings(width=192, blocks=3), (1, 8, 8), seed=0)) == 288_192
     assert parameter_count(build_backbone(MLPSettings(width=96, blocks=3), (2,), seed=0)) == 78_946
+    assert parameter_count(build_backbone(UNET, (1, 8, 8), seed=0)) == 788_897
+    with torch.device("meta"):
+        assert parameter_count(build_backbone(PAPER, (3, 32, 32), seed=0)) == 171_268_099
+
+
+def test_groups_of_a_norm_are_32_as_published_and_never_single_channels():
+    groups = {
+        module.num_channels: module.num_groups
+        for channels in (32, 96, 128, 256)
+        for module in build_backbone(UNET.model_copy(update={"channels": channels}), (1, 8, 8), seed=0).modules()
+        if isinstance(module, torch.nn.GroupNorm)
+    }
+    assert {c: groups[c] for c in (32, 64, 96, 128, 256, 512)} == {32: 8, 64: 16, 96: 16, 128: 32, 256: 32, 512: 32}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"attention": (7,)}, r"backbone\.attention: no level has height \[7\]; the heights are \[8, 4\]"),
+        ({"head_channels": 10}, r"backbone\.head_channels: 32 features do not split into heads of 10"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(change, message):
+    with pytest.raises(SettingsError, match=message):
+        build_backbone(UNET.model_copy(update=change), (1, 8, 8), seed=0)
+
+
+def test_memory_format_changes_nothing():
+    net = randomised(build_backbone(UNET, (3, 8, 8), seed=0)).double()
+    x, t = (
+        torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64),
+        torch.tensor([0.2, 0.7]).double(),
+    )
+    expected = net(x, t)
+    torch.testing.assert_close(net.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last), t), expected)
+
+
+def test_dropout_acts_in_training_only():
+    net = randomised(build_backbone(UNET.model_copy(update={"dropout": 0.5}), (1, 8, 8), seed=0))
+    x, t = torch.ones(1, 1, 8, 8), torch.ones(1)
+    assert not torch.equal(net(x, t), net(x, t))
+    net.eval()
+    assert torch.equal(net(x, t), net(x, t))
 
 
 def test_unet_needs_images():
