@@ -4,26 +4,29 @@ Everything that is random in step k follows from (seed, process, k), and the dat
 their average and the optimiser's state only, and ends bit for bit where an unbroken run ends (on a CPU).
 """
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.nn.modules.dropout import _DropoutNd
 
 from common.errors import RetraceError
 from common.seeds import derive_seed
 from common.training import distributed
+from common.training.average import MovingAverage
+from common.training.curve import LossCurve
 from common.training.progress import Progress
 from common.training.settings import TrainSettings
 from common.training.state import load_state, save_state, state_path
 
 # loss(network, step, generator) -> scalar; the network is what to call, wrapped for several processes or compiled
 Loss = Callable[[nn.Module, int, Generator], Tensor]
-RECORDS = 200  # points of a loss curve
 
 
 class Trained(NamedTuple):
@@ -50,51 +53,50 @@ def train(
 ) -> Trained:
     """Train `model` in place and return the average (EMA) of its weights, resuming from `state_file` if it has a state.
 
-    Raises `RetraceError` when the loss is not finite; the last saved state stays.
+    `fingerprint` names the training: only a state with the same one is resumed. Of several processes the first one prints,
+    saves and gives the loss curve. Raises `RetraceError` when the loss or a weight is not finite; the last saved state stays.
     """
     file = state_path(state_file, fingerprint)
-    average = AveragedModel(model, multi_avg_fn=_moving_average(settings.ema_decay))
+    if settings.channels_last:
+        # cuDNN follows the weights' format, so the images need no conversion
+        model.to(memory_format=torch.channels_last)
+    average = MovingAverage(model, settings.ema_decay)
     optimiser = _optimiser(model, settings, device)
-    window = max(1, settings.steps // RECORDS)
-    first, records, spent = 0, [], 0.0
+    curve = LossCurve(settings.steps, device)
+    parts = {"model": model, "average": average, "optimiser": optimiser, "curve": curve}
+    leader = distributed.rank() == 0
+    first, spent = 0, 0.0
     if saved := load_state(file, fingerprint, device):
-        model.load_state_dict(saved["model"])
-        average.load_state_dict(saved["average"])
-        optimiser.load_state_dict(saved["optimiser"])
-        first, records, spent = saved["step"], list(saved["losses"].unbind()), saved["seconds"]
-        print(f"{label}  resumed at step {first}", flush=True)
-
-    def save(step: int, seconds: float) -> None:
-        if distributed.rank() == 0:
-            parts = {"model": model, "average": average, "optimiser": optimiser}
-            state = {name: part.state_dict() for name, part in parts.items()}
-            losses = torch.stack(records) if records else torch.zeros(0)
-            save_state(file, {**state, "fingerprint": fingerprint, "step": step, "losses": losses, "seconds": seconds})
-
+        first, spent = saved["step"], saved["seconds"]
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+    progress = Progress(label, first, settings.steps, quiet=not leader)
+    if first:
+        progress.say(f"resumed at step {first}")
     begin = saved_at = time.perf_counter()
-    progress = Progress(label, first, settings.steps)
-    with distributed.wrapped(model, device) as network, torch.random.fork_rng(enabled=_has_dropout(model)):
+
+    with distributed.wrapped(model, device) as network, _global_random_state_kept(model, device):
         step_once = _stepper(network, loss, settings, optimiser, seed, device, seeds_dropout=_has_dropout(model))
-        total = torch.zeros((), device=device)
         for step in range(first, settings.steps):
-            total += step_once(step)
-            average.update_parameters(model)
-            if (step + 1) % window == 0 or step + 1 == settings.steps:
-                records.append((total / (step % window + 1)).cpu())
-                total.zero_()
-                _check_finite(records[-1], step, settings)
-                progress.update(step + 1, float(records[-1]))
-                if (now := time.perf_counter()) - saved_at >= settings.checkpoint_seconds:
-                    save(step + 1, spent + now - begin)
-                    saved_at = now
+            recorded = curve.add(step_once(step))
+            average.update()
+            progress.step()
+            if recorded is not None:
+                _check_finite("training loss", recorded, step + 1, settings)
+                progress.record(step + 1, recorded)
+            now = time.perf_counter()
+            if leader and (step + 1 == settings.steps or now - saved_at >= settings.checkpoint_seconds):
+                # a bad gradient spoils the weights one step before it shows in the loss
+                _check_finite("training loss", float(curve.total), step + 1, settings)
+                _check_finite("norm of the weights", _size(model), step + 1, settings)
+                state = {name: part.state_dict() for name, part in parts.items()}
+                save_state(file, state | {"fingerprint": fingerprint, "step": step + 1, "seconds": spent + now - begin})
+                saved_at = time.perf_counter()
             if on_step:
                 on_step(step + 1)
-        seconds = spent + time.perf_counter() - begin
-        if first < settings.steps:
-            save(settings.steps, seconds)
     progress.close()
-    steps = np.minimum(window * np.arange(1, len(records) + 1), settings.steps)
-    return Trained(average.module.eval(), torch.stack(records).numpy(), steps, seconds, first)
+    steps, losses = curve.points()
+    return Trained(average.module.eval(), losses, steps, spent + time.perf_counter() - begin, first)
 
 
 def _stepper(
@@ -153,24 +155,23 @@ def _optimiser(model: nn.Module, settings: TrainSettings, device: torch.device) 
     )
 
 
-def _moving_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Return the update of an exponential moving average whose decay warms up, so that it forgets the first weights."""
-
-    @torch.no_grad()
-    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
-        warm = min(decay, (1 + int(count)) / (10 + int(count)))
-        torch._foreach_lerp_(list(averages), list(currents), 1 - warm)
-
-    return update
-
-
 def _has_dropout(model: nn.Module) -> bool:
-    return any(isinstance(module, nn.Dropout) and module.p > 0 for module in model.modules())
+    return any(isinstance(module, _DropoutNd) and module.p > 0 for module in model.modules())
 
 
-def _check_finite(value: Tensor, step: int, settings: TrainSettings) -> None:
-    if not bool(torch.isfinite(value)):
+def _global_random_state_kept(model: nn.Module, device: torch.device) -> AbstractContextManager[None]:
+    devices = [device] if device.type == "cuda" else []
+    return torch.random.fork_rng(devices, enabled=_has_dropout(model))
+
+
+@torch.no_grad()
+def _size(model: nn.Module) -> float:
+    return float(torch.stack(torch._foreach_norm(list(model.parameters()))).sum())
+
+
+def _check_finite(what: str, value: float, step: int, settings: TrainSettings) -> None:
+    if not math.isfinite(value):
         raise RetraceError(
-            f"the training loss is {float(value)} at step {step + 1}; lower train.learning_rate (now {settings.learning_rate:g}) "
+            f"the {what} is {value} at step {step}; lower train.learning_rate (now {settings.learning_rate:g}) "
             "or set train.clip_norm"
         )

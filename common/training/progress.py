@@ -7,24 +7,34 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Show step, loss, speed and time left; quiet inside a terminal's pipe but for ten lines per run."""
+    """Show step, loss, speed and time left: live where stderr is a terminal, else as ten lines per run."""
 
-    def __init__(self, label: str, first: int, steps: int) -> None:
+    def __init__(self, label: str, first: int, steps: int, *, quiet: bool = False) -> None:
         self.label, self.first, self.steps, self.begin = label, first, steps, time.perf_counter()
-        self.live = sys.stderr.isatty()
+        self.live = sys.stderr.isatty() and not quiet
         self.bar = tqdm(total=steps, initial=first, desc=label, unit="it", disable=not self.live, leave=False)
-        self.lines_said = first * 10 // steps
+        self.quiet, self.lines_said = quiet, first * 10 // steps
 
-    def update(self, done: int, loss: float) -> None:
-        """Say that `done` steps are done."""
+    def step(self) -> None:
+        """Count one step; moves the live line only."""
+        if self.live:
+            self.bar.update()
+
+    def record(self, done: int, loss: float) -> None:
+        """Say the mean loss of the steps up to `done`."""
         self.bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
-        self.bar.update(done - self.bar.n)
         tenth = done * 10 // self.steps
         if not self.live and tenth > self.lines_said:
             self.lines_said = tenth
             speed = (done - self.first) / (time.perf_counter() - self.begin)
             left = (self.steps - done) / speed
-            print(f"{self.label}  step {done}/{self.steps}  loss {loss:.4g}  {speed:.0f} it/s  {left:.0f} s left", flush=True)
+            self.say(f"step {done}/{self.steps}  loss {loss:.4g}  {speed:.3g} it/s  {left:.0f} s left")
+
+    def say(self, message: str) -> None:
+        """Print a line of its own, at once even into a file."""
+        if not self.quiet:
+            self.bar.write(f"{self.label}  {message}", file=sys.stdout)
+            sys.stdout.flush()
 
     def close(self) -> None:
         """Remove the live line."""

@@ -5,7 +5,7 @@ Random numbers need no state: every step's generator is seeded from (run, proces
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -20,7 +20,15 @@ def state_path(file: Path, fingerprint: str) -> Path:
 
 def save_state(file: Path, state: dict[str, Any]) -> None:
     """Write the state whole or not at all."""
-    write(file, lambda stream: torch.save(state, stream))
+
+    def fill(stream: IO[bytes]) -> None:
+        try:
+            torch.save(state, stream)
+        except RuntimeError as error:
+            # when the disk fills up half-way, torch hides the stream's own error behind one about positions in the archive
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+    write(file, fill)
 
 
 def load_state(file: Path, fingerprint: str, device: torch.device) -> dict[str, Any] | None:

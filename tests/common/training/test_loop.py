@@ -5,9 +5,10 @@ import textwrap
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Generator, nn
 
 from common.errors import RetraceError
+from common.seeds import derive_seed
 from common.settings import ROOT
 from common.training.loop import learning_rate, train
 from common.training.settings import TrainSettings
@@ -72,16 +73,21 @@ def test_gradients_are_clipped(tmp_path):
 
 
 @pytest.mark.parametrize("moment", [1, 13, 29])
-def test_resume_after_an_exception_is_exact_with_dropout(tmp_path, moment):
-    unbroken, _ = fit(tmp_path / "a")
+@pytest.mark.parametrize("dropout", [nn.Dropout, nn.AlphaDropout])
+def test_resume_after_an_exception_is_exact_with_dropout(tmp_path, moment, dropout):
+    def network():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 4), dropout(0.2), nn.Linear(4, 1))
+
+    unbroken, _ = fit(tmp_path / "a", model=network())
 
     def stop(step):
         if step == moment:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "b", on_step=stop)
-    resumed, _ = fit(tmp_path / "b")
+        fit(tmp_path / "b", model=network(), on_step=stop)
+    resumed, _ = fit(tmp_path / "b", model=network())
     assert resumed.resumed_at == moment
     assert torch.equal(weights(resumed.model), weights(unbroken.model))
     assert np.array_equal(resumed.losses, unbroken.losses) and np.array_equal(resumed.loss_steps, unbroken.loss_steps)
@@ -101,9 +107,56 @@ def test_other_settings_have_another_state_file(tmp_path):
 
 
 def test_loss_curve_holds_window_means(tmp_path):
-    trained, _ = fit(tmp_path, loss=lambda network, step, generator: 0 * network[0].weight.sum() + step, steps=450)
+    def loss(network, step, generator):
+        return 0 * network[0].weight.sum() + step
+
+    trained, _ = fit(tmp_path, loss=loss, steps=451, checkpoint_seconds=1000)
     assert trained.loss_steps[0] == 2 and trained.losses[0] == 0.5 and trained.losses[1] == 2.5
-    assert trained.loss_steps[-1] == 450 and len(trained.losses) == 225
+    assert trained.loss_steps[-1] == 451 and trained.losses[-1] == 450 and len(trained.losses) == 226
+
+
+def test_resume_in_the_midst_of_a_window_keeps_the_loss_curve(tmp_path):
+    unbroken, _ = fit(tmp_path / "a", steps=400, checkpoint_seconds=1000)
+
+    def stop(step):
+        if step == 51:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "b", steps=400, on_step=stop)
+    resumed, _ = fit(tmp_path / "b", steps=400, checkpoint_seconds=1000)
+    assert resumed.resumed_at == 51 and 51 not in unbroken.loss_steps
+    assert np.array_equal(resumed.losses, unbroken.losses)
+
+
+def test_states_are_saved_by_the_clock_and_at_the_end(tmp_path):
+    file = state_path(tmp_path / "state.pt", "f" * 64)
+    seen = []
+    fit(tmp_path, checkpoint_seconds=1000, on_step=lambda step: seen.append(file.exists()))
+    assert seen == [False] * 29 + [True]
+
+
+@pytest.mark.parametrize("bad_step", [11, 29])
+def test_weights_spoilt_behind_a_finite_loss_are_not_saved(tmp_path, bad_step):
+    def loss(network, step, generator):
+        # the root's slope at 0 is infinite, times 0 is nan: the loss stays finite and the gradient does not
+        return regression(network, step, generator) + ((network.weight.sum() * 0).sqrt() if step == bad_step else 0)
+
+    with pytest.raises(RetraceError, match=rf"the norm of the weights is nan at step {bad_step + 1}; lower train\.learning_rate"):
+        fit(tmp_path, model=nn.Linear(3, 1), loss=loss)
+    assert torch.load(state_path(tmp_path / "state.pt", "f" * 64), weights_only=True)["step"] == bad_step
+
+
+def test_images_networks_are_trained_in_the_memory_format_asked_for(tmp_path):
+    strides = []
+
+    def loss(network, step, generator):
+        strides.append(network.weight.stride())
+        return network(torch.randn(2, 4, 5, 5, generator=generator)).square().mean()
+
+    for folder, channels_last in (("a", False), ("b", True)):
+        fit(tmp_path / folder, model=nn.Conv2d(4, 4, 3), loss=loss, steps=1, channels_last=channels_last)
+    assert strides == [(36, 9, 3, 1), (36, 1, 12, 4)]
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_remedy(tmp_path):
@@ -178,6 +231,21 @@ def test_two_processes_end_with_the_same_weights_and_one_writes(tmp_path):
     assert torch.equal(first["weight"], second["weight"]), "the processes see each other's gradients"
     assert first["draws"] != second["draws"], "each process has noise of its own"
     assert len(list(tmp_path.glob("state-*.pt"))) == 1
+    assert done.stdout.count("step 20/20") == 1, "one process speaks"
+    assert np.allclose(first["weight"], one_process_with_both_draws(tmp_path / "alone"), atol=1e-6), "gradients are averaged"
+
+
+def one_process_with_both_draws(folder):
+    torch.manual_seed(0)
+    model = nn.Linear(3, 1)
+
+    def loss(network, step, generator):
+        x = torch.cat([torch.randn(8, 3, generator=Generator().manual_seed(derive_seed(1, rank, step))) for rank in (0, 1)])
+        return (network(x) - x.sum(1, keepdim=True)).square().mean()
+
+    settings = TrainSettings(steps=20, batch=16, learning_rate=0.1)
+    train(model, loss, settings=settings, seed=1, state_file=folder / "state.pt", device=CPU, fingerprint="f" * 64)
+    return model.weight.detach()
 
 
 def environment():
