@@ -159,7 +159,7 @@ NOT_GZIP, NOT_DEFLATE, NOT_TAR = (
 )
 
 
-@pytest.mark.parametrize("content", [NOT_GZIP, NOT_DEFLATE])
+@pytest.mark.parametrize("content", [NOT_GZIP, NOT_DEFLATE], ids=["not gzip", "not deflate"])
 def test_something_else_under_the_name_is_an_error(roots, fashion, content):
     write(roots["own"], fashion, compress=True)
     (roots["own"] / "t10k-images-idx3-ubyte.gz").write_bytes(content)
@@ -167,7 +167,7 @@ def test_something_else_under_the_name_is_an_error(roots, fashion, content):
         load_images("fashion_mnist", "test")
 
 
-@pytest.mark.parametrize("content", [NOT_GZIP, NOT_DEFLATE, NOT_TAR])
+@pytest.mark.parametrize("content", [NOT_GZIP, NOT_DEFLATE, NOT_TAR], ids=["not gzip", "not deflate", "not tar"])
 def test_something_else_under_the_archives_name_is_an_error(roots, content):
     roots["own"].mkdir()
     (roots["own"] / "cifar-10-python.tar.gz").write_bytes(content)
