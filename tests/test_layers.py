@@ -3,8 +3,8 @@
 from itertools import combinations
 
 import grimp
-from common.claims import load_paper
 
+from common.claims import load_paper
 from common.dependencies import graph
 from common.settings import ROOT
 from common.workflow import papers

@@ -1,6 +1,7 @@
 """The whole workflow at smoke level in a copy of the tree: it runs, stops when done, reruns what an edit touches."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,8 +40,9 @@ def dry_run(tree):
     """Return the jobs that a call would run now: rule name -> count."""
     done = snakemake(tree, "--config", "level=smoke", "--dry-run")
     assert done.returncode == 0, done.stderr[-2000:]
-    lines = [line.split() for line in (done.stdout + done.stderr).splitlines()]
-    return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit() and words[0] != "total"}
+    # the table "Job stats": a line of dashes, a line per rule, the total
+    table = re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in table if rule != "total"}
 
 
 def edited(file, text):

@@ -168,7 +168,7 @@ def exact_paths(runs: Runs) -> Figure:
     return Figure(
         "exact-paths",
         "The paths themselves: exact fields of the checkerboard",
-        "Cf. Figures 6 and 7, without a network. Left: mean distance to the end point. Right: midpoint error; bands span the seeds.",
+        "Cf. Figures 6 and 7, without a network. Left: mean distance to the end point. Right: midpoint error; bands: all seeds.",
         "Left: line plot of the distance left against time for both paths, with the linear reference. Right: log-log plot of the "
         "midpoint error against NFE for both paths.",
         figure,

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from common.claims import load_paper
 
 from common import settings as settings_of
+from common.claims import load_paper
 from common.levels import LEVELS
 from common.settings import ROOT
 from common.workflow import papers

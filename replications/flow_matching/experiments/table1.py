@@ -6,13 +6,13 @@ Test images, dequantisation noise, divergence probes and sampling noise are shar
 from typing import Any, Literal
 
 import torch
-from common.features import load_feature_net
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from common.data import catalogue
 from common.data.scale import to_unit
 from common.experiment import Context
+from common.features import load_feature_net
 from common.likelihood import log_likelihood
 from common.metrics.density import bits_per_dim, importance_weighted
 from common.metrics.frechet import frechet_distance
