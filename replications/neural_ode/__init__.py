@@ -1,0 +1,1 @@
+"""Neural Ordinary Differential Equations (Chen, Rubanova, Bettencourt, Duvenaud; NeurIPS 2018)."""

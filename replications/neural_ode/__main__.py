@@ -1,0 +1,7 @@
+"""`python -m replications.neural_ode <experiment>`."""
+
+import sys
+
+from common.cli import main
+
+sys.exit(main("replications.neural_ode"))

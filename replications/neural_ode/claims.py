@@ -1,0 +1,5 @@
+"""The statistics that judge the paper's claims, one module for each of its three parts."""
+
+from replications.neural_ode.claims_flows import *  # noqa: F403
+from replications.neural_ode.claims_latent import *  # noqa: F403
+from replications.neural_ode.claims_supervised import *  # noqa: F403
