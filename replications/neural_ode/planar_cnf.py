@@ -49,7 +49,9 @@ class PlanarCNF(nn.Module):
         self.dim, self.units = dim, units
         self.frequency = nn.Parameter(3 * normal(1, features))
         self.phase = nn.Parameter(normal(1, features))
-        self.base = nn.Parameter(torch.cat([normal(units, dim), 0.3 * normal(units, dim), normal(units, 1), normal(units, 1)], -1))
+        self.base = nn.Parameter(
+            torch.cat([normal(units, dim), 0.3 * normal(units, dim), normal(units, 1), normal(units, 1)], -1)
+        )
         self.drift = nn.Parameter(0.1 * normal(features, units * (2 * dim + 2)))
         # a model narrower than the widest has its other units switched off for good
         self.register_buffer("on", (torch.arange(units) < torch.tensor(list(widths))[:, None]).float()[:, :, None])

@@ -1,0 +1,76 @@
+"""Fit planar flows, continuous or discrete, to an unnormalised target or to samples (Chen 2018, Sections 4.1 and 4.2).
+
+All models of one kind are trained side by side: the loss is the sum of theirs, and Adam moves every parameter by its own
+gradient alone, so none of them notices the others.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from common.experiment import Context
+from common.settings import fingerprint
+from common.training.loop import Trained, train
+from common.training.settings import TrainSettings
+from replications.neural_ode.planar_cnf import PlanarCNF, base_log_density, transport
+from replications.neural_ode.planar_flow import PlanarFlow
+from replications.neural_ode.target_energies import ENERGIES
+
+Loss = Callable[[nn.Module, int, Generator], Tensor]
+Push = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]  # points -> image, log|det| of the map
+
+
+def cnf_to_data(steps: int) -> Push:
+    """Return the map from base to data of a CNF solved with `steps` Runge-Kutta steps, and its log-determinant."""
+    return lambda flow, base: transport(flow, base, 1.0, 0.0, steps)
+
+
+def cnf_to_base(steps: int) -> Push:
+    """Return the map from data to base of a CNF solved with `steps` Runge-Kutta steps, and its log-determinant."""
+    return lambda flow, x: transport(flow, x, 0.0, 1.0, steps)
+
+
+def planar_push(flow: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a planar flow makes of x: towards data in density matching, towards base in maximum likelihood."""
+    return flow(x)
+
+
+def reverse_kl(
+    flow: nn.Module, push: Push, base: Float[Tensor, "1 batch dim"], targets: Sequence[str], models: int
+) -> Float[Tensor, " models"]:
+    """Return E_q[log q(x) + U(x)] of every model: KL(q || p) less the target's log-normaliser. Models go target by target."""
+    base = base.expand(models, -1, -1)
+    x, log_det = push(flow, base)
+    parts = x.unflatten(0, (len(targets), -1)).unbind(0)
+    energies = torch.cat([ENERGIES[name](part) for name, part in zip(targets, parts)])
+    return (base_log_density(base) - log_det + energies).mean(1)
+
+
+def negative_log_likelihood(flow: nn.Module, push: Push, x: Float[Tensor, "models batch dim"]) -> Float[Tensor, "models batch"]:
+    """Return -log q(x) of every model in nats; `push` leads from data to base."""
+    base, log_det = push(flow, x)
+    return -base_log_density(base) - log_det
+
+
+def build(kind: str, sizes: Sequence[int], generator: Generator) -> nn.Module:
+    """Return untrained models of one kind, "cnf" with so many hidden units or "nf" with so many layers."""
+    return {"cnf": PlanarCNF, "nf": PlanarFlow}[kind](sizes, generator=generator)
+
+
+def fit(kind: str, sizes: Sequence[int], loss: Loss, settings: TrainSettings, context: Context, *mark: Any) -> Trained:
+    """Train models of one kind on `loss`; their initial weights and noise depend on the run's seed and on `mark`."""
+    flow = build(kind, sizes, context.generator("weights", kind)).to(context.device)
+    return train(
+        flow,
+        loss,
+        settings=settings,
+        # the same noise for both kinds: what differs between them is the flow alone
+        seed=context.seed_for("training noise"),
+        state_file=context.out / f"training-state-{kind}.pt",
+        device=context.device,
+        fingerprint=fingerprint(kind, sizes, context.seed, context.base_seed, settings.model_dump(), mark),
+        label=f"{context.experiment} {kind} seed {context.seed}",
+    )
