@@ -1,0 +1,79 @@
+"""Train latent ODEs and their rivals on the same series, batches and observation times (Chen 2018, Section 5.1)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from common.data.batches import EpochSampler
+from common.experiment import Context
+from common.settings import fingerprint
+from common.training.loop import Trained, train
+from common.training.settings import TrainSettings
+from replications.neural_ode.autonomous_solve import Hermite
+from replications.neural_ode.latent_ode import LatentODE, negative_elbo, observed_mask
+from replications.neural_ode.rnn_forecaster import Forecaster
+from replications.neural_ode.spirals import NOISE, STEP, WINDOW, Spirals, observation_indices, spirals, times
+
+Observed = tuple[Spirals, list[Tensor]]
+SPAN = STEP * WINDOW  # of the training solve, in time units
+
+
+def data(series: int, observations: Sequence[int], context: Context, part: str) -> Observed:
+    """Return series, and for each number of observations the window points at which each series is observed."""
+    made = spirals(series, generator=context.generator("series", part)).to(context.device)
+    drawn = [observation_indices(series, n, generator=context.generator("times", part, n)) for n in observations]
+    return made, [indices.to(context.device) for indices in drawn]
+
+
+def window_grid(steps: int) -> Hermite:
+    """Return the interpolation from `steps` solver steps to the window's points."""
+    return Hermite(times(0, WINDOW), span=SPAN, steps=steps)
+
+
+def train_latent_ode(settings: Any, seen: Observed, context: Context) -> Trained:
+    """Train one latent ODE per number of observations by the ELBO, one solve for all of them and the whole batch."""
+    series, indices = seen
+    schedule: TrainSettings = settings.latent_ode
+    draw = EpochSampler(len(series.clean), schedule.batch, context.seed_for("batches"))
+    mask, grid = observed_mask(indices, WINDOW), window_grid(settings.solver_steps)
+
+    def loss(model: nn.Module, step: int, generator: Generator) -> Tensor:
+        chosen = draw(step).to(context.device)
+        x = series.observed[chosen]
+        posterior = model.encode(x, [each[chosen] for each in indices])
+        noise = torch.randn(posterior.mean.shape, generator=generator, device=context.device)
+        solution = model.solve(posterior.sample(noise), span=SPAN, steps=settings.solver_steps)
+        return negative_elbo(model.decode(grid(solution)), x, mask[:, :, chosen], posterior, NOISE).sum()
+
+    model = LatentODE(len(settings.observations), generator=context.generator("weights", "latent_ode")).to(context.device)
+    return _train("latent_ode", model, loss, schedule, settings, context)
+
+
+def train_forecaster(settings: Any, seen: Observed, context: Context) -> Trained:
+    """Train both recurrent variants for every number of observations to predict the next observation."""
+    series, indices = seen
+    schedule: TrainSettings = settings.rnn
+    draw = EpochSampler(len(series.clean), schedule.batch, context.seed_for("batches"))
+
+    def loss(model: nn.Module, step: int, generator: Generator) -> Tensor:
+        chosen = draw(step).to(context.device)
+        return model.next_errors(series.observed[chosen], [each[chosen] for each in indices]).sum()
+
+    model = Forecaster(settings.observations, generator=context.generator("weights", "rnn")).to(context.device)
+    return _train("rnn", model, loss, schedule, settings, context)
+
+
+def _train(kind: str, model: nn.Module, loss: Any, schedule: TrainSettings, settings: Any, context: Context) -> Trained:
+    rest = settings.model_dump(mode="json", include={"observations", "train_series", "solver_steps"})
+    return train(
+        model,
+        loss,
+        settings=schedule,
+        seed=context.seed_for("training noise"),
+        state_file=context.out / f"training-state-{kind}.pt",
+        device=context.device,
+        fingerprint=fingerprint(kind, context.seed, context.base_seed, schedule.model_dump(), rest),
+        label=f"{context.experiment} {kind} seed {context.seed}",
+    )

@@ -1,0 +1,65 @@
+"""The rival of the latent ODE: a recurrent network that predicts the next observation (Chen 2018, Section 5.1).
+
+It reads a series forwards and is trained by Gaussian likelihood on the next observation; beyond the last one it reads its own
+predictions. One variant is also given the time to the point that it is to predict, the other one is not.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor, nn
+
+from replications.neural_ode.recurrent import StackedRNN, aligned
+from replications.neural_ode.spirals import STEP, WINDOW
+
+VARIANTS = ("rnn_gaps", "rnn")  # with and without time gaps; also the order of the models
+
+
+class Forecaster(nn.Module):
+    """Both variants for every number of observations, side by side: first all with gaps, then all without."""
+
+    def __init__(self, observations: Sequence[int], *, dim: int = 2, hidden: int = 25, generator: Generator) -> None:
+        super().__init__()
+        self.lengths = list(observations) * len(VARIANTS)
+        self.rnn = StackedRNN(len(self.lengths), dim + 1, hidden, dim, generator=generator)
+        sees = torch.tensor([variant == "rnn_gaps" for variant in VARIANTS for _ in observations])
+        self.register_buffer("sees_gaps", sees.float()[:, None, None])
+
+    def inputs(
+        self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch n"]]
+    ) -> Float[Tensor, "longest models batch inputs"]:
+        """Return (x_i, t_{i+1} - t_i) in order of time; the last gap leads to the first point after the window."""
+        series = aligned([forwards(x, chosen) for chosen in indices]).repeat(1, len(VARIANTS), 1, 1)
+        return torch.cat([series[..., :-1], self.sees_gaps * series[..., -1:]], -1)
+
+    def next_errors(
+        self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch n"]]
+    ) -> Float[Tensor, " models"]:
+        """Return every model's mean squared error of the next observation: its Gaussian likelihood up to constants."""
+        inputs = self.inputs(x, indices)
+        predicted = self.rnn.read(self.rnn(inputs, self.lengths)[:-1])
+        errors = (predicted - inputs[1:, ..., :-1]).square().mean((2, 3))
+        counts = torch.tensor(self.lengths, device=errors.device) - 1
+        valid = torch.arange(len(errors), device=errors.device)[:, None] >= len(errors) - counts
+        return (errors * valid).sum(0) / counts
+
+    @torch.no_grad()
+    def forecast(
+        self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch n"]], points: int
+    ) -> Float[Tensor, "points models batch dim"]:
+        """Return predictions of the first `points` points after the window."""
+        state = self.rnn(self.inputs(x, indices), self.lengths)[-1]
+        gap = (STEP * self.sees_gaps).expand(-1, len(x), -1)
+        found = [self.rnn.read(state)]
+        for _ in range(points - 1):
+            state = self.rnn(torch.cat([found[-1], gap], -1)[None], [1] * len(self.lengths), state)[-1]
+            found.append(self.rnn.read(state))
+        return torch.stack(found)
+
+
+def forwards(x: Float[Tensor, "batch window dim"], indices: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n inputs"]:
+    """Return the observations (x_i, t_{i+1} - t_i) in order of time."""
+    seen = x.gather(1, indices[..., None].expand(-1, -1, x.shape[-1]))
+    gaps = STEP * indices.diff(dim=1, append=torch.full_like(indices[:, :1], WINDOW)).to(x)
+    return torch.cat([seen, gaps[..., None]], -1)
