@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from common.samplers.ode import integrate
-from replications.neural_ode.autonomous_solve import Hermite, Solution, solve
+from replications.neural_ode.autonomous_solve import Solution, solve
 from replications.neural_ode.recurrent import StackedRNN, aligned
 from replications.neural_ode.spirals import STEP
 
@@ -50,9 +50,7 @@ class LatentODE(nn.Module):
         self.decoder1, self.decoder_bias1 = layer(latent, hidden)
         self.decoder2, self.decoder_bias2 = layer(hidden, dim)
 
-    def encode(
-        self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch observations"]]
-    ) -> Posterior:
+    def encode(self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch observations"]]) -> Posterior:
         """Return every model's posterior from its own observations alone: those of `x` at its `indices`."""
         inputs = aligned([backwards(x, chosen) for chosen in indices])
         hidden = self.encoder(inputs, [chosen.shape[1] for chosen in indices])

@@ -81,7 +81,7 @@ def field_and_trace(units: Units, x: Points) -> tuple[Points, LogDensity]:
 
 
 def transport(flow: PlanarCNF, x: Points, start: float, end: float, steps: int) -> tuple[Points, LogDensity]:
-    """Return the state at `end` and the integral of the trace from `start` to `end`, by `steps` of the classical Runge-Kutta rule.
+    """Return the state at `end` and the integral of the trace from `start` to `end`, by `steps` classical Runge-Kutta steps.
 
     Used in training, where gradients go back through the steps.
     """

@@ -1,7 +1,7 @@
 """Three two-dimensional densities known up to a constant, p(x) ~ exp(-U(x)): the test energies of Rezende & Mohamed (2015).
 
 Chen 2018, Figure 4, does not name its targets; these are the usual ones. The two waves run on for ever along x_1, so beyond
-|x_1| = 4 a wall is added to their energy: without it no normalising constant exists and Kullback-Leibler divergences have no zero.
+|x_1| = 4 a wall is added to their energy: without it they have no normalising constant, and divergences no zero.
 """
 
 import math
@@ -45,7 +45,6 @@ def _wall(x: Points) -> Energy:
 
 
 ENERGIES: dict[str, Callable[[Tensor], Tensor]] = {"two_modes": two_modes, "wave": wave, "split_wave": split_wave}
-MULTIMODAL = ("two_modes", "split_wave")
 
 
 def log_normaliser(energy: Callable[[Tensor], Tensor], *, half_width: float = 8.0, points: int = 1601) -> float:
