@@ -1,5 +1,6 @@
-"""The statistics that judge the paper's claims, one module for each of its three parts."""
+"""The statistics that judge the paper's claims, one module for each part."""
 
 from replications.neural_ode.claims_flows import *  # noqa: F403
 from replications.neural_ode.claims_latent import *  # noqa: F403
+from replications.neural_ode.claims_solver_use import *  # noqa: F403
 from replications.neural_ode.claims_supervised import *  # noqa: F403

@@ -1,7 +1,7 @@
 """The three classifiers of Table 1: one stem and one head, between them six residual blocks or one ODE block.
 
-They follow the authors' later example, since the paper gives no layers: with a stem of strided convolutions the ODE-Net has 208 266
-parameters and the ResNet 576 778, with a stem of residual blocks 232 970 and 601 482 (the paper: 0.22 and 0.60 million).
+They follow the authors' later example, since the paper gives no layers: with a stem of strided convolutions the ODE-Net has
+208 266 parameters and the ResNet 576 778, with a stem of residual blocks 232 970 and 601 482 (the paper: 0.22 and 0.60 million).
 """
 
 from functools import partial
@@ -25,6 +25,7 @@ class NetworkSettings(Settings):
     stem: Literal["conv", "residual"] = Field(description="how the image is brought to a smaller grid")
     width: Annotated[int, Field(ge=2, multiple_of=2)] = Field(description="channels")
     downsamplings: PositiveInt = Field(default=2, description="how often the stem halves the grid")
+    activation: Literal["relu", "softplus"] = Field(default="relu", description="inside the ODE's field")
     pool: bool = Field(default=True, description="average over the grid before the last layer")
 
 
@@ -51,17 +52,18 @@ class ResidualBlock(nn.Module):
 
 
 class ConvolutionalField(nn.Module):
-    """f(t, z): norm-relu-conv twice and a last norm, the time entering each convolution as a constant channel."""
+    """f(t, z): norm-activation-conv twice and a last norm, the time entering each convolution as a constant channel."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, activation: Literal["relu", "softplus"]) -> None:
         super().__init__()
+        self.activation = getattr(nn.functional, activation)
         self.norms = nn.ModuleList([norm(width) for _ in range(3)])
         self.convolutions = nn.ModuleList([nn.Conv2d(width + 1, width, 3, padding=1) for _ in range(2)])
 
     def forward(self, t: Float[Tensor, ""], z: Float[Tensor, "batch width y x"]) -> Float[Tensor, "batch width y x"]:
         """Return dz/dt (eq. 2)."""
         for normalise, convolution in zip(self.norms, self.convolutions):
-            z = torch.relu(normalise(z))
+            z = self.activation(normalise(z))
             z = convolution(torch.cat([t.expand(len(z), 1, *z.shape[2:]), z], dim=1))
         return self.norms[2](z)
 
@@ -123,7 +125,8 @@ class ClassifierSettings(Settings):
             if self.kind == "resnet":
                 body = nn.Sequential(*(ResidualBlock(width) for _ in range(RESIDUAL_BLOCKS)))
             else:
-                body = ODEBlock(ConvolutionalField(width), adaptive("dopri5", self.tolerance), adjoint=self.kind == "ode_net")
+                field = ConvolutionalField(width, self.network.activation)
+                body = ODEBlock(field, adaptive("dopri5", self.tolerance), adjoint=self.kind == "ode_net")
             return Classifier(stem, body, self._head(stem))
 
     def _head(self, stem: nn.Module) -> nn.Sequential:
