@@ -4,6 +4,7 @@ Both are implicit multistep methods in float64 on one CPU core. The corrector is
 for its diagonal, by one more evaluation, where it finds the problem stiff: a full one would be larger than memory.
 """
 
+import warnings
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -45,7 +46,9 @@ def adams(
     solver.set_initial_value(_flat(state), grid[0])
     found = [state]
     for _, end in pairwise(grid):
-        flat = solver.integrate(end)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # what it warns of is the error below
+            flat = solver.integrate(end)
         if not solver.successful() or not np.isfinite(flat).all():
             raise SolverError(
                 f"{method} at rtol={rtol:g}, atol={atol:g} stopped at t = {solver.t:g} before {end:g}; loosen the tolerance"

@@ -1,17 +1,218 @@
-"""Figures and tables of Section 3, supervised learning."""
+"""Figures and tables of Section 3, supervised learning, and of the solver's use."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
+import matplotlib.pyplot as plt
 import pandas as pd
 
-from common.figures import Figure, Runs, Table
+from common.figures import Figure, Runs, Table, colour, mean_and_range
+
+NAMES = {
+    "resnet": "ResNet",
+    "rk_net": "RK-Net",
+    "ode_net": "ODE-Net",
+    "ode_net_tight": "ODE-Net, tight tolerance",
+    "dopri5": "dopri5",
+    "bosh3": "bosh3",
+    "vode": "Adams (VODE)",
+    "lsoda": "LSODA",
+    "adjoint": "adjoint",
+    "backpropagation": "backpropagation",
+}
 
 
-def figures(runs: Runs) -> Iterator[Figure]:
+def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     """Yield the figures that the runs present allow."""
-    yield from ()
+    if runs.find("train_classifier"):
+        yield partial(training, runs)
+    if runs.find("solver_control"):
+        yield partial(control, runs)
+        yield partial(backward, runs)
+    if runs.find("solver_practice"):
+        yield partial(memory, runs)
+        yield partial(practice, runs)
 
 
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     """Yield the tables that the rows present allow."""
-    yield from ()
+    trained = metrics[metrics.experiment == "train_classifier"]
+    if len(trained):
+        caption = "Cf. Table 1. Mean ± s.d. over seeds. Differences between the networks are within the noise of the test set."
+        yield Table("classifiers", "Residual blocks or one ODE block", caption, classifier_table(trained))
+    control_rows = metrics[(metrics.experiment == "solver_control") & (metrics.metric == "backward_ratio")]
+    if len(control_rows):
+        caption = (
+            "Cf. Figure 3c. Evaluations of the adjoint pass over those of the forward pass, per solver, loss reduction and "
+            "tolerance; trained ODE-Net, mean ± s.d. over seeds. The paper saw about 0.5 with SciPy's Adams methods."
+        )
+        yield Table("backward-evaluations", "Evaluations of the backward pass", caption, backward_table(control_rows))
+
+
+def classifier_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return networks x (test error, parameters, parameters of a block, seconds of training)."""
+    error = rows[rows.metric == "test_error"]
+    seconds = error.assign(value=error.seconds)
+    parts = {
+        "test error, %": _shown(error, ["method"]),
+        "parameters": rows[rows.metric == "parameters"].groupby("method").value.first().map("{:,.0f}".format),
+        "per block": rows[rows.metric == "parameters_per_block"].groupby("method").value.first().map("{:,.0f}".format),
+        "training, s": _shown(seconds, ["method"]),
+    }
+    table = pd.DataFrame(parts).reindex([name for name in NAMES if name in set(error.method)])
+    return table.rename(index=NAMES).rename_axis("network").reset_index()
+
+
+def backward_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return (solver, loss reduction) x tolerances."""
+    split = rows.variant.str.split(" ", expand=True)
+    rows = rows.assign(reduction=split[0], tolerance=split[1])
+    table = _shown(rows, ["method", "reduction", "tolerance"]).unstack("tolerance")
+    table = table[sorted(table.columns, key=float, reverse=True)].fillna("–").reset_index()
+    return table.assign(method=table.method.map(NAMES)).rename(columns={"method": "solver", "reduction": "loss"})
+
+
+def _shown(rows: pd.DataFrame, by: list[str]) -> pd.Series:
+    groups = rows.groupby(by).value
+    spread = groups.std().map(lambda s: "" if pd.isna(s) else f" ± {s:.2g}")
+    return groups.mean().map("{:.3g}".format) + spread
+
+
+def training(runs: Runs) -> Figure:
+    """Loss, and evaluations per epoch (Figure 3d), of every network and seed."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    seen: set[str] = set()
+    for run in runs.find("train_classifier"):
+        kind = run.info["settings"]["kind"]
+        style = {"color": colour(kind), "label": None if kind in seen else NAMES[kind], "alpha": 0.8}
+        seen.add(kind)
+        left.plot(run.arrays["loss_step"], run.arrays["loss"], **{**style, "linewidth": 0.9})
+        if "nfe" in run.arrays:
+            right.plot(range(1, len(run.arrays["nfe"]) + 1), run.arrays["nfe"], **style)
+    left.set(xlabel="step", ylabel="training loss", yscale="log")
+    right.set(xlabel="epoch", ylabel="NFE of a forward pass", ylim=(0, None))
+    left.legend()
+    right.legend()
+    return Figure(
+        "nfe-over-training",
+        "Evaluations over training",
+        "Cf. Figure 3d. Left: loss. Right: mean evaluations of dopri5 per forward pass, at the tolerance of training. "
+        "A line for each seed.",
+        "Left: line plot of the training loss against step for the four networks. Right: line plot of forward evaluations "
+        "against epoch for the networks with an ODE block.",
+        figure,
+    )
+
+
+def control(runs: Runs) -> Figure:
+    """Error and time against evaluations (Figure 3 a, b)."""
+    rows = pd.concat([run.metrics for run in runs.find("solver_control")])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    error, timed = (rows[rows.metric == metric] for metric in ("numerical_error", "forward_seconds"))
+    for seed in sorted(rows.seed.unique()):
+        mine = error[error.seed == seed].sort_values("nfe")
+        left.plot(mine.nfe, mine.value, color=colour("ode_net"), marker="o", markersize=3, alpha=0.8)
+        one = rows[(rows.metric == "evaluation_seconds") & (rows.seed == seed)].value.iloc[0]
+        mine = timed[timed.seed == seed]
+        right.plot(
+            mine.nfe, mine.nfe * one * 1000, color="0.6", linestyle=":", label="NFE × one evaluation" if not seed else None
+        )
+        right.plot(mine.nfe, mine.value * 1000, "o", markersize=4, color=colour("ode_net"), label=None if seed else "measured")
+    left.set(xlabel="NFE of a forward pass", ylabel="relative error", yscale="log")
+    right.set(xlabel="NFE of a forward pass", ylabel="time, ms", xlim=(0, None), ylim=(0, None))
+    right.legend()
+    tolerances = sorted({float(name) for name in error.variant}, reverse=True)
+    return Figure(
+        "error-and-time",
+        "Error and time against evaluations",
+        f"Cf. Figures 3a and 3b. Trained ODE-Net, dopri5 at tolerances from {tolerances[0]:g} to {tolerances[-1]:g}. Left: error "
+        "against a tight solve in float64, a line for each seed. Right: shortest of several timings.",
+        "Left: plot of the numerical error, logarithmic, falling with the number of forward evaluations. Right: scatter plot of "
+        "the time of a forward pass against evaluations, with the line that evaluations alone would take.",
+        figure,
+    )
+
+
+def backward(runs: Runs) -> Figure:
+    """Backward against forward evaluations (Figure 3c)."""
+    rows = pd.concat([run.metrics for run in runs.find("solver_control")])
+    rows = rows[rows.metric == "nfe_backward"]
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), sharex=True, sharey=True)
+    most = max(rows.nfe.max(), rows.value.max())
+    for axis, reduction in zip(axes, ("mean", "sum")):
+        for solver in rows.method.unique():
+            mine = rows[(rows.method == solver) & rows.variant.str.startswith(f"{reduction} ")]
+            axis.plot(mine.nfe, mine.value, "o", markersize=4, alpha=0.8, color=colour(solver), label=NAMES[solver])
+        axis.plot([1, most], [0.5, most / 2], color="0.4", linestyle=":", label="half (the paper)")
+        axis.plot([1, most], [1, most], color="0.75", linewidth=0.8, label="equal")
+        axis.set(xscale="log", yscale="log", xlabel="NFE forward", title=f"loss: {reduction} over the batch")
+        axis.set_xlim(rows.nfe.min() / 1.3, most * 1.2)
+        axis.set_ylim(rows.value.min() / 1.6, most * 1.2)
+    axes[0].set_ylabel("NFE backward")
+    axes[1].legend()
+    return Figure(
+        "backward-evaluations",
+        "Evaluations of the backward pass",
+        "Cf. Figure 3c. Each point is one solver, tolerance and seed; the same tolerance in both passes.",
+        "Two log-log scatter plots of backward against forward evaluations, for the mean and for the summed loss, a colour per "
+        "solver, with lines at one half and at equality.",
+        figure,
+    )
+
+
+def memory(runs: Runs) -> Figure:
+    """Bytes kept for the backward pass against steps (Table 1, column memory)."""
+    rows = pd.concat([run.metrics for run in runs.find("solver_practice")])
+    rows = rows[rows.metric == "saved_bytes"].assign(kib=lambda frame: frame.value / 1024)
+    figure, axis = plt.subplots(figsize=(4.6, 3.2))
+    for method in ("backpropagation", "adjoint"):
+        mine = rows[rows.method == method].pivot_table(index="nfe", columns="seed", values="kib")
+        mean_and_range(axis, mine, colour(method), NAMES[method])
+    axis.set(xscale="log", yscale="log", xlabel="Euler steps", ylabel="kept for the backward pass, KiB")
+    axis.legend()
+    return Figure(
+        "memory",
+        "Memory against steps",
+        "Cf. Table 1, column memory. Bytes that the ODE block's forward pass keeps for the backward pass, parameters aside.",
+        "Log-log plot of kilobytes against solver steps: a rising line for backpropagation, a flat one for the adjoint.",
+        figure,
+    )
+
+
+def practice(runs: Runs) -> Figure:
+    """Loose tolerances at test time, joint solves, solves there and back (Section 6)."""
+    rows = pd.concat([run.metrics for run in runs.find("solver_practice")])
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11.5, 3.2))
+    by_tolerance = rows.assign(tolerance=[float(v) if _is_number(v) else float("nan") for v in rows.variant])
+    loose = by_tolerance[by_tolerance.metric == "test_error"].pivot_table(index="tolerance", columns="seed", values="value")
+    mean_and_range(left, loose, colour("ode_net_tight"), "test error")
+    left.set(xscale="log", xlabel="tolerance at test time", ylabel="test error, %", ylim=(0, None))
+    batches = by_tolerance[by_tolerance.metric == "batch_nfe_ratio"].assign(batch=lambda frame: frame.method.astype(int))
+    for tolerance, group in batches.groupby("tolerance"):
+        mine = group.pivot_table(index="batch", columns="seed", values="value")
+        mean_and_range(middle, mine, colour(f"{tolerance:g}"), f"tolerance {tolerance:g}")
+    middle.set(xscale="log", xlabel="images solved as one ODE", ylabel="NFE over the mean of single ones", ylim=(0, None))
+    middle.legend()
+    errors = by_tolerance[by_tolerance.metric == "reconstruction_error"]
+    for method, group in errors.groupby("method", sort=False):
+        mine = group.pivot_table(index="tolerance", columns="seed", values="value")
+        mean_and_range(right, mine, colour(method), NAMES.get(method, f"untrained, {method}"))
+    right.set(xscale="log", yscale="log", xlabel="tolerance", ylabel="error after there and back")
+    right.legend()
+    return Figure(
+        "solver-practice",
+        "Tolerance, batches, reversibility",
+        "Cf. Sections 3 and 6. Left: the network trained at a tight tolerance, tested at looser ones. Middle: evaluations of joint "
+        "solves. Right: relative error of the initial state after a solve forwards and backwards. Bands span the seeds.",
+        "Three line plots: test error against tolerance; evaluations of a joint solve over single ones against batch size; "
+        "reconstruction error against tolerance for the trained network and for untrained fields of three gains.",
+        figure,
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
