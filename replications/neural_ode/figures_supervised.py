@@ -202,8 +202,8 @@ def practice(runs: Runs) -> Figure:
     return Figure(
         "solver-practice",
         "Tolerance, batches, reversibility",
-        "Cf. Sections 3 and 6. Left: the network trained at a tight tolerance, tested at looser ones. Middle: evaluations of joint "
-        "solves. Right: relative error of the initial state after a solve forwards and backwards. Bands span the seeds.",
+        "Cf. Sections 3 and 6. Left: the network trained at a tight tolerance, tested at looser ones. Middle: evaluations of "
+        "joint solves. Right: relative error of the initial state after a solve forwards and backwards. Bands span the seeds.",
         "Three line plots: test error against tolerance; evaluations of a joint solve over single ones against batch size; "
         "reconstruction error against tolerance for the trained network and for untrained fields of three gains.",
         figure,

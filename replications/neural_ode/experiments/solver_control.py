@@ -4,6 +4,7 @@ Errors and evaluations are counted in float64, so that rounding plays no part; t
 """
 
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from common.experiment import Context
 from common.runs import Outcome, row
 from common.settings import Settings as Base
 from replications.neural_ode.classifiers import labelled_images, load_classifier
-from replications.neural_ode.measures import adjoint_counts, relative_error, seconds, solved
+from replications.neural_ode.measures import adjoint_counts, relative_error, shortest_seconds, solved
 from replications.neural_ode.networks import Classifier
 from replications.neural_ode.solvers import SolverName, adaptive, unit_interval
 
@@ -34,7 +35,7 @@ class Settings(Base):
         default=[1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6], min_length=2, description="tolerances of dopri5, loosest first"
     )
     reference_tolerance: PositiveFloat = Field(default=1e-9, description="tolerance of the solution taken as exact")
-    repeats: PositiveInt = Field(default=5, description="repeats of a timing, the shortest of which counts")
+    repeats: PositiveInt = Field(default=10, description="repeats of a timing, the shortest of which counts")
     solvers: list[SolverName] = Field(
         default=["dopri5", "bosh3", "vode", "lsoda"], description="solvers whose backward evaluations are counted"
     )
@@ -78,15 +79,15 @@ def control_rows(net: Classifier, z: Tensor, settings: Settings) -> list[dict[st
 
 def time_rows(net: Classifier, z: Tensor, settings: Settings) -> list[dict[str, Any]]:
     """Return the time of a forward solve at every tolerance, and of one evaluation (Figure 3b)."""
-    field = net.body.field.field
+    field, start = net.body.field.field, unit_interval(z)[0]
+    solves = {tolerance: adaptive("dopri5", tolerance) for tolerance in settings.tolerances}
+    work = {tolerance: partial(solved, field, z, solve) for tolerance, solve in solves.items()}
     with torch.no_grad():
-        one = seconds(lambda: field(unit_interval(z)[0], z), 10 * settings.repeats)
-    rows = [row("evaluation_seconds", one, unit="s", method="dopri5", n=len(z))]
+        times = shortest_seconds({"one": lambda: field(start, z), **work}, settings.repeats)
+    rows = [row("evaluation_seconds", times["one"], unit="s", method="dopri5", n=len(z))]
     for tolerance in settings.tolerances:
-        solve = adaptive("dopri5", tolerance)
-        nfe = solved(field, z, solve).evaluations
-        taken = seconds(lambda solve=solve: solved(field, z, solve), settings.repeats)
-        rows.append(row("forward_seconds", taken, unit="s", method="dopri5", variant=f"{tolerance:g}", nfe=nfe, n=len(z)))
+        more = {"method": "dopri5", "variant": f"{tolerance:g}", "nfe": work[tolerance]().evaluations, "n": len(z)}
+        rows.append(row("forward_seconds", times[tolerance], unit="s", **more))
     return rows
 
 
@@ -116,15 +117,13 @@ def backward_rows(net: Classifier, z: Tensor, labels: Tensor, settings: Settings
 
 def gradient_rows(net: Classifier, z: Tensor, labels: Tensor, settings: Settings) -> list[dict[str, Any]]:
     """Return the time of a forward and backward pass with the adjoint and with gradients through the solver."""
-    rows = []
     block, start = net.body, z.clone().requires_grad_()
     block.solve = adaptive("dopri5", settings.gradient_tolerance)
-    for name, block.adjoint in (("adjoint", True), ("backpropagation", False)):
 
-        def gradient() -> None:
-            torch.autograd.grad(cross_entropy(net.head(block(start)), labels), [start, *block.parameters()])
+    def gradient(adjoint: bool) -> None:
+        block.adjoint = adjoint
+        torch.autograd.grad(cross_entropy(net.head(block(start)), labels), [start, *block.parameters()])
 
-        taken = seconds(gradient, settings.repeats)
-        more = {"variant": f"{settings.gradient_tolerance:g}", "nfe": block.evaluations, "n": len(z)}
-        rows.append(row("gradient_seconds", taken, unit="s", method=name, **more))
-    return rows
+    times = shortest_seconds({"adjoint": lambda: gradient(True), "backpropagation": lambda: gradient(False)}, settings.repeats)
+    more = {"variant": f"{settings.gradient_tolerance:g}", "nfe": block.evaluations, "n": len(z)}
+    return [row("gradient_seconds", taken, unit="s", method=name, **more) for name, taken in times.items()]

@@ -15,7 +15,6 @@ from torch.nn.functional import cross_entropy
 from common.data import catalogue
 from common.data.batches import EpochSampler
 from common.experiment import Context
-from common.nets.mlp import parameter_count
 from common.runs import Outcome, row
 from common.runs_layout import model_folder
 from common.settings import Settings as Base
@@ -85,8 +84,8 @@ def run(settings: Settings, context: Context) -> Outcome:
     blocks = RESIDUAL_BLOCKS if settings.kind == "resnet" else 1
     rows = [
         row("test_error", error, unit="%", n=len(test[0]), seconds=trained.seconds, **labels_of),
-        row("parameters", parameter_count(net), unit="1", **labels_of),
-        row("parameters_per_block", parameter_count(net.body) / blocks, unit="1", **labels_of),
+        row("parameters", count(net), unit="1", **labels_of),
+        row("parameters_per_block", count(net.body) / blocks, unit="1", **labels_of),
     ]
     arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
     if isinstance(net.body, ODEBlock):
@@ -120,6 +119,11 @@ def fit(description: ClassifierSettings, images: Tensor, labels: Tensor, setting
         fingerprint=fingerprint(settings.model_dump(), seed),
         label=f"{settings.data} {settings.kind} seed {context.seed}",
     )
+
+
+def count(net: nn.Module) -> int:
+    """Return the number of parameters, those of an averaged (frozen) network included."""
+    return sum(parameter.numel() for parameter in net.parameters())
 
 
 def by_epoch(values: np.ndarray, steps: float) -> np.ndarray:
