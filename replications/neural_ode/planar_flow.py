@@ -29,22 +29,24 @@ class PlanarFlow(nn.Module):
         self.b = nn.Parameter(normal(1, 1))
         self.register_buffer("on", (torch.arange(layers)[:, None] < torch.tensor(list(depths))).float()[:, :, None, None])
 
-    def constrained(self) -> Float[Tensor, "layers models 1 dim"]:
-        """Return û of every layer: u moved along w until the layer is invertible, 0 for layers that are switched off."""
+    def constrained(self) -> tuple[Float[Tensor, "layers models 1 dim"], Float[Tensor, "layers models 1 1"]]:
+        """Return û of every layer and û . w: u moved along w until the layer is invertible; 0 where switched off."""
         overlap = self.u @ self.w
-        shift = (softplus(overlap) - 1 - overlap) / self.w.square().sum(-2, keepdim=True)
-        return (self.u + shift * self.w.transpose(-1, -2)) * self.on
+        # by its formula: computed from û and w it could round to less than -1
+        allowed = softplus(overlap) - 1
+        shift = (allowed - overlap) / self.w.square().sum(-2, keepdim=True)
+        return (self.u + shift * self.w.transpose(-1, -2)) * self.on, allowed * self.on
 
     def forward(
         self, x: Float[Tensor, "models batch dim"], first: int = 0
     ) -> tuple[Float[Tensor, "models batch dim"], Float[Tensor, "models batch"]]:
         """Return the flow's image of x and log|det| of its Jacobian, starting at layer `first`."""
-        u, w = self.constrained()[first:], self.w[first:]
+        u, overlap = (part[first:] for part in self.constrained())
         hidden = []
-        for w_k, u_k, b_k in zip(w.unbind(0), u.unbind(0), self.b[first:].unbind(0)):
+        for w_k, u_k, b_k in zip(self.w[first:].unbind(0), u.unbind(0), self.b[first:].unbind(0)):
             h = torch.tanh(torch.baddbmm(b_k, x, w_k))
             x = torch.baddbmm(x, h, u_k)
             hidden.append(h)
-        # all layers' determinants at once: log1p of small numbers, never of one at or below -1
+        # all layers' determinants at once
         slopes = 1 - torch.stack(hidden).squeeze(-1).square()
-        return x, torch.log1p(slopes * (u @ w).squeeze(-1)).sum(0)
+        return x, torch.log1p(slopes * overlap.squeeze(-1)).sum(0)

@@ -1,0 +1,164 @@
+"""Each statistic of Sections 4 and 5 on a made-up table whose answer is known; a worse table gives a worse number."""
+
+import pandas as pd
+import pytest
+
+from common.statistics import MissingRows
+from replications.neural_ode import claims_flows, claims_latent
+
+SEEDS = (0, 1, 2)
+
+
+def table(experiment, *cells, seeds=SEEDS):
+    """Rows (metric, value, dataset, method, variant), equal for every seed."""
+    rows = [
+        {"experiment": experiment, "metric": m, "value": v, "dataset": d, "method": a, "variant": w, "seed": s, "status": "ok"}
+        for m, v, d, a, w in cells
+        for s in seeds
+    ]
+    return pd.DataFrame(rows)
+
+
+def one(statistic, metrics):
+    values = statistic(metrics)
+    assert list(values.index) == list(SEEDS)
+    assert values.nunique() == 1
+    return float(values.iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("statistic", "experiment"),
+    [
+        (claims_flows.linear_field_error, "change_of_variables"),
+        (claims_flows.total_probability, "change_of_variables"),
+        (claims_flows.jacobian_error, "change_of_variables"),
+        (claims_flows.hamiltonian_volume_change, "change_of_variables"),
+        (claims_latent.switching_coordinates, "latent_spirals"),
+        (claims_latent.restart_error, "latent_spirals"),
+    ],
+)
+def test_measured_numbers_are_passed_on(statistic, experiment):
+    assert one(statistic, table(experiment, (statistic.__name__, 0.25, "", "", ""))) == 0.25
+    with pytest.raises(MissingRows):
+        statistic(table("another", (statistic.__name__, 0.25, "", "", "")))
+
+
+@pytest.mark.parametrize("power", [1, 3])
+def test_cost_slopes(power):
+    def cells(method):
+        return [("evaluation_seconds", 1e-6 * m**power, "", method, f"width={m}") for m in (64, 128, 1024)]
+
+    metrics = table("change_of_variables", *cells("cnf"), *cells("wide_layer"))
+    assert one(claims_flows.cost_slope_cnf, metrics) == pytest.approx(power)
+    assert one(claims_flows.cost_slope_wide_layer, metrics) == pytest.approx(power)
+
+
+def matching(cnf, nf):
+    """Divergences by target, then size."""
+    return table(
+        "density_matching",
+        *(
+            ("reverse_kl", value, name, method, f"size={size}")
+            for method, targets in {"cnf": cnf, "nf": nf}.items()
+            for name, values in targets.items()
+            for size, value in zip((2, 8, 32), values)
+        ),
+    )
+
+
+def test_density_matching_by_a_better_cnf():
+    nf = {"two_modes": (0.8, 0.7, 0.6), "wave": (0.9, 0.3, 0.1), "split_wave": (0.8, 0.5, 0.2)}
+    cnf = {"two_modes": (0.5, 0.1, 0.0), "wave": (0.5, 0.2, 0.1), "split_wave": (0.7, 0.4, 0.1)}
+    metrics = matching(cnf, nf)
+    assert one(claims_flows.largest_excess_kl, metrics) == pytest.approx(0)
+    assert one(claims_flows.multimodal_gain, metrics) == pytest.approx(0.5)  # (0.3 + 0.6 + 0.6) / 3
+    assert one(claims_flows.largest_kl_rise_with_width, metrics) == pytest.approx(-0.1)
+
+
+def test_density_matching_by_a_worse_cnf():
+    nf = {"two_modes": (0.1, 0.1, 0.1), "wave": (0.1, 0.1, 0.1), "split_wave": (0.1, 0.1, 0.1)}
+    cnf = {"two_modes": (0.5, 0.4, 0.3), "wave": (0.3, 0.2, 0.4), "split_wave": (0.2, 0.2, 0.2)}
+    metrics = matching(cnf, nf)
+    assert one(claims_flows.largest_excess_kl, metrics) == pytest.approx(0.4)
+    assert one(claims_flows.multimodal_gain, metrics) == pytest.approx(-0.1)
+    assert one(claims_flows.largest_kl_rise_with_width, metrics) == pytest.approx(0.2)
+
+
+def test_likelihoods_and_reversal():
+    metrics = table(
+        "maximum_likelihood",
+        *(("nll", value, "moons", method, "") for method, value in {"cnf": 2.4, "nf": 2.6}.items()),
+        *(("nll", value, "circles", method, "") for method, value in {"cnf": 3.4, "nf": 3.3}.items()),
+        *(("round_trip_error", value, name, "cnf", "") for name, value in {"circles": 1e-3, "moons": 1e-4}.items()),
+        *(("nfe", value, "circles", "cnf", way) for way, value in {"density": 100, "sample": 40}.items()),
+        *(("nfe", value, "moons", "cnf", way) for way, value in {"density": 100, "sample": 150}.items()),
+    )
+    assert one(claims_flows.nll_gain_moons, metrics) == pytest.approx(0.2)
+    assert one(claims_flows.nll_gain_circles, metrics) == pytest.approx(-0.1)
+    assert one(claims_flows.round_trip_error, metrics) == pytest.approx(1e-3)
+    assert one(claims_flows.reverse_cost, metrics) == pytest.approx(0.4)  # 0.4 is further from 1 than 1.5
+
+
+def forecasts(latent_ode, rnn, rnn_gaps):
+    return table(
+        "latent_spirals",
+        *(
+            ("future_rmse", value, "spirals", method, f"observations={n}")
+            for method, values in {"latent_ode": latent_ode, "rnn": rnn, "rnn_gaps": rnn_gaps}.items()
+            for n, value in zip((30, 50, 100), values)
+        ),
+        *(
+            ("window_rmse", value, "spirals", "latent_ode", f"observations={n}")
+            for n, value in ((30, 0.3), (50, 0.2), (100, 0.1))
+        ),
+        *(("past_rmse", value, "spirals", "latent_ode", f"observations={n}") for n, value in ((30, 0.3), (50, 0.2), (100, 0.1))),
+        ("past_rmse", 0.6, "spirals", "standing_still", ""),
+        *(
+            ("direction_accuracy", value, "spirals", "latent_ode", f"observations={n}")
+            for n, value in ((30, 1), (50, 0.9), (100, 1))
+        ),
+    )
+
+
+def test_forecasts_are_judged_against_the_better_network():
+    metrics = forecasts((0.2, 0.2, 0.1), (0.8, 0.3, 0.1), (0.4, 0.5, 0.2))
+    assert one(claims_latent.advantage_30, metrics) == pytest.approx(2.0)
+    assert one(claims_latent.advantage_50, metrics) == pytest.approx(1.5)
+    assert one(claims_latent.advantage_100, metrics) == pytest.approx(1.0)
+    assert one(claims_latent.advantage_growth, metrics) == pytest.approx(2.0)
+    assert one(claims_latent.latent_ode_error_growth, metrics) == pytest.approx(2.0)
+    worse = forecasts((0.8, 0.8, 0.8), (0.8, 0.3, 0.1), (0.4, 0.5, 0.2))
+    assert one(claims_latent.advantage_30, worse) == pytest.approx(0.5)
+
+
+def test_windows_past_and_direction():
+    metrics = forecasts((0.2, 0.2, 0.1), (0.8, 0.3, 0.1), (0.4, 0.5, 0.2))
+    assert one(claims_latent.reconstruction_error_growth, metrics) == pytest.approx(3.0)
+    assert one(claims_latent.backward_extrapolation, metrics) == pytest.approx(0.5)
+    assert one(claims_latent.direction_accuracy, metrics) == pytest.approx(0.9)
+
+
+def test_poisson():
+    metrics = table(
+        "poisson_events",
+        ("log_likelihood", 50.0, "events", "latent_ode", ""),
+        ("log_likelihood", 48.5, "events", "constant_rate", ""),
+        ("rate_correlation", 0.99, "swelling", "latent_ode", ""),
+        ("rate_correlation", 0.7, "bursting", "latent_ode", ""),
+    )
+    assert one(claims_latent.poisson_gain, metrics) == pytest.approx(1.5)
+    assert one(claims_latent.rate_correlation, metrics) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("module", [claims_flows, claims_latent])
+def test_an_empty_table_is_missing_rows_for_every_statistic(module):
+    empty = table("another", ("nothing", 0.0, "", "", ""))
+    own = [
+        f
+        for name, f in vars(module).items()
+        if callable(f) and getattr(f, "__module__", "") == module.__name__ and name[0] != "_"
+    ]
+    assert len(own) > 9
+    for statistic in own:
+        with pytest.raises(MissingRows):
+            statistic(empty)

@@ -1,0 +1,174 @@
+"""Latent ODE: the solve and its gradient, ELBO, time-invariance, no look into the future."""
+
+import pytest
+import torch
+
+from common.errors import SettingsError
+from replications.neural_ode.autonomous_solve import Hermite, Solution, solve
+from replications.neural_ode.latent_ode import LatentODE, Posterior, gaussian_kl, negative_elbo, observed_mask
+from replications.neural_ode.recurrent import StackedRNN, aligned
+from replications.neural_ode.rnn_forecaster import Forecaster
+from replications.neural_ode.spirals import PAST, WINDOW, observation_indices, spirals, times, turns_clockwise
+
+DOUBLE = {"dtype": torch.float64}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=generator(seed), **DOUBLE)
+
+
+@pytest.fixture
+def weights():
+    shapes = (2, 3, 5), (2, 1, 5), (2, 5, 3), (2, 1, 3)
+    return [random(*shape, seed=k).requires_grad_() for k, shape in enumerate(shapes)]
+
+
+def plain_solve(z, w1, b1, w2, b2, span, steps):
+    def f(z):
+        return torch.tanh(z @ w1 + b1) @ w2 + b2
+
+    h, states = span / steps, [z]
+    for _ in range(steps):
+        k1 = f(z)
+        k2 = f(z + h / 2 * k1)
+        k3 = f(z + h / 2 * k2)
+        k4 = f(z + h * k3)
+        z = z + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        states.append(z)
+    return torch.stack(states), torch.stack([f(z) for z in states])
+
+
+@pytest.mark.parametrize("span", [0.7, -0.4])
+def test_closed_form_gradient_is_autograds(weights, span):
+    z = random(2, 4, 3, seed=9).requires_grad_()
+    ours, plain = solve(z, tuple(weights), span=span, steps=5), plain_solve(z, *weights, span, 5)
+    for a, b in zip(ours, plain):
+        torch.testing.assert_close(a, b)
+    cotangents = [random(*part.shape, seed=11) for part in plain]
+    gradients = [
+        torch.autograd.grad(sum((part * c).sum() for part, c in zip(solution, cotangents)), [z, *weights])
+        for solution in (ours, plain)
+    ]
+    for a, b in zip(*gradients):
+        torch.testing.assert_close(a, b)
+
+
+def test_interpolation_is_exact_for_cubics_and_of_fourth_order(weights):
+    t, knots = torch.linspace(0, 0.8, 33, **DOUBLE), torch.linspace(0, 0.8, 5, **DOUBLE)
+    z, weights = random(2, 4, 3, seed=9), tuple(weight.detach() for weight in weights)
+    fine = solve(z, weights, span=0.8, steps=320).states[::10]
+    coarse = [Hermite(t, span=0.8, steps=n)(solve(z, weights, span=0.8, steps=n)) for n in (16, 32)]
+    errors = [float((found - fine).abs().max()) for found in coarse]
+    assert errors[0] / errors[1] > 8, errors
+    cubic = Solution(*(power[:, None, None, None] for power in (knots**3, 3 * knots**2)))
+    torch.testing.assert_close(Hermite(t, span=0.8, steps=4)(cubic)[:, 0, 0, 0], t**3)
+
+
+def test_recurrent_gradient_is_autograds_and_padding_counts_nothing():
+    rnn = StackedRNN(2, 3, 4, 2, generator=generator()).double()
+    short, long = random(5, 3, 3, seed=1), random(5, 6, 3, seed=2)
+    x = aligned([short, long]).requires_grad_()
+    hidden = rnn(x, [3, 6])
+    for model, series in enumerate((short, long)):
+        state = torch.zeros(5, 4, **DOUBLE)
+        for k in range(series.shape[1]):
+            state = torch.tanh(series[:, k] @ rnn.inward[model] + rnn.bias[model] + state @ rnn.recurrent[model])
+        torch.testing.assert_close(hidden[-1, model], state)
+    assert (hidden[:3, 0] == 0).all()
+    assert torch.autograd.gradcheck(lambda x, u: functional(rnn, x, u), (x, rnn.recurrent.detach().clone().requires_grad_()))
+
+
+def functional(rnn, x, recurrent):
+    kept = rnn.recurrent
+    del rnn.recurrent
+    rnn.recurrent = recurrent
+    try:
+        return rnn(x, [3, 6])[-2:]
+    finally:
+        del rnn.recurrent
+        rnn.recurrent = kept
+
+
+def test_kl_against_its_definition():
+    posterior = Posterior(random(1, 2, 3, seed=1), random(1, 2, 3, seed=2))
+    q = torch.distributions.Normal(posterior.mean, (0.5 * posterior.log_variance).exp())
+    prior = torch.distributions.Normal(torch.zeros(1, **DOUBLE), torch.ones(1, **DOUBLE))
+    torch.testing.assert_close(gaussian_kl(posterior), torch.distributions.kl_divergence(q, prior).sum(-1))
+
+
+def test_elbo_counts_observed_points_only():
+    x, indices = random(2, WINDOW, 2), [torch.tensor([[0, 5], [1, 7]])]
+    decoded = x.transpose(0, 1)[:, None].clone()
+    posterior = Posterior(torch.zeros(1, 2, 4, **DOUBLE), torch.zeros(1, 2, 4, **DOUBLE))
+    decoded[3] += 100  # nobody looked there
+    decoded[5, 0, 0] += 0.2  # seen in the first series: 2 coordinates, 0.04 / (2 0.1^2) each, of two series
+    loss = negative_elbo(decoded, x, observed_mask(indices, WINDOW).double(), posterior, 0.1)
+    torch.testing.assert_close(loss, torch.tensor([2.0], **DOUBLE))
+
+
+def test_solve_in_two_parts_is_the_solve_at_once():
+    model = LatentODE(2, generator=generator())
+    z = random(2, 3, 4)
+    half, whole = torch.tensor([0.0, 1.5]), torch.tensor([0.0, 3.0])
+    again = model.adaptive(model.adaptive(z, half, tolerance=1e-10)[-1], half, tolerance=1e-10)[-1]
+    torch.testing.assert_close(again, model.adaptive(z, whole, tolerance=1e-10)[-1], atol=1e-8, rtol=0)
+    back = model.adaptive(again, whole.flip(0), tolerance=1e-10)[-1]
+    torch.testing.assert_close(back, z, atol=1e-7, rtol=0)
+
+
+def test_fixed_steps_agree_with_the_adaptive_solve():
+    model, z = LatentODE(2, generator=generator()), torch.randn(2, 3, 4, generator=generator(3))
+    fixed = Hermite(times(0, 100), span=3.0, steps=30)(model.solve(z, span=3.0, steps=30))
+    torch.testing.assert_close(fixed.double(), model.adaptive(z, times(0, 100), tolerance=1e-9), atol=1e-4, rtol=0)
+
+
+def test_encoders_see_their_observations_and_nothing_else():
+    model, forecaster = LatentODE(1, generator=generator()), Forecaster([10], generator=generator())
+    series = spirals(4, generator=generator())
+    indices = [observation_indices(4, 10, generator=generator(1))]
+    other = series.observed.clone()
+    unseen = observed_mask(indices, WINDOW)[:, 0, :, 0].T == 0
+    other[unseen] += 7.0
+    assert torch.equal(model.encode(series.observed, indices).mean, model.encode(other, indices).mean)
+    assert torch.equal(forecaster.forecast(series.observed, indices, 5), forecaster.forecast(other, indices, 5))
+    other[~unseen] += 7.0
+    assert not torch.equal(model.encode(series.observed, indices).mean, model.encode(other, indices).mean)
+
+
+def test_next_step_errors_do_not_see_the_point_that_they_predict():
+    forecaster, x = Forecaster([6], generator=generator()), torch.randn(3, WINDOW, 2, generator=generator(2))
+    indices = [observation_indices(3, 6, generator=generator(1))]
+    moved = x.clone()
+    moved[torch.arange(3), indices[0][:, -1]] += 1.0
+    before, after = (forecaster.rnn.read(forecaster.rnn(forecaster.inputs(each, indices), [6, 6]))[:-1] for each in (x, moved))
+    assert torch.equal(before, after)
+
+
+def test_forecaster_without_gaps_ignores_time():
+    forecaster, x = Forecaster([2], generator=generator()), torch.zeros(1, WINDOW, 2)
+    near, far = [torch.tensor([[0, 1]])], [torch.tensor([[0, 90]])]
+    a, b = forecaster.forecast(x, near, 3), forecaster.forecast(x, far, 3)
+    assert torch.equal(a[:, 1], b[:, 1]) and not torch.equal(a[:, 0], b[:, 0])
+
+
+def test_spirals_are_what_they_say():
+    series = spirals(200, generator=generator())
+    assert series.clean.shape == (200, PAST + 200, 2)
+    assert int(series.clockwise.sum()) == 100
+    assert torch.equal(turns_clockwise(series.clean), series.clockwise)
+    noise = series.observed - series.clean[:, PAST : PAST + WINDOW]
+    assert float(noise.std()) == pytest.approx(0.05, rel=0.02)
+    radius = series.clean.norm(dim=-1)
+    torch.testing.assert_close(radius.diff(dim=1), torch.full_like(radius[:, 1:], 0.003), atol=1e-5, rtol=0)
+
+
+def test_observation_times():
+    indices = observation_indices(50, 30, generator=generator())
+    assert (indices.diff(dim=1) > 0).all() and indices.min() >= 0 and indices.max() < WINDOW
+    assert indices.unique().numel() == WINDOW
+    with pytest.raises(SettingsError, match="choose 1 to 100"):
+        observation_indices(5, 101, generator=generator())
