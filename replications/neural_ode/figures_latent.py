@@ -2,16 +2,173 @@
 
 from collections.abc import Iterator
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
-from common.figures import Figure, Runs, Table
+from common.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table
+
+NAMES = {"latent_ode": "latent ODE", "rnn_gaps": "RNN with time gaps", "rnn": "RNN"}
+PAST, WINDOW = 25, 100  # points before and in the observed window, as in the arrays
 
 
 def figures(runs: Runs) -> Iterator[Figure]:
     """Yield the figures that the runs present allow."""
-    yield from ()
+    for run in runs.find("latent_spirals", seed=0):
+        yield forecasts(run)
+        yield reconstructions(run)
+        yield latent_paths(run)
+        yield sweeps(run)
+    for run in runs.find("poisson_events", seed=0):
+        yield rates(run)
 
 
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     """Yield the tables that the rows present allow."""
-    yield from ()
+    rows = metrics[metrics.experiment == "latent_spirals"]
+    if len(rows):
+        caption = "Cf. Table 2. RMSE over the 100 points after the window, against the clean series; mean ± s.d. over seeds."
+        yield Table("spirals", "Forecasts of spirals", caption, by_observations(rows, "future_rmse"))
+    events = metrics[(metrics.experiment == "poisson_events") & (metrics.metric == "log_likelihood")]
+    if len(events):
+        caption = "Log-likelihood in nats per held-out sequence; mean ± s.d. over seeds."
+        yield Table("events", "Held-out events", caption, likelihoods(events))
+
+
+def by_observations(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return models x numbers of observations."""
+    rows = rows[rows.metric == metric].assign(n=lambda table: table.variant.str.partition("=")[2].astype(int))
+    table = rows.groupby(["method", "n"]).value.agg(mean_and_deviation).unstack("n").reindex([*NAMES]).dropna(how="all")
+    table.columns = [f"{n} of {WINDOW}" for n in table.columns]
+    return table.rename(index=NAMES).rename_axis("model").reset_index()
+
+
+def likelihoods(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the log-likelihood of learned, constant and true rates."""
+    names = {"latent_ode": "latent ODE", "constant_rate": "best constant rates", "true_rate": "true rates"}
+    table = rows.groupby("method").value.agg(mean_and_deviation).reindex([*names]).rename(index=names)
+    return table.rename_axis("rates").rename("log-likelihood").reset_index()
+
+
+def mean_and_deviation(values: pd.Series) -> str:
+    """Return "mean ± standard deviation", or the mean of a single value."""
+    spread = f" ± {values.std():.2g}" if len(values) > 1 else ""
+    return f"{values.mean():.4g}{spread}"
+
+
+def forecasts(run: RunFolder) -> Figure:
+    """Reconstruction and forecast from the fewest observations: recurrent network, and a posterior draw (Figure 8a, b)."""
+    arrays, observations = run.arrays, run.info["settings"]["observations"]
+    shown = min(4, len(arrays["clean"]))
+    figure, axes = plt.subplots(2, shown, figsize=(2.4 * shown, 5), squeeze=False)
+    for k in range(shown):
+        for axis in axes[:, k]:
+            _series(axis, arrays, k, observations[0])
+        axes[0, k].plot(*arrays["forecasts"][:, 0, k].T, color=VERMILION, label="forecast")
+        draw = arrays["draws"][PAST:, 0, k]
+        axes[1, k].plot(*draw[:WINDOW].T, color=BLUE, label="reconstruction")
+        axes[1, k].plot(*draw[WINDOW - 1 :].T, color=VERMILION, label="forecast")
+    axes[0, 0].set_ylabel("RNN with time gaps")
+    axes[1, 0].set_ylabel("latent ODE")
+    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return Figure(
+        "forecasts",
+        "Reconstruction and forecast of spirals",
+        f"Cf. Figure 8a, b. {observations[0]} of {WINDOW} points observed; the latent ODE decodes a posterior draw. Seed 0.",
+        f"Spirals in the plane, {shown} columns: clean curve, observed points and forecast, above by a recurrent network, "
+        "below by the latent ODE with its reconstruction.",
+        figure,
+    )
+
+
+def reconstructions(run: RunFolder) -> Figure:
+    """Reconstructions of the same series from different numbers of observations (Figure 10)."""
+    arrays, observations = run.arrays, run.info["settings"]["observations"]
+    shown = min(4, len(arrays["clean"]))
+    figure, axes = plt.subplots(len(observations), shown, figsize=(2.2 * shown, 2.2 * len(observations)), squeeze=False)
+    for line, (index, n) in zip(axes, enumerate(observations)):
+        for k, axis in enumerate(line):
+            _series(axis, arrays, k, n)
+            axis.plot(*arrays["means"][PAST : PAST + WINDOW, index, k].T, color=BLUE)
+        line[0].set_ylabel(f"{n} of {WINDOW} observed")
+    return Figure(
+        "reconstructions",
+        "Reconstructions from different numbers of observations",
+        "Cf. Figure 10. Decoded posterior means inside the window (blue), the clean curve (black), observed points; seed 0.",
+        f"Grid of spirals: rows {', '.join(map(str, observations))} observed points, columns the series.",
+        figure,
+    )
+
+
+def latent_paths(run: RunFolder) -> Figure:
+    """Latent paths projected on the plane in which they differ most, coloured by direction (Figure 8c)."""
+    paths = run.arrays["latent_paths"][:, 0]
+    clockwise = run.arrays["clockwise"][: paths.shape[1]]
+    centred = paths - paths.mean((0, 1))
+    _, _, axes_of = np.linalg.svd(centred[0], full_matrices=False)
+    plane = centred @ axes_of[:2].T
+    figure, axis = plt.subplots(figsize=(4.4, 3.8))
+    for turns, colour, label in ((True, BLUE, "clockwise"), (False, VERMILION, "counter-clockwise")):
+        mine = plane[:, clockwise == turns]
+        axis.plot(*mine.transpose(2, 0, 1), color=colour, alpha=0.35, linewidth=0.8)
+        axis.scatter(*mine[0].T, s=10, color=colour, label=f"start, {label}")
+    axis.set(xlabel="first principal axis of the starts", ylabel="second principal axis")
+    axis.legend()
+    return Figure(
+        "latent-paths",
+        "Latent paths",
+        "Cf. Figure 8c. Four-dimensional latent paths of unseen series on the two axes in which their starts vary most; "
+        "dots: posterior means; seed 0, fewest observations.",
+        "Latent paths in a plane, coloured by direction of rotation, with a dot at the start of each.",
+        figure,
+    )
+
+
+def sweeps(run: RunFolder) -> Figure:
+    """Decoded windows while one coordinate of the latent start moves (Figure 9)."""
+    swept = run.arrays["sweep"]
+    figure, axes = plt.subplots(1, len(swept), figsize=(2.4 * len(swept), 2.6), squeeze=False)
+    shades = plt.get_cmap("cividis")(np.linspace(0, 0.95, swept.shape[1]))
+    for k, (axis, curves) in enumerate(zip(axes[0], swept)):
+        for curve, shade in zip(curves, shades):
+            axis.plot(*curve.T, color=shade)
+            axis.scatter(*curve[0], color=[shade], s=12)
+        axis.set(title=f"coordinate {k + 1}", aspect="equal", xticks=[], yticks=[])
+    return Figure(
+        "sweeps",
+        "Moving one latent coordinate",
+        "Cf. Figure 9. Decoded windows while one coordinate of the latent start moves across the posterior means' range, dark to "
+        "light; dots mark the starts; seed 0.",
+        "One panel for each latent coordinate with decoded curves, shaded by the coordinate's value.",
+        figure,
+    )
+
+
+def rates(run: RunFolder) -> Figure:
+    """Learned and true rates, with the events that were learned from (Figure 7)."""
+    arrays = run.arrays
+    names = [key.removeprefix("events_") for key in arrays if key.startswith("events_")]
+    figure, axes = plt.subplots(1, len(names), figsize=(4.2 * len(names), 2.8), squeeze=False)
+    for axis, name, true, learned in zip(axes[0], names, arrays["true"], arrays["learned"]):
+        axis.plot(arrays["times"], true, color=BLACK, label="true rate")
+        axis.plot(arrays["times"], learned, color=BLUE, label="learned rate")
+        events = arrays[f"events_{name}"][:400]
+        axis.plot(events, np.full(len(events), -0.6), "|", color=GREY, markersize=6, label="events")
+        axis.set(title=name, xlabel="time", ylabel="events per unit of time")
+    axes[0][0].legend()
+    return Figure(
+        "rates",
+        "Rates of two Poisson processes",
+        "Cf. Figure 7. Simulated events of two kinds, the rates that made them, and the rates learned; seed 0.",
+        "Line plots of true and learned rate against time for both processes, with tick marks at events.",
+        figure,
+    )
+
+
+def _series(axis: Axes, arrays: dict[str, np.ndarray], k: int, n: int) -> None:
+    """Draw one clean series from the window's start on, and its observed points."""
+    seen = arrays["observed"][k][arrays[f"indices_{n}"][k]]
+    axis.plot(*arrays["clean"][k, PAST:].T, color=BLACK, linewidth=0.9, label="clean")
+    axis.scatter(*seen.T, s=8, color=GREEN, zorder=3, label="observed")
+    axis.set(aspect="equal", xticks=[], yticks=[])

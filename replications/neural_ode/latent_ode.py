@@ -106,6 +106,7 @@ def negative_elbo(
     posterior: Posterior,
     noise: float,
 ) -> Float[Tensor, " models"]:
-    """Return the mean negative ELBO per series in nats, less the Gaussians' constant: squared errors of what was seen, and KL."""
+    """Return the mean negative ELBO in nats per observed number, less the Gaussians' constant: squared errors, and KL."""
+    numbers = decoded.shape[-1] * mask.sum((0, 3))
     errors = (mask * (decoded - x.transpose(0, 1)[:, None]).square()).sum((0, 3))
-    return (errors / (2 * noise**2) + gaussian_kl(posterior)).mean(1)
+    return ((errors / (2 * noise**2) + gaussian_kl(posterior)) / numbers).mean(1)

@@ -4,7 +4,7 @@
     tr    = sum_n s_n(t) (1 - tanh^2(w_n . x + b_n)) u_n . w_n
 
 and d log p / dt = -tr along a path (eq. 8; eq. 10 as printed lacks the minus sign). Time runs from data (0) to base (1), the
-paper's the other way, so log q(x) = log N(x_1) + int_0^1 tr dt for a path that starts at x_0 = x, whichever end it is solved from.
+paper's the other way, so log q(x) = log N(x_1) + int_0^1 tr dt along the path of x, whichever end it is solved from.
 
 Several flows are kept side by side along a leading dimension `models`, each with its own width and parameters: small solves
 cost Python and kernel calls rather than arithmetic, and nine of them in one cost little more than one.

@@ -36,7 +36,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     constants = {name: log_normaliser(ENERGIES[name]) for name in settings.targets}
     base = torch.randn(1, settings.samples, 2, generator=context.generator("test")).to(context.device)
     pushes = {"cnf": cnf_to_data(settings.solver_steps), "nf": planar_push}
-    rows, arrays = [], {}
+    rows, arrays = [], {f"target_{name}": target_density(name) for name in settings.targets}
     for kind, push in pushes.items():
         schedule: TrainSettings = getattr(settings, kind)
         trained = train_kind(kind, push, schedule, settings, context)
@@ -53,6 +53,13 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows.append(row("optimiser_steps", schedule.steps, unit="1", **shared))
         arrays |= {f"loss_{kind}": trained.losses, f"loss_step_{kind}": trained.loss_steps}
     return Outcome(rows, arrays=arrays)
+
+
+def target_density(name: str, points: int = 64, half_width: float = 5.0) -> np.ndarray:
+    """Return the target's unnormalised density on a square grid, for the figure."""
+    axis = torch.linspace(-half_width, half_width, points)
+    density = (-ENERGIES[name](torch.cartesian_prod(axis, axis))).exp()
+    return density.reshape(points, points).numpy()
 
 
 def train_kind(kind: str, push: Push, schedule: TrainSettings, settings: Settings, context: Context) -> Any:

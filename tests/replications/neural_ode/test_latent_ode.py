@@ -105,9 +105,9 @@ def test_elbo_counts_observed_points_only():
     decoded = x.transpose(0, 1)[:, None].clone()
     posterior = Posterior(torch.zeros(1, 2, 4, **DOUBLE), torch.zeros(1, 2, 4, **DOUBLE))
     decoded[3] += 100  # nobody looked there
-    decoded[5, 0, 0] += 0.2  # seen in the first series: 2 coordinates, 0.04 / (2 0.1^2) each, of two series
+    decoded[5, 0, 0] += 0.2  # seen in the first of two series: 2 coordinates, 0.04 / (2 0.1^2) each, over 4 numbers
     loss = negative_elbo(decoded, x, observed_mask(indices, WINDOW).double(), posterior, 0.1)
-    torch.testing.assert_close(loss, torch.tensor([2.0], **DOUBLE))
+    torch.testing.assert_close(loss, torch.tensor([0.5], **DOUBLE))
 
 
 def test_solve_in_two_parts_is_the_solve_at_once():
