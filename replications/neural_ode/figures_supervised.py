@@ -5,8 +5,10 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axis import Axis
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-from common.figures import Figure, Runs, Table, colour, mean_and_range
+from common.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, Figure, Runs, Table, mean_and_range
 
 NAMES = {
     "resnet": "ResNet",
@@ -20,6 +22,13 @@ NAMES = {
     "adjoint": "adjoint",
     "backpropagation": "backpropagation",
 }
+# names that share a figure have different colours
+COLOURS = {
+    **{"resnet": BLACK, "rk_net": GREEN, "ode_net": BLUE, "ode_net_tight": VERMILION},
+    **{"dopri5": BLUE, "bosh3": SKY, "vode": VERMILION, "lsoda": ORANGE},
+    **{"adjoint": BLUE, "backpropagation": VERMILION},
+}
+OTHERS = (VERMILION, PURPLE, ORANGE, GREEN)
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
@@ -84,7 +93,7 @@ def training(runs: Runs) -> Figure:
     seen: set[str] = set()
     for run in runs.find("train_classifier"):
         kind = run.info["settings"]["kind"]
-        style = {"color": colour(kind), "label": None if kind in seen else NAMES[kind], "alpha": 0.8}
+        style = {"color": COLOURS[kind], "label": None if kind in seen else NAMES[kind], "alpha": 0.8}
         seen.add(kind)
         left.plot(run.arrays["loss_step"], run.arrays["loss"], **{**style, "linewidth": 0.9})
         if "nfe" in run.arrays:
@@ -111,13 +120,13 @@ def control(runs: Runs) -> Figure:
     error, timed = (rows[rows.metric == metric] for metric in ("numerical_error", "forward_seconds"))
     for seed in sorted(rows.seed.unique()):
         mine = error[error.seed == seed].sort_values("nfe")
-        left.plot(mine.nfe, mine.value, color=colour("ode_net"), marker="o", markersize=3, alpha=0.8)
+        left.plot(mine.nfe, mine.value, color=COLOURS["ode_net"], marker="o", markersize=3, alpha=0.8)
         one = rows[(rows.metric == "evaluation_seconds") & (rows.seed == seed)].value.iloc[0]
         mine = timed[timed.seed == seed]
         right.plot(
             mine.nfe, mine.nfe * one * 1000, color="0.6", linestyle=":", label="NFE × one evaluation" if not seed else None
         )
-        right.plot(mine.nfe, mine.value * 1000, "o", markersize=4, color=colour("ode_net"), label=None if seed else "measured")
+        right.plot(mine.nfe, mine.value * 1000, "o", markersize=4, color=COLOURS["ode_net"], label=None if seed else "measured")
     left.set(xlabel="NFE of a forward pass", ylabel="relative error", yscale="log")
     right.set(xlabel="NFE of a forward pass", ylabel="time, ms", xlim=(0, None), ylim=(0, None))
     right.legend()
@@ -142,14 +151,16 @@ def backward(runs: Runs) -> Figure:
     for axis, reduction in zip(axes, ("mean", "sum")):
         for solver in rows.method.unique():
             mine = rows[(rows.method == solver) & rows.variant.str.startswith(f"{reduction} ")]
-            axis.plot(mine.nfe, mine.value, "o", markersize=4, alpha=0.8, color=colour(solver), label=NAMES[solver])
+            axis.plot(mine.nfe, mine.value, "o", markersize=4, alpha=0.8, color=COLOURS[solver], label=NAMES[solver])
         axis.plot([1, most], [0.5, most / 2], color="0.4", linestyle=":", label="half (the paper)")
         axis.plot([1, most], [1, most], color="0.75", linewidth=0.8, label="equal")
         axis.set(xscale="log", yscale="log", xlabel="NFE forward", title=f"loss: {reduction} over the batch")
+        plain_ticks(axis.xaxis)
+        plain_ticks(axis.yaxis)
         axis.set_xlim(rows.nfe.min() / 1.3, most * 1.2)
         axis.set_ylim(rows.value.min() / 1.6, most * 1.2)
     axes[0].set_ylabel("NFE backward")
-    axes[1].legend()
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return Figure(
         "backward-evaluations",
         "Evaluations of the backward pass",
@@ -167,8 +178,9 @@ def memory(runs: Runs) -> Figure:
     figure, axis = plt.subplots(figsize=(4.6, 3.2))
     for method in ("backpropagation", "adjoint"):
         mine = rows[rows.method == method].pivot_table(index="nfe", columns="seed", values="kib")
-        mean_and_range(axis, mine, colour(method), NAMES[method])
+        mean_and_range(axis, mine, COLOURS[method], NAMES[method])
     axis.set(xscale="log", yscale="log", xlabel="Euler steps", ylabel="kept for the backward pass, KiB")
+    plain_ticks(axis.xaxis)
     axis.legend()
     return Figure(
         "memory",
@@ -185,18 +197,18 @@ def practice(runs: Runs) -> Figure:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11.5, 3.2))
     by_tolerance = rows.assign(tolerance=[float(v) if _is_number(v) else float("nan") for v in rows.variant])
     loose = by_tolerance[by_tolerance.metric == "test_error"].pivot_table(index="tolerance", columns="seed", values="value")
-    mean_and_range(left, loose, colour("ode_net_tight"), "test error")
+    mean_and_range(left, loose, COLOURS["ode_net_tight"], "test error")
     left.set(xscale="log", xlabel="tolerance at test time", ylabel="test error, %", ylim=(0, None))
     batches = by_tolerance[by_tolerance.metric == "batch_nfe_ratio"].assign(batch=lambda frame: frame.method.astype(int))
-    for tolerance, group in batches.groupby("tolerance"):
+    for shade, (tolerance, group) in zip(OTHERS, batches.groupby("tolerance")):
         mine = group.pivot_table(index="batch", columns="seed", values="value")
-        mean_and_range(middle, mine, colour(f"{tolerance:g}"), f"tolerance {tolerance:g}")
+        mean_and_range(middle, mine, shade, f"tolerance {tolerance:g}")
     middle.set(xscale="log", xlabel="images solved as one ODE", ylabel="NFE over the mean of single ones", ylim=(0, None))
     middle.legend()
     errors = by_tolerance[by_tolerance.metric == "reconstruction_error"]
-    for method, group in errors.groupby("method", sort=False):
+    for shade, (method, group) in zip((COLOURS["ode_net"], *OTHERS), errors.groupby("method", sort=False)):
         mine = group.pivot_table(index="tolerance", columns="seed", values="value")
-        mean_and_range(right, mine, colour(method), NAMES.get(method, f"untrained, {method}"))
+        mean_and_range(right, mine, shade, NAMES.get(method, f"untrained, {method}"))
     right.set(xscale="log", yscale="log", xlabel="tolerance", ylabel="error after there and back")
     right.legend()
     return Figure(
@@ -208,6 +220,13 @@ def practice(runs: Runs) -> Figure:
         "reconstruction error against tolerance for the trained network and for untrained fields of three gains.",
         figure,
     )
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Label powers of two as numbers: evaluations span less than the powers of ten that a logarithmic axis labels."""
+    axis.set_major_locator(LogLocator(base=2))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def _is_number(text: str) -> bool:
