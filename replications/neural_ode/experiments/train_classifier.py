@@ -31,7 +31,7 @@ class Settings(Base):
     """Settings of one training."""
 
     data: str = Field(description="labelled image data set")
-    kind: Literal["resnet", "rk_net", "ode_net", "ode_net_tight"] = Field(description="classifier")
+    kind: Literal["resnet", "rk_net", "ode_net", "ode_net_tight"] = Field(default="ode_net", description="classifier")
     network: NetworkSettings = Field(description="size of the network")
     tolerance: PositiveFloat = Field(default=1e-3, description="atol = rtol of the ODE block's dopri5")
     tight_tolerance: PositiveFloat = Field(default=1e-5, description="the same for ode_net_tight")
