@@ -16,7 +16,6 @@ FEATURES = "{results}/models/{{data}}-features-classifier/seed{{seed}}".format(
 wildcard_constraints:
     seed=r"\d+",
     data=r"[a-z0-9_]+",
-    objective=r"[a-z0-9_]+",
 
 
 rule features:
@@ -40,4 +39,10 @@ rule features:
     message:
         "feature network on {wildcards.data}"
     shell:
-        retrace.job("common", "features", config, sweep={"data": ["{wildcards.data}"]})
+        retrace.job(
+            "common",
+            "features",
+            config,
+            seeds=["{wildcards.seed}"],
+            sweep={"data": ["{wildcards.data}"]},
+        )

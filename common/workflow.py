@@ -6,7 +6,7 @@ Nothing here imports torch: Snakemake reads it again for every call, and `snakem
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema
 
@@ -19,8 +19,8 @@ from common.settings import ROOT
 
 __all__ = ["RESULTS", "job_sources", "model_folder", "run_folder"]
 
-# GPU jobs are long: one model each, so that a cluster trains them side by side. On a CPU, models share a process.
-ONE_MODEL_PER_JOB = ("gpu", "paper")
+# GPU jobs are long: one run each, so that a cluster does them side by side. On a CPU, runs share a process and its start-up.
+ONE_RUN_PER_JOB = ("gpu", "paper")
 
 
 def papers() -> list[str]:
@@ -54,9 +54,19 @@ def raw_settings(package: str, experiment: str, level: str) -> dict[str, Any]:
     return settings_of.raw(package, experiment, level)
 
 
-def batches(names: Sequence[str], level: str) -> list[list[str]]:
-    """Return which models are trained in one job: all of them on a CPU, one each on a GPU."""
-    return [[name] for name in names] if level in ONE_MODEL_PER_JOB else [list(names)]
+class Part(NamedTuple):
+    """What one job does of an experiment: which seeds, which models, and the tag in its name."""
+
+    tag: str
+    seeds: list[int]
+    names: list[str]
+
+
+def parts(level: str, seeds: Sequence[int], names: Sequence[str] = ("",)) -> list[Part]:
+    """Return the jobs of an experiment: one for all seeds and models on a CPU, one for each on a GPU."""
+    if level not in ONE_RUN_PER_JOB:
+        return [Part("", list(seeds), list(names))]
+    return [Part(f"_{name}_seed{seed}" if name else f"_seed{seed}", [seed], [name]) for seed in seeds for name in names]
 
 
 def job(
@@ -64,12 +74,12 @@ def job(
     experiment: str,
     config: Mapping[str, Any],
     *,
-    seeds: str = "{wildcards.seed}",
+    seeds: Iterable[int | str],
     sweep: Mapping[str, Iterable[str]] | None = None,
 ) -> str:
     """Return the shell command of one job: what a person would type, its output going to the rule's log."""
-    words = [f"python -m {package} {experiment}", f"--level {config['level']}", f"--seed {seeds}", "--threads {threads}"]
-    words += [f"--base-seed {config['base_seed']}", f"--results {RESULTS}"]
+    words = [f"python -m {package} {experiment}", f"--level {config['level']}", f"--seed {' '.join(map(str, seeds))}"]
+    words += ["--threads {threads}", f"--base-seed {config['base_seed']}", f"--results {RESULTS}"]
     words += [f"--sweep {key}={shlex.quote(','.join(values))}" for key, values in (sweep or {}).items()]
     return " ".join([*words, "> {log} 2>&1"])
 
