@@ -3,7 +3,6 @@
 Nothing here imports torch: Snakemake reads it again for every call, and `snakemake` with nothing to do should take seconds.
 """
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,11 +76,10 @@ def job(
     seeds: Iterable[int | str],
     sweep: Mapping[str, Iterable[str]] | None = None,
 ) -> str:
-    """Return the shell command of one job: what a person would type, its output going to the rule's log."""
+    """Return the command of one job, as a person would type it; the rule adds its threads and its log."""
     words = [f"python -m {package} {experiment}", f"--level {config['level']}", f"--seed {' '.join(map(str, seeds))}"]
-    words += ["--threads {threads}", f"--base-seed {config['base_seed']}", f"--results {RESULTS}"]
-    words += [f"--sweep {key}={shlex.quote(','.join(values))}" for key, values in (sweep or {}).items()]
-    return " ".join([*words, "> {log} 2>&1"])
+    words += [f"--base-seed {config['base_seed']}", f"--results {RESULTS}"]
+    return " ".join(words + [f"--sweep {key}={','.join(values)}" for key, values in (sweep or {}).items()])
 
 
 def report_sources(papers: Iterable[str]) -> list[str]:
@@ -99,10 +97,10 @@ def report_assets() -> list[str]:
     )
 
 
-def write_plan(file: Path, runs: Iterable[str]) -> None:
+def write_plan(file: str, runs: Iterable[str]) -> None:
     """Write the list of runs that the report expects, one folder per line."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(f"{run}\n" for run in runs))
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_text("".join(f"{run}\n" for run in runs))
 
 
 def _explain(error: jsonschema.ValidationError) -> str:

@@ -78,16 +78,17 @@ for experiment, sets in FM_TRAININGS.items():
                 mem_mb=8000,
             params:
                 settings=retrace.raw_settings(FM, experiment, LEVEL),
-            message:
-                f"flow matching: {experiment}{part.tag}"
-            shell:
-                retrace.job(
+                job=retrace.job(
                     FM,
                     experiment,
                     config,
                     seeds=part.seeds,
                     sweep={"data": sets, "objective": part.names},
-                )
+                ),
+            message:
+                f"flow matching: {experiment}{part.tag}"
+            shell:
+                RUN_JOB
 
 
 for experiment, (sets, files, models) in FM_EVALUATIONS.items():
@@ -126,13 +127,14 @@ for experiment, (sets, files, models) in FM_EVALUATIONS.items():
                 mem_mb=8000,
             params:
                 settings=retrace.raw_settings(FM, experiment, LEVEL),
-            message:
-                f"flow matching: {experiment}{part.tag}"
-            shell:
-                retrace.job(
+                job=retrace.job(
                     FM,
                     experiment,
                     config,
                     seeds=part.seeds,
                     sweep={"data": sets} if models else {},
-                )
+                ),
+            message:
+                f"flow matching: {experiment}{part.tag}"
+            shell:
+                RUN_JOB
