@@ -23,6 +23,7 @@ from common.objectives import draw_times, regression_loss
 from common.runs import Outcome, row
 from common.runs_layout import model_folder
 from common.settings import Settings, fingerprint
+from common.training import distributed
 from common.training.loop import train
 from common.training.settings import TrainSettings
 
@@ -93,13 +94,18 @@ def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -
 
 
 def batches(data: str, batch: int, seed: int, device: torch.device) -> tuple[tuple[int, ...], Draw]:
-    """Return the shape of one sample and `draw(step, generator)`, which gives a training batch in [-1, 1] or of a density."""
+    """Return the shape of one sample and `draw(step, generator)`, which gives a training batch in [-1, 1] or of a density.
+
+    Under torchrun `batch` is the whole batch and every process draws its share. Raises `SettingsError` if it does not divide.
+    """
+    rank, world = distributed.rank(), distributed.world()
+    share = distributed.share(batch)
     if data in DENSITIES:
         density = DENSITIES[data]
-        return (2,), lambda step, generator: density(batch, generator=generator)
+        return (2,), lambda step, generator: density(share, generator=generator)
     split = catalogue.load(data, "train")
     images = split.images.to(device)
-    sampler = EpochSampler(len(images), batch, seed)
+    sampler = EpochSampler(len(images), batch, seed, rank, world)
 
     def draw(step: int, generator: Generator) -> Tensor:
         return to_unit(images[sampler(step).to(device)], split.levels, generator=generator)
