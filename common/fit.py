@@ -17,10 +17,10 @@ from common.data.batches import EpochSampler
 from common.data.densities import DENSITIES
 from common.data.scale import to_unit
 from common.experiment import Context
-from common.models import ModelSettings, ObjectiveSettings
+from common.models import ModelSettings, ObjectiveSettings, snapshot_file
 from common.nets.build import BackboneSettings
 from common.objectives import draw_times, regression_loss
-from common.runs import Outcome, row
+from common.runs import Outcome, row, write
 from common.runs_layout import model_folder
 from common.settings import Settings, fingerprint
 from common.training import distributed
@@ -75,6 +75,7 @@ def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -
         device=context.device,
         fingerprint=mark,
         label=f"{settings.data} {settings.objective} seed {context.seed}",
+        on_step=keep_snapshots(settings.train, context.out),
     )
     count = sum(parameter.numel() for parameter in denoiser.parameters())
     labels: dict[str, Any] = {"dataset": settings.data, "method": settings.objective, "variant": settings.backbone.kind}
@@ -91,6 +92,23 @@ def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -
     ]
     arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
     return Outcome(rows, arrays=arrays, weights=trained.model.backbone.state_dict(), model=model.model_dump(mode="json"))
+
+
+def keep_snapshots(settings: TrainSettings, folder: Path) -> Callable[[int, torch.nn.Module], None]:
+    """Return what the training calls after each step to write the averaged weights that are to be kept.
+
+    They are written at once, so that they survive a kill; a resumed training writes the same bytes again.
+    """
+    from safetensors.torch import save
+
+    steps = set(settings.snapshot_steps()) if distributed.rank() == 0 else set()
+
+    def keep(step: int, averaged: torch.nn.Module) -> None:
+        if step in steps:
+            weights = {name: tensor.cpu().contiguous() for name, tensor in averaged.backbone.state_dict().items()}
+            write(folder / snapshot_file(step), lambda stream: stream.write(save(weights)))
+
+    return keep
 
 
 def batches(data: str, batch: int, seed: int, device: torch.device) -> tuple[tuple[int, ...], Draw]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from common.statistics import difference, per_seed, rank_of, ratio
+from replications.flow_matching.claims_training import *  # noqa: F403
 
 SCORE_OBJECTIVES = ("score_vp", "ddpm_vp", "scoreflow_vp")
 

@@ -18,6 +18,9 @@ NAMES = {
     "scoreflow_vp": "ScoreFlow",
     "data": "data",
     "noise": "noise",
+    "regression": "regression",
+    "given": "enlarged small image",
+    "truth": "original",
 }
 BOARD = "checkerboard"
 
@@ -35,6 +38,10 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
         yield partial(samples, run)
     if runs.find("solver_error"):
         yield partial(solver_error, runs)
+    if runs.find("during_training"):
+        yield partial(during_training, runs)
+    for run in runs.find("upsampling", seed=0):
+        yield partial(upsampled, run)
 
 
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
@@ -48,6 +55,11 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
             "Cf. Figure 4. NLL with exact divergence; Wasserstein-2 distance to as many data points; mean ± s.d. over seeds."
         )
         yield Table("toy-2d", "Two-dimensional densities", caption, table_2d(toys))
+    large = metrics[metrics.experiment == "upsampling"]
+    if len(large):
+        columns = {"feature Fréchet distance": large.metric == "feature_frechet", "PSNR, dB": large.metric == "psnr"}
+        caption = "Cf. Table 2. The same network and data for both methods; mean ± s.d. over seeds."
+        yield Table("upsampling", "Up-sampling", caption, _pivot(large, columns))
 
 
 def table_1(rows: pd.DataFrame) -> pd.DataFrame:
@@ -222,5 +234,48 @@ def solver_error(runs: Runs) -> Figure:
         "Error and sample quality against evaluations",
         "Cf. Figure 7. Trained networks; the error is against a tight solve from the same noise. Bands span the seeds.",
         "Log-log plots against NFE, a line per objective: midpoint error, then Fréchet distance for Euler, midpoint, RK4.",
+        figure,
+    )
+
+
+def during_training(runs: Runs) -> Figure:
+    """Fréchet distance and sampling cost of each objective while it is trained (Figures 5 and 10)."""
+    found = runs.find("during_training")
+    rows = pd.concat([run.metrics for run in found])
+    rows = rows.assign(step=rows.variant.str.removeprefix("step=").astype(int))
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    for axis, metric, label in zip(
+        axes, ("feature_frechet_in_training", "nfe_in_training"), ("feature Fréchet distance", "NFE of dopri5")
+    ):
+        for method in found[0].info["settings"]["objectives"]:
+            mine = rows[(rows.metric == metric) & (rows.method == method)]
+            mean_and_range(axis, mine.pivot_table(index="step", columns="seed", values="value"), colour(method), NAMES[method])
+        axis.set(yscale="log", xlabel="training step", ylabel=label)
+    axes[0].legend()
+    return Figure(
+        "during-training",
+        "During training",
+        "Cf. Figures 5 and 10. States of the averaged weights, sampled by dopri5 from the same noise. Bands span the seeds.",
+        "Two line plots against the training step, a line per objective: feature Fréchet distance, and evaluations of dopri5.",
+        figure,
+    )
+
+
+def upsampled(run: object) -> Figure:
+    """Small images, up-sampled by each method, beside the originals (Section 6.3)."""
+    names = ("given", "regression", "fm_ot", "truth")
+    figure, axes = plt.subplots(len(names), 1, figsize=(8, 0.75 * len(names)), squeeze=False)
+    for (axis,), name in zip(axes, names):
+        images = run.arrays[name].clip(-1, 1) / 2 + 0.5
+        line = np.concatenate(list(images.transpose(0, 2, 3, 1)), 1)
+        axis.imshow(line.squeeze(-1) if line.shape[-1] == 1 else line, cmap="gray", vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[])
+        axis.set_ylabel(NAMES[name], rotation=0, ha="right", va="center")
+    dataset = run.info["dataset"]
+    return Figure(
+        f"upsampled-{dataset}",
+        f"Up-sampling: {dataset}",
+        "Not curated: the first 15 test images, shrunk and up-sampled again, seed 0.",
+        f"Four rows of {dataset} images: enlarged small images, the regressor's answers, FM-OT's samples, the originals.",
         figure,
     )

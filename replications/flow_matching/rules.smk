@@ -25,13 +25,16 @@ def fm_runs(experiment, sets, seeds=SEEDS):
     )
 
 
-# experiment: the sets it is run on, what it writes besides metrics.csv and run.json, the models it takes
 FM_TRAININGS = {"train_2d": FM_BOARDS, "train_images": [FM_IMAGES]}
+# experiment: the sets it is run on, what it writes besides metrics.csv and run.json, the sets whose models it takes
 FM_EVALUATIONS = {
     "exact_paths": (["default"], ["arrays.npz"], []),
+    "gradients": (["default"], [], []),
     "toy_2d": (FM_BOARDS, ["arrays.npz"], FM_BOARDS),
     "table1": ([FM_IMAGES], ["samples.npz"], [FM_IMAGES]),
     "solver_error": ([FM_IMAGES], [], [FM_IMAGES]),
+    "during_training": ([FM_IMAGES], [], [FM_IMAGES]),
+    "upsampling": ([FM_IMAGES], ["arrays.npz"], []),
 }
 # the feature network is one for all seeds: distances of different seeds must share their yardstick
 FM_FEATURES = expand(FEATURES, data=FM_IMAGES, seed=0)
@@ -101,7 +104,7 @@ for experiment, (sets, files, models) in FM_EVALUATIONS.items():
                 code=retrace.job_sources(FM, experiment),
                 features=expand(
                     "{run}/weights.safetensors",
-                    run=FM_FEATURES if FM_IMAGES in models else [],
+                    run=FM_FEATURES if FM_IMAGES in sets else [],
                 ),
                 models=expand(
                     "{run}/{file}",
@@ -122,7 +125,7 @@ for experiment, (sets, files, models) in FM_EVALUATIONS.items():
                 ENVIRONMENT
             threads: 1
             resources:
-                gpu=GPU if models else 0,
+                gpu=0 if sets == ["default"] else GPU,
                 runtime=MINUTES,
                 mem_mb=8000,
             params:
@@ -132,7 +135,7 @@ for experiment, (sets, files, models) in FM_EVALUATIONS.items():
                     experiment,
                     config,
                     seeds=part.seeds,
-                    sweep={"data": sets} if models else {},
+                    sweep={} if sets == ["default"] else {"data": sets},
                 ),
             message:
                 f"flow matching: {experiment}{part.tag}"

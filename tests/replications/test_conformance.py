@@ -28,7 +28,7 @@ def folder(paper: str) -> Path:
 def statistics(paper: str) -> dict:
     module = importlib.import_module(f"replications.{paper}.claims")
     own = inspect.getmembers(module, inspect.isfunction)
-    return {name: f for name, f in own if f.__module__ == module.__name__ and not name.startswith("_")}
+    return {name: f for name, f in own if f.__module__.startswith(module.__name__) and not name.startswith("_")}
 
 
 @every_paper

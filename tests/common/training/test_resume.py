@@ -12,7 +12,7 @@ from common import cli
 
 PAPER = "replications.flow_matching"
 WORDS = ["train_images", "--level", "smoke", "--set", "train.steps=400", "--set", "objective=fm_vp"]
-WORDS += ["--set", "train.checkpoint_seconds=0.02"]
+WORDS += ["--set", "train.checkpoint_seconds=0.02", "--set", "train.snapshots=4"]
 FOLDER = "smoke/models/digits-mlp-fm_vp/seed0"
 
 
@@ -22,12 +22,14 @@ def start(results, *more):
 
 
 def content(folder):
-    """The run's weights, loss curve and metrics; rows without the timing column."""
+    """The run's weights, snapshots, loss curve and metrics; rows without the timing column."""
     rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
     timing = rows[0].index("seconds")
     arrays = np.load(folder / "arrays.npz")
     kept = [row[:timing] + row[timing + 1 :] for row in rows]
-    return (folder / "weights.safetensors").read_bytes(), arrays["loss"].tobytes(), kept
+    snapshots = [(folder / f"snapshots/{step}.safetensors").read_bytes() for step in (100, 200, 300, 400)]
+    assert snapshots[-1] == (folder / "weights.safetensors").read_bytes() != snapshots[0]
+    return snapshots, arrays["loss"].tobytes(), kept
 
 
 @pytest.fixture(scope="module")
