@@ -25,7 +25,8 @@ def direct(network, noise, times, method, **options):
 def test_sampling_is_no_slower_than_torchdiffeq_called_directly(method, steps, capsys):
     torch.set_num_threads(1)
     backbone = {"kind": "mlp", "width": 192, "blocks": 3}
-    denoiser = ModelSettings(objective=OBJECTIVES["fm_ot"], backbone=backbone, shape=(1, 8, 8)).build(0).eval().requires_grad_(False)
+    model = ModelSettings(objective=OBJECTIVES["fm_ot"], backbone=backbone, shape=(1, 8, 8))
+    denoiser = model.build(0).eval().requires_grad_(False)
     torch.nn.init.normal_(denoiser.backbone.leave.weight, std=0.02)
     noise, times = torch.randn(500, 1, 8, 8), uniform_times(denoiser.path, steps)
     tolerances = {"rtol": 1e-5, "atol": 1e-5}
