@@ -37,6 +37,7 @@ $(STAMP): requirements.lock
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $(STAMP)
 
-lock: ## regenerate requirements.lock from pyproject.toml (needs uv)
+lock: ## regenerate requirements.lock and environment.yml from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements.lock
+	$(PYTHON) .ci/environment.py

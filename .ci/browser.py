@@ -49,7 +49,7 @@ def check(browser: Browser, file: Path, out: Path) -> Iterator[str]:
     """Yield every problem of the page, on each screen."""
     for name, (width, scheme) in SCREENS.items():
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page.set_default_timeout(5000)
+        page.set_default_timeout(60_000)  # patience: a busy machine is no fault of the page
         heard: list[str] = []
         listen(page, heard)
         page.goto(file.as_uri())

@@ -43,9 +43,7 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["python", "-m", package, *arguments])
     failed = [plan["out"] for plan in plans if not _execute(plan, options, command)]
     if not failed:
-        for plan in plans:
-            for state in plan["out"].glob("training-state-*"):
-                state.unlink()
+        _remove_training_states([plan["out"] for plan in plans])
     return 1 if failed else 0
 
 
@@ -120,6 +118,7 @@ def _execute(plan: dict[str, Any], options: argparse.Namespace, command: str) ->
 
     from common import experiment as experiment_of
     from common import provenance, runs
+    from common.training import distributed
 
     out, settings, module = plan["out"], plan["settings"], plan["module"]
     info: dict[str, Any] = {
@@ -140,9 +139,10 @@ def _execute(plan: dict[str, Any], options: argparse.Namespace, command: str) ->
         device = choose_device(options.device)
         context = experiment_of.Context(**plan["place"], base_seed=options.base_seed, out=out, device=device)
         outcome = module.run(settings, context)
-        info |= provenance.machine(device) | {"commit": provenance.commit(), "versions": provenance.versions()}
-        runs.write_run(out, outcome, info | cost.record(device))
-        print(f"wrote {out}", flush=True)
+        if distributed.rank() == 0:  # under torchrun all processes have the same outcome
+            info |= provenance.machine(device) | {"commit": provenance.commit(), "versions": provenance.versions()}
+            runs.write_run(out, outcome, info | cost.record(device))
+            print(f"wrote {out}", flush=True)
         return True
     except Exception as error:
         expected = isinstance(error, RetraceError)
@@ -151,6 +151,14 @@ def _execute(plan: dict[str, Any], options: argparse.Namespace, command: str) ->
         if writable:
             _record_failure(out, info, message)
         return False
+
+
+def _remove_training_states(folders: Sequence[Path]) -> None:
+    from common.training import distributed
+
+    if distributed.rank() == 0:  # who wrote them; the others may be done before it has written its results
+        for state in (state for folder in folders for state in folder.glob("training-state-*")):
+            state.unlink()
 
 
 def _record_failure(out: Path, info: dict[str, Any], message: str) -> None:
@@ -163,15 +171,17 @@ def _record_failure(out: Path, info: dict[str, Any], message: str) -> None:
 
 
 def choose_device(name: str) -> Any:
-    """Return the device: `auto` takes a GPU if there is one."""
+    """Return the device: `auto` takes a GPU if there is one; under torchrun every process has its own."""
     import torch
 
+    from common.training import distributed
+
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return distributed.own_device(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     try:
         device = torch.device(name)
     except RuntimeError:
         raise RetraceError(f"--device {name}: not a device; use auto, cpu, cuda or cuda:1") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise RetraceError(f"--device {name}: no CUDA device is available here; use --device cpu")
-    return device
+    return distributed.own_device(device)

@@ -17,12 +17,13 @@ from common.data.batches import EpochSampler
 from common.data.densities import DENSITIES
 from common.data.scale import to_unit
 from common.experiment import Context
-from common.models import ModelSettings, ObjectiveSettings
+from common.models import ModelSettings, ObjectiveSettings, snapshot_file
 from common.nets.build import BackboneSettings
 from common.objectives import draw_times, regression_loss
-from common.runs import Outcome, row
+from common.runs import Outcome, row, write
 from common.runs_layout import model_folder
 from common.settings import Settings, fingerprint
+from common.training import distributed
 from common.training.loop import train
 from common.training.settings import TrainSettings
 
@@ -74,6 +75,7 @@ def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -
         device=context.device,
         fingerprint=mark,
         label=f"{settings.data} {settings.objective} seed {context.seed}",
+        on_step=keep_snapshots(settings.train, context.out),
     )
     count = sum(parameter.numel() for parameter in denoiser.parameters())
     labels: dict[str, Any] = {"dataset": settings.data, "method": settings.objective, "variant": settings.backbone.kind}
@@ -92,14 +94,36 @@ def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -
     return Outcome(rows, arrays=arrays, weights=trained.model.backbone.state_dict(), model=model.model_dump(mode="json"))
 
 
+def keep_snapshots(settings: TrainSettings, folder: Path) -> Callable[[int, torch.nn.Module], None]:
+    """Return what the training calls after each step to write the averaged weights that are to be kept.
+
+    They are written at once, so that they survive a kill; a resumed training writes the same bytes again.
+    """
+    from safetensors.torch import save
+
+    steps = set(settings.snapshot_steps()) if distributed.rank() == 0 else set()
+
+    def keep(step: int, averaged: torch.nn.Module) -> None:
+        if step in steps:
+            weights = {name: tensor.cpu().contiguous() for name, tensor in averaged.backbone.state_dict().items()}
+            write(folder / snapshot_file(step), lambda stream: stream.write(save(weights)))
+
+    return keep
+
+
 def batches(data: str, batch: int, seed: int, device: torch.device) -> tuple[tuple[int, ...], Draw]:
-    """Return the shape of one sample and `draw(step, generator)`, which gives a training batch in [-1, 1] or of a density."""
+    """Return the shape of one sample and `draw(step, generator)`, which gives a training batch in [-1, 1] or of a density.
+
+    Under torchrun `batch` is the whole batch and every process draws its share. Raises `SettingsError` if it does not divide.
+    """
+    rank, world = distributed.rank(), distributed.world()
+    share = distributed.share(batch)
     if data in DENSITIES:
         density = DENSITIES[data]
-        return (2,), lambda step, generator: density(batch, generator=generator)
+        return (2,), lambda step, generator: density(share, generator=generator)
     split = catalogue.load(data, "train")
     images = split.images.to(device)
-    sampler = EpochSampler(len(images), batch, seed)
+    sampler = EpochSampler(len(images), batch, seed, rank, world)
 
     def draw(step: int, generator: Generator) -> Tensor:
         return to_unit(images[sampler(step).to(device)], split.levels, generator=generator)

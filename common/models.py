@@ -50,8 +50,16 @@ class ModelSettings(Settings):
         return Denoiser(backbone, objective.path, objective.prediction)
 
 
-def load_denoiser(folder: Path, device: torch.device | str = "cpu") -> Denoiser:
-    """Return the trained denoiser of a model's run folder, in evaluation mode.
+WEIGHTS = "weights.safetensors"
+
+
+def snapshot_file(step: int) -> str:
+    """Return where a model's run folder keeps the averaged weights as they were after `step` steps."""
+    return f"snapshots/{step}.safetensors"
+
+
+def load_denoiser(folder: Path, device: torch.device | str = "cpu", file: str = WEIGHTS) -> Denoiser:
+    """Return the trained denoiser of a model's run folder, in evaluation mode; `file` may be one of its snapshots.
 
     Raises `CheckpointError` naming the file if it is missing, truncated or of another network.
     """
@@ -60,11 +68,12 @@ def load_denoiser(folder: Path, device: torch.device | str = "cpu") -> Denoiser:
 
     description = read_description(folder)
     denoiser = description.build(seed=0)
-    file = folder / "weights.safetensors"
     try:
-        denoiser.backbone.load_state_dict(load_file(file))
+        denoiser.backbone.load_state_dict(load_file(folder / file))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{file}: not the weights of this model ({error}); delete {folder} and train again") from None
+        raise CheckpointError(
+            f"{folder / file}: not the weights of this model ({error}); delete {folder} and train again"
+        ) from None
     return denoiser.eval().requires_grad_(False).to(device)
 
 

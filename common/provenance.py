@@ -1,4 +1,7 @@
-"""Where a number comes from: code, versions, machine, cost."""
+"""Where a number comes from: code, versions, machine, cost.
+
+torch is imported where it is needed only, here and in `common.runs`: the report needs both modules, and no torch.
+"""
 
 import functools
 import os
@@ -10,7 +13,6 @@ from importlib import metadata
 from typing import Any
 
 import psutil
-import torch
 
 from common.settings import ROOT
 
@@ -45,8 +47,10 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """Return what a reader needs to compare timings: processor, cores, memory, accelerator, threads."""
+def machine(device: Any) -> dict[str, Any]:
+    """Return what a reader needs to compare timings on a torch device: processor, cores, memory, accelerator, threads."""
+    import torch
+
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "cpu": processor(),
@@ -69,8 +73,8 @@ class Cost:
         self.startup = 0.0 if Cost._startup_claimed else self.cpu
         Cost._startup_claimed = True
 
-    def record(self, device: torch.device) -> dict[str, float]:
-        """Return the cost so far; seconds of CPU include the start-up when this run carries it."""
+    def record(self, device: Any) -> dict[str, float]:
+        """Return the cost so far on a torch device; seconds of CPU include the start-up when this run carries it."""
         record = {
             "seconds": round(time.perf_counter() - self.wall, 3),
             "cpu_seconds": round(time.process_time() - self.cpu + self.startup, 3),
@@ -78,6 +82,8 @@ class Cost:
             "peak_memory_mb": round(_peak_rss_mb(), 1),
         }
         if device.type == "cuda":
+            import torch
+
             record["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
         return record
 

@@ -5,6 +5,9 @@ RESULTS = f"{retrace.RESULTS}/{LEVEL}"
 RUNS = (
     {}
 )  # paper -> its run folders, with {seed} filled in; every paper's rules.smk adds its own
+# A rule's command is in its params, which Snakemake reads when the rule is defined; what `shell` holds is read when a job
+# starts, and the variables of a loop over rules have moved on by then.
+RUN_JOB = "{params.job} --threads {threads} > {log} 2>&1"
 # what one job may ask of a cluster at this level
 GPU = 1 if LEVEL in ("gpu", "paper") else 0
 MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}[LEVEL]
@@ -16,7 +19,6 @@ FEATURES = "{results}/models/{{data}}-features-classifier/seed{{seed}}".format(
 wildcard_constraints:
     seed=r"\d+",
     data=r"[a-z0-9_]+",
-    objective=r"[a-z0-9_]+",
 
 
 rule features:
@@ -37,7 +39,14 @@ rule features:
         mem_mb=4000,
     params:
         settings=retrace.raw_settings("common", "features", LEVEL),
+        job=retrace.job(
+            "common",
+            "features",
+            config,
+            seeds=["{seed}"],
+            sweep={"data": ["{data}"]},
+        ),
     message:
         "feature network on {wildcards.data}"
     shell:
-        retrace.job("common", "features", config, sweep={"data": ["{wildcards.data}"]})
+        RUN_JOB

@@ -10,6 +10,7 @@
 A folder without metrics.csv is not a finished run.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -22,7 +23,6 @@ from pathlib import Path
 from typing import IO, Any, SupportsFloat
 
 import numpy as np
-from torch import Tensor
 
 from common.errors import RetraceError
 
@@ -42,7 +42,7 @@ class Outcome:
     rows: list[dict[str, Any]]
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     samples: Mapping[str, np.ndarray] = field(default_factory=dict)
-    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Mapping[str, Any] = field(default_factory=dict)  # tensors
     model: Mapping[str, Any] | None = None
 
 
@@ -78,8 +78,20 @@ def write(file: Path, fill: Callable[[IO[bytes]], Any]) -> None:
             os.fsync(stream.fileno())
         temporary.replace(file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RetraceError(f"{file}: could not be written ({error.strerror}); free some space and run again") from None
+        raise RetraceError(
+            f"{file}: could not be written ({error.strerror}; {_free_mb(file.parent)} MB free on this disk); free some space or "
+            "make the folder writable, and run again"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _free_mb(folder: Path) -> str:
+    try:
+        return f"{shutil.disk_usage(folder).free / 2**20:.0f}"
+    except OSError:
+        return "unknown"
 
 
 def write_run(folder: Path, outcome: Outcome, info: Mapping[str, Any]) -> None:

@@ -3,10 +3,9 @@
 Nothing here imports torch: Snakemake reads it again for every call, and `snakemake` with nothing to do should take seconds.
 """
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema
 
@@ -19,8 +18,8 @@ from common.settings import ROOT
 
 __all__ = ["RESULTS", "job_sources", "model_folder", "run_folder"]
 
-# GPU jobs are long: one model each, so that a cluster trains them side by side. On a CPU, models share a process.
-ONE_MODEL_PER_JOB = ("gpu", "paper")
+# GPU jobs are long: one run each, so that a cluster does them side by side. On a CPU, runs share a process and its start-up.
+ONE_RUN_PER_JOB = ("gpu", "paper")
 
 
 def papers() -> list[str]:
@@ -54,9 +53,19 @@ def raw_settings(package: str, experiment: str, level: str) -> dict[str, Any]:
     return settings_of.raw(package, experiment, level)
 
 
-def batches(names: Sequence[str], level: str) -> list[list[str]]:
-    """Return which models are trained in one job: all of them on a CPU, one each on a GPU."""
-    return [[name] for name in names] if level in ONE_MODEL_PER_JOB else [list(names)]
+class Part(NamedTuple):
+    """What one job does of an experiment: which seeds, which models, and the tag in its name."""
+
+    tag: str
+    seeds: list[int]
+    names: list[str]
+
+
+def parts(level: str, seeds: Sequence[int], names: Sequence[str] = ("",)) -> list[Part]:
+    """Return the jobs of an experiment: one for all seeds and models on a CPU, one for each on a GPU."""
+    if level not in ONE_RUN_PER_JOB:
+        return [Part("", list(seeds), list(names))]
+    return [Part(f"_{name}_seed{seed}" if name else f"_seed{seed}", [seed], [name]) for seed in seeds for name in names]
 
 
 def job(
@@ -64,14 +73,13 @@ def job(
     experiment: str,
     config: Mapping[str, Any],
     *,
-    seeds: str = "{wildcards.seed}",
+    seeds: Iterable[int | str],
     sweep: Mapping[str, Iterable[str]] | None = None,
 ) -> str:
-    """Return the shell command of one job: what a person would type, its output going to the rule's log."""
-    words = [f"python -m {package} {experiment}", f"--level {config['level']}", f"--seed {seeds}", "--threads {threads}"]
+    """Return the command of one job, as a person would type it; the rule adds its threads and its log."""
+    words = [f"python -m {package} {experiment}", f"--level {config['level']}", f"--seed {' '.join(map(str, seeds))}"]
     words += [f"--base-seed {config['base_seed']}", f"--results {RESULTS}"]
-    words += [f"--sweep {key}={shlex.quote(','.join(values))}" for key, values in (sweep or {}).items()]
-    return " ".join([*words, "> {log} 2>&1"])
+    return " ".join(words + [f"--sweep {key}={','.join(values)}" for key, values in (sweep or {}).items()])
 
 
 def report_sources(papers: Iterable[str]) -> list[str]:
@@ -89,10 +97,10 @@ def report_assets() -> list[str]:
     )
 
 
-def write_plan(file: Path, runs: Iterable[str]) -> None:
+def write_plan(file: str, runs: Iterable[str]) -> None:
     """Write the list of runs that the report expects, one folder per line."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(f"{run}\n" for run in runs))
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_text("".join(f"{run}\n" for run in runs))
 
 
 def _explain(error: jsonschema.ValidationError) -> str:

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, root: Path) -> None:
-    # here, not above: --help should not wait for pandas and torch
+    # here, not above: --help should not wait for pandas and matplotlib
     from report.build import build
     from report.collect import collect, judge_all, load_papers, read_plan, write_tables
 

@@ -55,11 +55,15 @@ for paper in retrace.papers():
         conda:
             ENVIRONMENT
         params:
+            paper=paper,
             runs=RUNS[paper],
             folder=subpath(output.page, parent=True),
+        message:
+            f"report on {paper}, level {LEVEL}"
         shell:
             "printf '%s\\n' {params.runs} > {output.plan}; "
-            f"python -m report all --level {LEVEL} --results {retrace.RESULTS} --papers {paper} "
+            f"python -m report all --level {LEVEL} --results {retrace.RESULTS} --papers "
+            "{params.paper} "
             "--runs {output.plan} --out {params.folder} > {log} 2>&1"
 
     rule:

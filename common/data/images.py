@@ -156,8 +156,7 @@ def _check_digest(name: str, file: str, path: Path, content: bytes) -> None:
 
 def _remedy(name: str) -> str:
     debian = ", or on Debian: apt install dataset-fashion-mnist" if name == "fashion_mnist" else ""
-    fetch = f"from common.data.images import load_images; load_images('{name}', 'test', download=True)"
-    return f'run python -c "{fetch}"{debian}, or set RETRACE_DATA to the folder that has it'
+    return f"run `python -m common.data {name}`{debian}, or set RETRACE_DATA to the folder that has it"
 
 
 def _download(name: str) -> None:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from common.errors import SettingsError
+
 
 def rank() -> int:
     """Return this process's number, 0 without torchrun."""
@@ -16,6 +18,13 @@ def rank() -> int:
 def world() -> int:
     """Return the number of processes, 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def share(batch: int) -> int:
+    """Return how many of a batch's items are this process's. Raises `SettingsError` if they cannot be shared evenly."""
+    if batch % world():
+        raise SettingsError(f"train.batch {batch} does not divide over {world()} processes; choose a multiple of {world()}")
+    return batch // world()
 
 
 def own_device(device: torch.device) -> torch.device:

@@ -24,4 +24,9 @@ class TrainSettings(Settings):
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="bf16 = automatic mixed precision")
     compile: bool = Field(default=False, description="torch.compile the network (pays on GPUs only)")
     channels_last: bool = Field(default=False, description="memory format of images (pays on GPUs only)")
+    snapshots: NonNegativeInt = Field(default=0, description="equally spaced states of the averaged weights that are kept")
     checkpoint_seconds: NonNegativeFloat = Field(default=60.0, description="seconds between saved training states")
+
+    def snapshot_steps(self) -> list[int]:
+        """Return the steps after which the averaged weights are kept, the last one being the end."""
+        return sorted({max(1, self.steps * k // self.snapshots) for k in range(1, self.snapshots + 1)})

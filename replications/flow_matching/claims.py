@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from common.statistics import per_seed
+from common.statistics import difference, per_seed, rank_of, ratio
+from replications.flow_matching.claims_training import *  # noqa: F403
 
 SCORE_OBJECTIVES = ("score_vp", "ddpm_vp", "scoreflow_vp")
 
@@ -32,56 +33,53 @@ def _draws(metrics: pd.DataFrame) -> list[str]:
     return sorted(found, key=lambda name: int(name.partition("=")[2])) or ["K=1"]
 
 
-def _rank(values: dict[str, pd.Series]) -> pd.Series:
-    return pd.DataFrame(values).rank(axis=1, method="min")["fm_ot"]
+def _rank_of_ot(metrics: pd.DataFrame, metric: str, **where: object) -> pd.Series:
+    methods = {"fm_ot", *_methods(metrics)}
+    return rank_of("fm_ot", {method: _table1(metrics, metric, method, **where) for method in methods})
 
 
 def rank_nll(metrics: pd.DataFrame) -> pd.Series:
     """Rank of FM-OT in bits/dim among the objectives, 1 = best, at the largest number of dequantisation draws."""
-    k = _largest_k(metrics)
-    ot = {"fm_ot": _table1(metrics, "nll", "fm_ot", variant=k)}
-    return _rank(ot | {m: _table1(metrics, "nll", m, variant=k) for m in _methods(metrics)})
+    return _rank_of_ot(metrics, "nll", variant=_largest_k(metrics))
 
 
 def rank_frechet(metrics: pd.DataFrame) -> pd.Series:
     """Rank of FM-OT in feature Fréchet distance among the objectives, 1 = best."""
-    ot = {"fm_ot": _table1(metrics, "feature_frechet", "fm_ot")}
-    return _rank(ot | {m: _table1(metrics, "feature_frechet", m) for m in _methods(metrics)})
+    return _rank_of_ot(metrics, "feature_frechet")
 
 
 def rank_nfe(metrics: pd.DataFrame) -> pd.Series:
     """Rank of FM-OT in evaluations of dopri5 among the objectives, 1 = fewest."""
-    ot = {"fm_ot": _table1(metrics, "nfe", "fm_ot")}
-    return _rank(ot | {m: _table1(metrics, "nfe", m) for m in _methods(metrics)})
+    return _rank_of_ot(metrics, "nfe")
 
 
 def nfe_ratio_ot_to_diffusion(metrics: pd.DataFrame) -> pd.Series:
     """NFE of FM-OT over NFE of FM-diffusion."""
-    return _table1(metrics, "nfe", "fm_ot") / _table1(metrics, "nfe", "fm_vp")
+    return ratio(_table1(metrics, "nfe", "fm_ot"), _table1(metrics, "nfe", "fm_vp"))
 
 
 def nfe_ratio_ot_to_best_score(metrics: pd.DataFrame) -> pd.Series:
     """NFE of FM-OT over the smallest NFE of the score-based objectives."""
     rivals = _methods(metrics, SCORE_OBJECTIVES) or ["score_vp"]
     best = pd.DataFrame({m: _table1(metrics, "nfe", m) for m in rivals}).min(axis=1)
-    return _table1(metrics, "nfe", "fm_ot") / best
+    return ratio(_table1(metrics, "nfe", "fm_ot"), best)
 
 
 def nll_gain_ot_over_diffusion(metrics: pd.DataFrame) -> pd.Series:
     """Bits/dim of FM-diffusion minus those of FM-OT."""
     k = _largest_k(metrics)
-    return _table1(metrics, "nll", "fm_vp", variant=k) - _table1(metrics, "nll", "fm_ot", variant=k)
+    return difference(_table1(metrics, "nll", "fm_vp", variant=k), _table1(metrics, "nll", "fm_ot", variant=k))
 
 
 def nll_gain_diffusion_over_score(metrics: pd.DataFrame) -> pd.Series:
     """Bits/dim of score matching minus those of FM-diffusion."""
     k = _largest_k(metrics)
-    return _table1(metrics, "nll", "score_vp", variant=k) - _table1(metrics, "nll", "fm_vp", variant=k)
+    return difference(_table1(metrics, "nll", "score_vp", variant=k), _table1(metrics, "nll", "fm_vp", variant=k))
 
 
 def frechet_ratio_diffusion_to_score(metrics: pd.DataFrame) -> pd.Series:
     """Feature Fréchet distance of FM-diffusion over that of score matching."""
-    return _table1(metrics, "feature_frechet", "fm_vp") / _table1(metrics, "feature_frechet", "score_vp")
+    return ratio(_table1(metrics, "feature_frechet", "fm_vp"), _table1(metrics, "feature_frechet", "score_vp"))
 
 
 def _nfe_spread(metrics: pd.DataFrame, methods: tuple[str, ...]) -> pd.Series:
@@ -158,14 +156,18 @@ def nfe_at_equal_error(metrics: pd.DataFrame) -> pd.Series:
     return _nfe_at_equal_error(metrics[metrics.experiment == "solver_error"])
 
 
+def _geometric_mean(ratios: list[pd.Series]) -> pd.Series:
+    return np.exp(np.log(pd.concat(ratios, axis=1, join="inner")).mean(axis=1, skipna=False))
+
+
 def _frechet_over_solvers(metrics: pd.DataFrame, method: str, rival: str) -> pd.Series:
     """Geometric mean over (solver, NFE) of the ratio of feature Fréchet distances."""
     rows = metrics[(metrics.experiment == "solver_error") & (metrics.metric == "feature_frechet")]
     cells = sorted({(variant, nfe) for variant, nfe in zip(rows.variant, rows.nfe)}) or [("midpoint", 8)]
-    logs = [
-        np.log(per_seed(rows, method=method, variant=v, nfe=n) / per_seed(rows, method=rival, variant=v, nfe=n)) for v, n in cells
+    ratios = [
+        ratio(per_seed(rows, method=method, variant=v, nfe=n), per_seed(rows, method=rival, variant=v, nfe=n)) for v, n in cells
     ]
-    return np.exp(sum(logs) / len(logs))
+    return _geometric_mean(ratios)
 
 
 def frechet_ratio_ot_to_diffusion_over_solvers(metrics: pd.DataFrame) -> pd.Series:
@@ -185,25 +187,22 @@ def _board(metrics: pd.DataFrame) -> pd.DataFrame:
 def midway_distance_ratio(metrics: pd.DataFrame) -> pd.Series:
     """Wasserstein-2 distance to data at the paper's times 0.5 and 0.75, FM-OT over FM-diffusion, geometric mean."""
     rows = _board(metrics)
-    logs = [
-        np.log(
-            per_seed(rows, metric="wasserstein2_along_time", method="fm_ot", variant=time)
-            / per_seed(rows, metric="wasserstein2_along_time", method="fm_vp", variant=time)
-        )
+    ratios = [
+        ratio(*(per_seed(rows, metric="wasserstein2_along_time", method=method, variant=time) for method in ("fm_ot", "fm_vp")))
         for time in ("paper_time_0.5", "paper_time_0.75")
     ]
-    return np.exp(sum(logs) / len(logs))
+    return _geometric_mean(ratios)
 
 
 def low_nfe_distance_ratio(metrics: pd.DataFrame) -> pd.Series:
     """Wasserstein-2 distance to data with 4-20 midpoint evaluations, FM-OT over FM-diffusion, geometric mean."""
     rows = _board(metrics)
     rows = rows[(rows.metric == "wasserstein2") & (rows.variant == "midpoint")]
-    logs = [
-        np.log(per_seed(rows, method="fm_ot", nfe=nfe) / per_seed(rows, method="fm_vp", nfe=nfe))
+    ratios = [
+        ratio(per_seed(rows, method="fm_ot", nfe=nfe), per_seed(rows, method="fm_vp", nfe=nfe))
         for nfe in (sorted(rows.nfe.unique()) or [4])
     ]
-    return np.exp(sum(logs) / len(logs))
+    return _geometric_mean(ratios)
 
 
 def _exact(metrics: pd.DataFrame, metric: str, method: str) -> pd.Series:
@@ -221,7 +220,7 @@ def ot_deviation_from_linear(metrics: pd.DataFrame) -> pd.Series:
 
 def diffusion_noise_left_over_ot(metrics: pd.DataFrame) -> pd.Series:
     """Distance left half-way, diffusion path over OT path."""
-    return _exact(metrics, "noise_left_halfway", "fm_vp") / _exact(metrics, "noise_left_halfway", "fm_ot")
+    return ratio(_exact(metrics, "noise_left_halfway", "fm_vp"), _exact(metrics, "noise_left_halfway", "fm_ot"))
 
 
 def ot_deviation_from_linear_images(metrics: pd.DataFrame) -> pd.Series:
@@ -231,7 +230,7 @@ def ot_deviation_from_linear_images(metrics: pd.DataFrame) -> pd.Series:
 
 def diffusion_noise_left_over_ot_images(metrics: pd.DataFrame) -> pd.Series:
     """Distance left half-way, FM-diffusion's network over FM-OT's, on images."""
-    return _images(metrics, "noise_left_halfway", "fm_vp") / _images(metrics, "noise_left_halfway", "fm_ot")
+    return ratio(_images(metrics, "noise_left_halfway", "fm_vp"), _images(metrics, "noise_left_halfway", "fm_ot"))
 
 
 def direction_cosine_ot(metrics: pd.DataFrame) -> pd.Series:
@@ -246,4 +245,4 @@ def direction_cosine_diffusion(metrics: pd.DataFrame) -> pd.Series:
 
 def straightness_ratio(metrics: pd.DataFrame) -> pd.Series:
     """Integral of the squared deviation from straight paths, OT over diffusion."""
-    return _exact(metrics, "straightness", "fm_ot") / _exact(metrics, "straightness", "fm_vp")
+    return ratio(_exact(metrics, "straightness", "fm_ot"), _exact(metrics, "straightness", "fm_vp"))

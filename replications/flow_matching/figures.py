@@ -1,6 +1,7 @@
 """Figures and tables of the report, drawn from run folders; nothing here trains or samples."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,23 +18,30 @@ NAMES = {
     "scoreflow_vp": "ScoreFlow",
     "data": "data",
     "noise": "noise",
+    "regression": "regression",
+    "given": "enlarged small image",
+    "truth": "original",
 }
 BOARD = "checkerboard"
 
 
-def figures(runs: Runs) -> Iterator[Figure]:
-    """Yield the paper's figures that the runs present allow."""
+def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
+    """Yield what draws the paper's figures that the runs present allow; one that fails leaves the others alone."""
     if runs.find("train_images") or runs.find("train_2d"):
-        yield training_curves(runs)
+        yield partial(training_curves, runs)
     for run in runs.find("toy_2d", seed=0):
-        yield trajectories(run)
-        yield few_evaluations(run)
+        yield partial(trajectories, run)
+        yield partial(few_evaluations, run)
     if runs.find("exact_paths"):
-        yield exact_paths(runs)
+        yield partial(exact_paths, runs)
     for run in runs.find("table1", seed=0):
-        yield samples(run)
+        yield partial(samples, run)
     if runs.find("solver_error"):
-        yield solver_error(runs)
+        yield partial(solver_error, runs)
+    if runs.find("during_training"):
+        yield partial(during_training, runs)
+    for run in runs.find("upsampling", seed=0):
+        yield partial(upsampled, run)
 
 
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
@@ -47,6 +55,11 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
             "Cf. Figure 4. NLL with exact divergence; Wasserstein-2 distance to as many data points; mean ± s.d. over seeds."
         )
         yield Table("toy-2d", "Two-dimensional densities", caption, table_2d(toys))
+    large = metrics[metrics.experiment == "upsampling"]
+    if len(large):
+        columns = {"feature Fréchet distance": large.metric == "feature_frechet", "PSNR, dB": large.metric == "psnr"}
+        caption = "Cf. Table 2. The same network and data for both methods; mean ± s.d. over seeds."
+        yield Table("upsampling", "Up-sampling", caption, _pivot(large, columns))
 
 
 def table_1(rows: pd.DataFrame) -> pd.DataFrame:
@@ -216,11 +229,53 @@ def solver_error(runs: Runs) -> Figure:
         error_curves(axis, rows[rows.variant == solver], "feature_frechet", methods)
         axis.set(xscale="log", yscale="log", xlabel="NFE", ylabel="feature Fréchet distance", title=solver)
     axes[0].legend()
-    figure.tight_layout()
     return Figure(
         "solver-error",
         "Error and sample quality against evaluations",
         "Cf. Figure 7. Trained networks; the error is against a tight solve from the same noise. Bands span the seeds.",
         "Log-log plots against NFE, a line per objective: midpoint error, then Fréchet distance for Euler, midpoint, RK4.",
+        figure,
+    )
+
+
+def during_training(runs: Runs) -> Figure:
+    """Fréchet distance and sampling cost of each objective while it is trained (Figures 5 and 10)."""
+    found = runs.find("during_training")
+    rows = pd.concat([run.metrics for run in found])
+    rows = rows.assign(step=rows.variant.str.removeprefix("step=").astype(int))
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    for axis, metric, label in zip(
+        axes, ("feature_frechet_in_training", "nfe_in_training"), ("feature Fréchet distance", "NFE of dopri5")
+    ):
+        for method in found[0].info["settings"]["objectives"]:
+            mine = rows[(rows.metric == metric) & (rows.method == method)]
+            mean_and_range(axis, mine.pivot_table(index="step", columns="seed", values="value"), colour(method), NAMES[method])
+        axis.set(yscale="log", xlabel="training step", ylabel=label)
+    axes[0].legend()
+    return Figure(
+        "during-training",
+        "During training",
+        "Cf. Figures 5 and 10. States of the averaged weights, sampled by dopri5 from the same noise. Bands span the seeds.",
+        "Two line plots against the training step, a line per objective: feature Fréchet distance, and evaluations of dopri5.",
+        figure,
+    )
+
+
+def upsampled(run: object) -> Figure:
+    """Small images, up-sampled by each method, beside the originals (Section 6.3)."""
+    names = ("given", "regression", "fm_ot", "truth")
+    figure, axes = plt.subplots(len(names), 1, figsize=(8, 0.75 * len(names)), squeeze=False)
+    for (axis,), name in zip(axes, names):
+        images = run.arrays[name].clip(-1, 1) / 2 + 0.5
+        line = np.concatenate(list(images.transpose(0, 2, 3, 1)), 1)
+        axis.imshow(line.squeeze(-1) if line.shape[-1] == 1 else line, cmap="gray", vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[])
+        axis.set_ylabel(NAMES[name], rotation=0, ha="right", va="center")
+    dataset = run.info["dataset"]
+    return Figure(
+        f"upsampled-{dataset}",
+        f"Up-sampling: {dataset}",
+        "Not curated: the first 15 test images, shrunk and up-sampled again, seed 0.",
+        f"Four rows of {dataset} images: enlarged small images, the regressor's answers, FM-OT's samples, the originals.",
         figure,
     )

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import processes
 import pytest
 import yaml
 
@@ -110,6 +112,28 @@ def test_a_full_disk_is_found_before_any_compute(tmp_path):
     assert done.returncode == 1
     assert "only 1 MB free on this disk, a run needs 64; free some space or choose another --results" in done.stderr
     assert "step" not in done.stdout, "no training has begun"
+
+
+def test_torchrun_splits_every_batch_and_writes_one_folder(tmp_path):
+    """Two processes of 32 images each end near one process of 64: same weights and batches, other noise."""
+    words = ["train_images", "--level", "smoke", "--sweep", "objective=fm_ot,fm_vp", "--results"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    said = processes.torchrun(cli.main, "replications.flow_matching", [*words, str(two)], output=tmp_path)
+    assert [text.count("wrote") for text in said] == [2, 0]
+    assert (
+        processes.status(processes.start(cli.main, "replications.flow_matching", [*words, str(one)], output=tmp_path / "o")) == 0
+    )
+    assert not list(two.rglob("training-state-*"))
+    for objective in ("fm_ot", "fm_vp"):
+        curves = [np.load(root / f"smoke/models/digits-mlp-{objective}/seed0/arrays.npz")["loss"] for root in (one, two)]
+        assert abs(curves[1][-10:].mean() / curves[0][-10:].mean() - 1) < 0.1 and not np.array_equal(*curves)
+
+
+def test_a_batch_that_torchrun_cannot_split_is_refused(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "7")
+    words = ["train_2d", "--level", "smoke", "--results", str(tmp_path)]
+    assert cli.main("replications.flow_matching", words) == 1
+    assert "train.batch 256 does not divide over 7 processes; choose a multiple of 7" in capsys.readouterr().err
 
 
 def test_unknown_device(toy, tmp_path, capsys):

@@ -2,12 +2,10 @@ import csv
 import errno
 import json
 import os
-import subprocess
-import sys
 from collections import namedtuple
-from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 import torch
 
@@ -63,8 +61,12 @@ def test_an_interrupted_write_leaves_the_old_file_whole(tmp_path):
         stream.write(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(RetraceError, match=r"a\.txt: could not be written \(No space left on device\); free some space"):
+    with pytest.raises(
+        RetraceError, match=r"a\.txt: could not be written \(No space left on device; \d+ MB free on this disk\); free some"
+    ):
         write(file, full_disk)
+    with pytest.raises(RuntimeError, match="a bug in the writer"):
+        write(file, lambda stream: (_ for _ in ()).throw(RuntimeError("a bug in the writer")))
     assert file.read_bytes() == b"old" and [f.name for f in tmp_path.iterdir()] == ["a.txt"]
 
 
@@ -75,17 +77,17 @@ def test_too_little_space_is_found_before_any_compute(tmp_path, monkeypatch):
         check_writable(tmp_path)
 
 
+def try_as_somebody_else(folder):
+    if os.getuid() == 0:
+        os.setuid(65534)  # permissions do not stop root
+    check_writable(folder)
+
+
 def test_a_read_only_folder_is_found_before_any_compute(tmp_path):
     locked = tmp_path / "results"
     locked.mkdir()
     locked.chmod(0o500)
-    code = (
-        "import os, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); import common.runs as r\n"
-        "if os.getuid() == 0: os.setuid(65534)  # permissions do not stop root\n"
-        "try: r.check_writable(Path(sys.argv[1]))\n"
-        "except r.RetraceError as e: print(e)\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, str(locked), str(Path.cwd())], capture_output=True, text=True, check=True
-    )
-    assert "cannot write here (Permission denied)" in result.stdout and "--results" in result.stdout
+    process = processes.start(try_as_somebody_else, locked, output=tmp_path / "output.txt")
+    assert processes.status(process) == 1
+    message = (tmp_path / "output.txt").read_text()
+    assert "results: cannot write here (Permission denied); free it or choose another --results" in message

@@ -34,16 +34,15 @@ def test_bad_config_is_answered_with_key_value_and_remedy(changes, words):
 
 
 def test_job_is_the_command_that_a_person_types():
-    command = workflow.job("replications.x", "fit", config(level="smoke"), sweep={"data": ["a", "b"]})
-    assert command == (
-        "python -m replications.x fit --level smoke --seed {wildcards.seed} --threads {threads} --base-seed 0 "
-        "--results results --sweep data=a,b > {log} 2>&1"
-    )
+    command = workflow.job("replications.x", "fit", config(level="smoke"), seeds=[0, 1], sweep={"data": ["a", "b"]})
+    assert command == ("python -m replications.x fit --level smoke --seed 0 1 --base-seed 0 --results results --sweep data=a,b")
 
 
-def test_gpu_jobs_train_one_model_each():
-    assert workflow.batches(["a", "b"], "laptop") == [["a", "b"]]
-    assert workflow.batches(["a", "b"], "gpu") == [["a"], ["b"]]
+def test_jobs_on_a_gpu_do_one_run_each_and_share_a_process_on_a_cpu():
+    assert workflow.parts("laptop", [0, 1], ["a", "b"]) == [("", [0, 1], ["a", "b"])]
+    each = [("_a_seed0", [0], ["a"]), ("_b_seed0", [0], ["b"]), ("_a_seed1", [1], ["a"]), ("_b_seed1", [1], ["b"])]
+    assert workflow.parts("gpu", [0, 1], ["a", "b"]) == each
+    assert [part.tag for part in workflow.parts("gpu", [0, 1])] == ["_seed0", "_seed1"]
 
 
 def test_sources_of_a_job_are_what_it_imports_and_nothing_else():

@@ -31,7 +31,7 @@ class Settings(Base):
     starts: PositiveInt = Field(default=512, description="noise samples, shared by all paths and solvers")
     nfe: list[PositiveInt] = Field(description="numbers of evaluations at which fixed-step solvers are judged")
     tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5 whose evaluations are counted")
-    reference_tolerance: PositiveFloat = Field(default=1e-9, description="atol = rtol of the solution taken as exact")
+    reference_tolerance: PositiveFloat = Field(default=1e-7, description="atol = rtol of the solution taken as exact")
     points: PositiveInt = Field(default=200, description="times at which trajectories are looked at")
 
 

@@ -35,7 +35,7 @@ class Settings(Base):
     samples: PositiveInt = Field(description="samples of the Fréchet distance")
     nfe: list[PositiveInt] = Field(description="numbers of evaluations")
     tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of the paths along which noise is removed")
-    reference_tolerance: PositiveFloat = Field(default=1e-7, description="atol = rtol of the solution taken as exact")
+    reference_tolerance: PositiveFloat = Field(default=1e-6, description="atol = rtol of the solution taken as exact")
 
 
 def check(settings: Settings) -> None:

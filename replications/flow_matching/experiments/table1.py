@@ -17,11 +17,10 @@ from common.likelihood import log_likelihood
 from common.metrics.density import bits_per_dim, importance_weighted
 from common.metrics.frechet import frechet_distance
 from common.models import load_denoiser
-from common.paths import uniform_times
 from common.runs import Outcome, row
-from common.samplers.ode import torchdiffeq_solver
 from common.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from replications.flow_matching.sampling import sample_adaptively
 
 VARIANT = ("data",)
 
@@ -69,21 +68,13 @@ def run(settings: Settings, context: Context) -> Outcome:
     for objective in settings.objectives:
         denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}
-        images, nfe = sample(denoiser, noise.to(context.device), settings)
+        images, nfe = sample_adaptively(denoiser, noise.to(context.device), settings.batch, settings.tolerance)
         distance = frechet_distance(features(images.float().cpu()), reference)
         rows.append(row("feature_frechet", distance, variant="dopri5", nfe=nfe, n=len(images), **labels))
         rows.append(row("nfe", nfe, variant="dopri5", unit="evaluations", n=settings.batch, **labels))
         rows += likelihood_rows(denoiser, test.images[: settings.test_images], test.levels, settings, labels, context)
         samples[objective] = images.half().cpu().numpy()
     return Outcome(rows, samples=samples)
-
-
-def sample(denoiser: Any, noise: Tensor, settings: Settings) -> tuple[Tensor, float]:
-    """Return samples of dopri5 and the mean number of evaluations, in joint batches of a stated size."""
-    solve = torchdiffeq_solver("dopri5", rtol=settings.tolerance, atol=settings.tolerance)
-    times = uniform_times(denoiser.path, 1)
-    parts = [solve(denoiser, denoiser.path.prior_std * part, times, generator=None) for part in noise.split(settings.batch)]
-    return torch.cat([part.x for part in parts]), float(torch.cat([part.nfe for part in parts]).double().mean())
 
 
 def likelihood_rows(

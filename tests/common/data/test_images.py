@@ -136,7 +136,8 @@ def test_a_flipped_byte_is_an_error(roots, fashion, compress):
     images[100] ^= 1
     write(roots["own"], fashion | {"t10k-images-idx3-ubyte": bytes(images)}, compress=compress)
     with pytest.raises(
-        DataError, match=r"own/t10k-images-idx3-ubyte.*: not fashion_mnist's published .*SHA-256.*replace it: run python"
+        DataError,
+        match=r"own/t10k-images-idx3-ubyte.*: not fashion_mnist's published .*SHA-256.*replace it: run .python -m common.data",
     ):
         load_images("fashion_mnist", "test")
     # the other files are good
@@ -184,7 +185,7 @@ def test_a_missing_file_names_the_places_and_the_remedies(roots, fashion):
     assert "t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz not found" in message
     for place in (f"{roots['own']}/FashionMNIST/raw", "data/fashion-mnist", f"{roots['system']}/fashion-mnist"):
         assert place in message
-    for remedy in ("download=True", "apt install dataset-fashion-mnist", "RETRACE_DATA"):
+    for remedy in ("python -m common.data fashion_mnist", "apt install dataset-fashion-mnist", "RETRACE_DATA"):
         assert remedy in message
 
 
@@ -260,3 +261,17 @@ def test_published_digests_are_whole():
     for source in SOURCES.values():
         assert all(len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in source.digests.values())
         assert len(set(source.digests.values())) == len(source.digests)
+
+
+def test_the_command_of_the_remedy_fetches_and_checks(roots, fashion, monkeypatch, capsys):
+    from common.data.__main__ import main
+
+    def fetched(root, download):
+        return write(root / "FashionMNIST" / "raw", fashion)
+
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST", fetched)
+    monkeypatch.setattr("sys.argv", ["data", "fashion_mnist"])
+    assert main() == 0
+    assert f"{TEST} test images, every file as published" in capsys.readouterr().out
+    (roots["own"] / "FashionMNIST" / "raw" / "t10k-images-idx3-ubyte").write_bytes(b"x")
+    assert main() == 1 and "t10k-images-idx3-ubyte: not fashion_mnist's published" in capsys.readouterr().err

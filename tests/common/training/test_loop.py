@@ -1,15 +1,12 @@
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
+import processes
 import pytest
 import torch
 from torch import Generator, nn
 
 from common.errors import RetraceError
 from common.seeds import derive_seed
-from common.settings import ROOT
+from common.training import distributed
 from common.training.loop import learning_rate, train
 from common.training.settings import TrainSettings
 from common.training.state import state_path
@@ -44,7 +41,7 @@ def test_warm_up_and_schedules():
 def test_average_is_the_exponential_moving_average_with_warm_up(tmp_path):
     history = []
     model = nn.Linear(3, 1)
-    trained, _ = fit(tmp_path, model=model, on_step=lambda step: history.append(weights(model).clone()), ema_decay=0.9)
+    trained, _ = fit(tmp_path, model=model, on_step=lambda step, _: history.append(weights(model).clone()), ema_decay=0.9)
     expected = history[0]
     for count, current in enumerate(history[1:], start=1):
         decay = min(0.9, (1 + count) / (10 + count))
@@ -81,7 +78,7 @@ def test_resume_after_an_exception_is_exact_with_dropout(tmp_path, moment, dropo
 
     unbroken, _ = fit(tmp_path / "a", model=network())
 
-    def stop(step):
+    def stop(step, _):
         if step == moment:
             raise KeyboardInterrupt
 
@@ -118,7 +115,7 @@ def test_loss_curve_holds_window_means(tmp_path):
 def test_resume_in_the_midst_of_a_window_keeps_the_loss_curve(tmp_path):
     unbroken, _ = fit(tmp_path / "a", steps=400, checkpoint_seconds=1000)
 
-    def stop(step):
+    def stop(step, _):
         if step == 51:
             raise KeyboardInterrupt
 
@@ -132,7 +129,7 @@ def test_resume_in_the_midst_of_a_window_keeps_the_loss_curve(tmp_path):
 def test_states_are_saved_by_the_clock_and_at_the_end(tmp_path):
     file = state_path(tmp_path / "state.pt", "f" * 64)
     seen = []
-    fit(tmp_path, checkpoint_seconds=1000, on_step=lambda step: seen.append(file.exists()))
+    fit(tmp_path, checkpoint_seconds=1000, on_step=lambda step, _: seen.append(file.exists()))
     assert seen == [False] * 29 + [True]
 
 
@@ -196,42 +193,29 @@ def test_bf16_autocast_reaches_the_network(tmp_path):
     assert seen == {torch.bfloat16}
 
 
+def one_of_two(out):
+    """What one process under torchrun does."""
+    rank = distributed.rank()
+    torch.manual_seed(rank)  # DistributedDataParallel must make the weights equal
+    model, draws = nn.Linear(3, 1), []
+
+    def loss(network, step, generator):
+        x = torch.randn(8, 3, generator=generator)
+        draws.append(x.sum().item())
+        return (network(x) - x.sum(1, keepdim=True)).square().mean()
+
+    settings = TrainSettings(steps=20, batch=16, learning_rate=0.1, checkpoint_seconds=0)
+    train(model, loss, settings=settings, seed=1, state_file=out / "state.pt", device=CPU, fingerprint="f" * 64)
+    torch.save({"weight": model.weight.data, "draws": draws}, out / f"rank{rank}.pt")
+
+
 def test_two_processes_end_with_the_same_weights_and_one_writes(tmp_path):
-    script = tmp_path / "job.py"
-    script.write_text(
-        textwrap.dedent(
-            """
-            import sys, torch
-            from pathlib import Path
-            from torch import nn
-            from common.training import distributed
-            from common.training.loop import train
-            from common.training.settings import TrainSettings
-            out = Path(sys.argv[1])
-            torch.manual_seed(distributed.rank())  # DDP must make the weights equal
-            model = nn.Linear(3, 1)
-            draws = []
-            def loss(network, step, generator):
-                x = torch.randn(8, 3, generator=generator)
-                draws.append(x.sum().item())
-                return (network(x) - x.sum(1, keepdim=True)).square().mean()
-            torch.distributed.init_process_group("gloo")
-            trained = train(model, loss, settings=TrainSettings(steps=20, batch=16, learning_rate=0.1, checkpoint_seconds=0),
-                            seed=1, state_file=out / "state.pt", device=torch.device("cpu"), fingerprint="f" * 64)
-            torch.save({"weight": model.weight.data, "draws": draws}, out / f"rank{distributed.rank()}.pt")
-            """
-        )
-    )
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [*launcher, str(script), str(tmp_path)], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    outputs = processes.torchrun(one_of_two, tmp_path, output=tmp_path)
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
     assert torch.equal(first["weight"], second["weight"]), "the processes see each other's gradients"
     assert first["draws"] != second["draws"], "each process has noise of its own"
     assert len(list(tmp_path.glob("state-*.pt"))) == 1
-    assert done.stdout.count("step 20/20") == 1, "one process speaks"
+    assert [text.count("step 20/20") for text in outputs] == [1, 0], "one process speaks"
     assert np.allclose(first["weight"], one_process_with_both_draws(tmp_path / "alone"), atol=1e-6), "gradients are averaged"
 
 
@@ -246,9 +230,3 @@ def one_process_with_both_draws(folder):
     settings = TrainSettings(steps=20, batch=16, learning_rate=0.1)
     train(model, loss, settings=settings, seed=1, state_file=folder / "state.pt", device=CPU, fingerprint="f" * 64)
     return model.weight.detach()
-
-
-def environment():
-    import os
-
-    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -1,42 +1,41 @@
 """A killed training ends bit for bit where an unbroken one ends."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
+import processes
 import pytest
 
-from common.settings import ROOT
+from common import cli
 
-COMMAND = [
-    *(sys.executable, "-m", "replications.flow_matching", "train_images", "--level", "smoke", "--set", "train.steps=400"),
-    *("--set", "train.checkpoint_seconds=0.02", "--set", "objective=fm_vp"),
-]
+PAPER = "replications.flow_matching"
+WORDS = ["train_images", "--level", "smoke", "--set", "train.steps=400", "--set", "objective=fm_vp"]
+WORDS += ["--set", "train.checkpoint_seconds=0.02", "--set", "train.snapshots=4"]
 FOLDER = "smoke/models/digits-mlp-fm_vp/seed0"
 
 
-def start(results):
-    arguments = [*COMMAND, "--results", str(results)]
-    return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+def start(results, *more):
+    results.mkdir(exist_ok=True)
+    return processes.start(cli.main, PAPER, [*WORDS, "--results", str(results), *more], output=results / "output.txt")
 
 
 def content(folder):
-    """The run's weights, loss curve and metrics; rows without the timing column."""
+    """The run's weights, snapshots, loss curve and metrics; rows without the timing column."""
     rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
     timing = rows[0].index("seconds")
     arrays = np.load(folder / "arrays.npz")
     kept = [row[:timing] + row[timing + 1 :] for row in rows]
-    return (folder / "weights.safetensors").read_bytes(), arrays["loss"].tobytes(), kept
+    snapshots = [(folder / f"snapshots/{step}.safetensors").read_bytes() for step in (100, 200, 300, 400)]
+    assert snapshots[-1] == (folder / "weights.safetensors").read_bytes() != snapshots[0]
+    return snapshots, arrays["loss"].tobytes(), kept
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     results = tmp_path_factory.mktemp("unbroken")
-    assert start(results).wait() == 0
+    assert processes.status(start(results)) == 0
     return content(results / FOLDER)
 
 
@@ -47,11 +46,12 @@ def test_killed_three_times_and_resumed(tmp_path, unbroken):
         process = start(tmp_path)
         seen = next_state(tmp_path / FOLDER, process)
         time.sleep(moments.uniform(0.0, 0.3))
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, "the run must still be going when it is killed"
+        process.kill()
+        assert processes.status(process) == -signal.SIGKILL, "the run must still be going when it is killed"
         assert seen and not (tmp_path / FOLDER / "metrics.csv").exists()
     process = start(tmp_path)
-    assert process.wait() == 0, process.stderr.read()
+    assert processes.status(process) == 0
+    assert "resumed at step" in (tmp_path / "output.txt").read_text()
     assert content(tmp_path / FOLDER) == unbroken
     assert not list((tmp_path / FOLDER).glob("training-state-*"))
 
@@ -59,7 +59,7 @@ def test_killed_three_times_and_resumed(tmp_path, unbroken):
 def next_state(folder, process):
     """Wait until the process has written a new training state; return whether it has."""
     before = {file: file.stat().st_mtime_ns for file in folder.glob("training-state-*.pt")} if folder.exists() else {}
-    while process.poll() is None:
+    while process.is_alive():
         now = {file: file.stat().st_mtime_ns for file in folder.glob("training-state-*.pt")} if folder.exists() else {}
         if now and now != before:
             return True
@@ -68,21 +68,19 @@ def next_state(folder, process):
 
 
 def test_same_seed_same_bytes_other_seed_other_numbers(tmp_path, unbroken):
-    done = subprocess.run([*COMMAND, "--results", str(tmp_path), "--seed", "1", "0"], cwd=ROOT, capture_output=True)
-    assert done.returncode == 0
+    assert processes.status(start(tmp_path, "--seed", "1", "0")) == 0
     assert content(tmp_path / FOLDER) == unbroken, "what the process did before makes no difference"
     assert content(tmp_path / FOLDER.replace("seed0", "seed1"))[0] != unbroken[0]
 
 
 def test_truncated_state_is_named_with_its_remedy(tmp_path):
     process = start(tmp_path)
-    next_state(tmp_path / FOLDER, process)
+    assert next_state(tmp_path / FOLDER, process)
     process.kill()
-    process.wait()
+    processes.status(process)
     (state,) = (tmp_path / FOLDER).glob("training-state-*.pt")
     state.write_bytes(state.read_bytes()[:1000])
-    process = start(tmp_path)
-    assert process.wait() == 1
-    message = process.stderr.read().decode()
+    assert processes.status(start(tmp_path)) == 1
+    message = (tmp_path / "output.txt").read_text()
     assert f"{state}: this training state is truncated or corrupt" in message and f"delete {state}" in message
     assert len(state.read_bytes()) == 1000, "the file is left for its owner to look at"

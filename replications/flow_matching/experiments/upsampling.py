@@ -1,0 +1,116 @@
+"""Up-sample images: conditional flow matching against a regressor with the same network (Table 2).
+
+Both networks start from the same weights and see the same batches; both are judged on the same small test images.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Generator, Tensor, nn
+
+from common.data import catalogue
+from common.data.scale import to_unit
+from common.denoiser import Denoiser
+from common.errors import SettingsError
+from common.experiment import Context
+from common.features import load_feature_net
+from common.fit import batches
+from common.metrics.frechet import frechet_distance
+from common.nets.build import BackboneSettings, build_backbone
+from common.objectives import draw_times
+from common.runs import Outcome, row
+from common.settings import Settings as Base
+from common.settings import fingerprint
+from common.training.loop import train
+from common.training.settings import TrainSettings
+from replications.flow_matching import upsampling as method
+from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from replications.flow_matching.sampling import sample_adaptively
+
+VARIANT = ("data",)
+
+
+class Settings(Base):
+    """Settings of training and evaluation."""
+
+    data: str = Field(description="image data set")
+    factor: PositiveInt = Field(default=2, description="how many times smaller the given images are, in each direction")
+    backbone: Annotated[BackboneSettings, Field(description="network of both methods")]
+    train: TrainSettings
+    test_images: PositiveInt = Field(description="test images that are shrunk and up-sampled again")
+    batch: PositiveInt = Field(default=500, description="samples solved jointly by dopri5")
+    tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5")
+
+
+def check(settings: Settings) -> None:
+    """Raise unless the data set's files are there and its images can be shrunk by the factor."""
+    height, width = catalogue.load(settings.data, "test").images.shape[2:]
+    if height % settings.factor or width % settings.factor:
+        raise SettingsError(f"factor {settings.factor} does not divide the size of {settings.data}, {height} x {width}")
+
+
+def run(settings: Settings, context: Context) -> Outcome:
+    """Train both networks, up-sample the test images with each, and compare."""
+    test = catalogue.load(settings.data, "test")
+    truth = to_unit(test.images, test.levels)[: settings.test_images].to(context.device)
+    given = method.shrink_and_enlarge(truth, settings.factor)
+    features = load_feature_net(context.model(settings.data, "features", "classifier", seed=0), context.device)
+    reference = features(to_unit(test.images, test.levels))
+    answers = {"fm_ot": flow(settings, context, given), "regression": regressed(settings, context, given), "given": (given, 0.0)}
+    rows = []
+    for name, (images, nfe) in answers.items():
+        labels = {"dataset": settings.data, "method": name, "variant": f"x{settings.factor}", "n": len(truth), "nfe": nfe}
+        rows.append(row("feature_frechet", frechet_distance(features(images.float().cpu()), reference), **labels))
+        rows.append(row("psnr", method.psnr(images, truth).mean(), unit="dB", **labels))
+    shown = {"truth": truth, **{name: images for name, (images, _) in answers.items()}}
+    return Outcome(rows, arrays={name: images[:15].float().cpu().numpy() for name, images in shown.items()})
+
+
+def flow(settings: Settings, context: Context, given: Tensor) -> tuple[Tensor, float]:
+    """Return one sample for each small image, and the evaluations it took."""
+    objective = OBJECTIVES["fm_ot"].build()
+
+    def loss(network: nn.Module, x0: Tensor, generator: Generator) -> Tensor:
+        t = draw_times(objective.path, len(x0), generator=generator, device=x0.device, dtype=x0.dtype)
+        noise = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
+        condition = method.shrink_and_enlarge(x0, settings.factor)
+        return method.matching_loss(network, objective, x0, condition, t=t, noise=noise)
+
+    network = trained("fm_ot", loss, settings, context)
+    noise = torch.randn(given.shape, generator=context.generator("noise"), dtype=torch.float64).to(context.device)
+    solved = []
+    for condition, part in zip(given.split(settings.batch), noise.split(settings.batch)):
+        denoiser = Denoiser(method.Conditioned(network, condition), objective.path, "velocity")
+        solved.append(sample_adaptively(denoiser, part, len(part), settings.tolerance))
+    return torch.cat([images for images, _ in solved]), float(np.mean([nfe for _, nfe in solved]))
+
+
+def regressed(settings: Settings, context: Context, given: Tensor) -> tuple[Tensor, float]:
+    """Return the regressor's answer for each small image; it takes one evaluation."""
+
+    def loss(network: nn.Module, x0: Tensor, generator: Generator) -> Tensor:
+        return method.regressor_loss(network, x0, method.shrink_and_enlarge(x0, settings.factor))
+
+    network = trained("regression", loss, settings, context)
+    return torch.cat([method.regression(network, part) for part in given.split(settings.batch)]), 1.0
+
+
+def trained(name: str, loss: Callable[[nn.Module, Tensor, Generator], Tensor], settings: Settings, context: Context) -> nn.Module:
+    """Return the averaged network of one method."""
+    seed = context.seed_for("train", settings.data)
+    shape, draw = batches(settings.data, settings.train.batch, seed, context.device)
+    network = build_backbone(settings.backbone, (2 * shape[0], *shape[1:]), seed=seed).to(context.device)
+    result = train(
+        network,
+        lambda network, step, generator: loss(network, draw(step, generator), generator),
+        settings=settings.train,
+        seed=seed,
+        state_file=context.out / f"training-state-{name}.pt",
+        device=context.device,
+        fingerprint=fingerprint(name, settings.model_dump(), seed),
+        label=f"up-sampling {settings.data} {name} seed {context.seed}",
+    )
+    return result.model.requires_grad_(False)

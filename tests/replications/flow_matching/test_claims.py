@@ -1,0 +1,109 @@
+"""Statistics on small tables with a known answer."""
+
+import pandas as pd
+import pytest
+
+from common.statistics import MissingRows
+from replications.flow_matching import claims
+
+
+def table(rows):
+    frame = pd.DataFrame(rows).assign(status="ok", level="laptop", paper="flow_matching", unit="")
+    return frame.reindex(columns=sorted({*frame.columns, "variant", "nfe", "n", "dataset", "method", "metric", "seed"}))
+
+
+def cell(experiment, metric, method, value, *, seed=0, variant="", nfe=float("nan"), n=1, dataset="digits"):
+    return {
+        "experiment": experiment,
+        "metric": metric,
+        "method": method,
+        "value": value,
+        "seed": seed,
+        "variant": variant,
+        "nfe": nfe,
+        "n": n,
+        "dataset": dataset,
+    }
+
+
+def table1(metric, values, **more):
+    return [cell("table1", metric, m, v, seed=s, **more) for m, vs in values.items() for s, v in enumerate(vs)]
+
+
+def test_rank_counts_the_better_rivals_of_each_seed():
+    rows = table1("nfe", {"fm_ot": [60, 90], "fm_vp": [80, 80], "ddpm_vp": [100, 70]})
+    assert claims.rank_nfe(table(rows)).tolist() == [1, 3]
+
+
+def test_ratios_pair_the_seeds_and_drop_those_that_lack_a_partner():
+    rows = table1("nfe", {"fm_ot": [60, 50, 70], "fm_vp": [80, 100]})
+    found = claims.nfe_ratio_ot_to_diffusion(table(rows))
+    assert found.to_dict() == {0: 0.75, 1: 0.5}
+    best = table1("nfe", {"fm_ot": [60], "score_vp": [120], "ddpm_vp": [100], "scoreflow_vp": [400]})
+    assert claims.nfe_ratio_ot_to_best_score(table(best)).tolist() == [0.6]
+
+
+def test_gains_in_likelihood_have_the_right_sign():
+    rows = table1("nll", {"fm_ot": [3.0], "fm_vp": [3.1], "score_vp": [3.3]}, variant="K=20")
+    rows += table1("nll", {"fm_ot": [3.2], "fm_vp": [3.25], "score_vp": [3.4]}, variant="K=1")
+    rows += table1("nfe", {"fm_ot": [60], "fm_vp": [80], "score_vp": [100]})
+    assert claims.nll_gain_ot_over_diffusion(table(rows)).tolist() == pytest.approx([0.1])
+    assert claims.nll_gain_diffusion_over_score(table(rows)).tolist() == pytest.approx([0.2])
+    assert claims.smallest_nll_gain_from_draws(table(rows)).tolist() == pytest.approx([0.1])
+    assert claims.nll_order_agreement(table(rows)).tolist() == [1.0]
+
+
+def test_evaluations_at_equal_error_of_a_power_law():
+    """Errors nfe^-4 and (2 nfe)^-4 ... : the second needs half the evaluations."""
+    rows = []
+    for nfe in (8, 16, 32, 64):
+        rows.append(cell("solver_error", "solver_mse", "fm_vp", nfe**-4.0, variant="midpoint", nfe=nfe))
+        rows.append(cell("solver_error", "solver_mse", "fm_ot", (2 * nfe) ** -4.0, variant="midpoint", nfe=nfe))
+    assert claims.nfe_at_equal_error(table(rows)).tolist() == pytest.approx([0.5])
+
+
+def in_training(metric, method, values):
+    return [
+        cell("during_training", metric, method, value, variant=f"step={step}") for step, value in zip((100, 200, 1000), values)
+    ]
+
+
+def test_training_areas_are_geometric_means():
+    rows = in_training("feature_frechet_in_training", "fm_ot", [4, 2, 1])
+    rows += in_training("feature_frechet_in_training", "fm_vp", [8, 4, 4])
+    rows += in_training("feature_frechet_in_training", "score_vp", [8, 4, 4])
+    assert claims.frechet_in_training_ot_to_diffusion(table(rows)).tolist() == pytest.approx([16 ** (-1 / 3)])
+    assert claims.frechet_in_training_diffusion_to_score(table(rows)).tolist() == pytest.approx([1])
+
+
+def test_variation_of_the_cost_leaves_out_the_first_tenth():
+    rows = in_training("nfe_in_training", "fm_ot", [900, 10, 10]) + in_training("nfe_in_training", "fm_vp", [900, 90, 110])
+    rows += in_training("nfe_in_training", "score_vp", [1, 100, 300])
+    spread = 2**0.5 * 10 / 100
+    assert claims.nfe_variation_flow_matching(table(rows)).tolist() == pytest.approx([spread])
+    assert claims.nfe_variation_score_to_flow_matching(table(rows)).tolist() == pytest.approx([(2**0.5 * 100 / 200) / spread])
+
+
+def test_upsampling_and_boards():
+    rows = [cell("upsampling", m, method, v) for method, m, v in (("fm_ot", "psnr", 20), ("regression", "psnr", 23))]
+    rows += [cell("upsampling", "feature_frechet", method, v) for method, v in (("fm_ot", 1), ("regression", 4))]
+    assert claims.upsampling_psnr_lead_of_regression(table(rows)).tolist() == [3]
+    assert claims.upsampling_frechet_ratio(table(rows)).tolist() == [0.25]
+    boards = [
+        cell("toy_2d", "wasserstein2", m, v, variant="dopri5", nfe=50, dataset="checkerboard")
+        for m, v in (("fm_vp", 0.2), ("ddpm_vp", 0.3), ("scoreflow_vp", 0.4))
+    ]
+    assert claims.board_distance_ddpm_to_flow_matching(table(boards)).tolist() == pytest.approx([1.5])
+    assert claims.board_distance_scoreflow_to_flow_matching(table(boards)).tolist() == pytest.approx([2])
+
+
+def test_a_gap_that_is_noise_has_slope_minus_one_half_and_a_bias_has_not():
+    noise = [cell("gradients", "gradient_gap", "fm_ot", n**-0.5, n=n, variant=f"n={n}") for n in (100, 400, 1600)]
+    biased = [cell("gradients", "gradient_gap", "fm_vp", 0.1 + n**-0.5, n=n, variant=f"n={n}") for n in (100, 400, 1600)]
+    assert claims.gradient_gap_slope_ot(table(noise)).tolist() == pytest.approx([-0.5])
+    assert claims.gradient_gap_slope_diffusion(table(biased)).tolist()[0] > -0.3
+
+
+def test_what_was_not_measured_is_missing():
+    with pytest.raises(MissingRows):
+        claims.training_images_ratio(table([cell("table1", "nfe", "fm_ot", 60)]))
