@@ -1,41 +1,56 @@
-# Jobs of neural ODEs: Section 3 first, then flows (Section 4) and latent ODEs (Section 5).
+# Jobs of neural ODEs: classifiers and their solvers (Section 3), flows (Section 4), latent ODEs (Section 5).
 
 NODE = "replications.neural_ode"
-NODE_RESULTS = f"{RESULTS}/neural_ode"
-RUNS["neural_ode"] = []
-
+NODE_DATA = retrace.raw_settings(NODE, "train_classifier", LEVEL)["data"]
 NODE_KINDS = ["resnet", "rk_net", "ode_net", "ode_net_tight"]
-NODE_DATA = [retrace.raw_settings(NODE, "train_classifier", LEVEL)["data"]]
-NODE_MODEL = f"{RESULTS}/models/{{data}}-{{kind}}-classifier/seed{{seed}}"
-NODE_SOLVER_RUN = f"{NODE_RESULTS}/{{name}}/{{data}}/seed{{seed}}"
-RUNS["neural_ode"] += expand(NODE_MODEL, data=NODE_DATA, kind=NODE_KINDS, seed=SEEDS)
-RUNS["neural_ode"] += expand(
-    NODE_SOLVER_RUN,
-    name=["solver_control", "solver_practice"],
-    data=NODE_DATA,
-    seed=SEEDS,
-)
+NODE_MEASURED = ["ode_net", "ode_net_tight"]
+# experiment: the folder of its runs, the classifiers it takes
+NODE_EXPERIMENTS = {
+    "solver_control": (NODE_DATA, NODE_MEASURED),
+    "solver_practice": (NODE_DATA, NODE_MEASURED),
+    "change_of_variables": ("default", []),
+    "density_matching": ("default", []),
+    "maximum_likelihood": ("default", []),
+    "latent_spirals": ("default", []),
+    "poisson_events": ("default", []),
+}
 
 
-for kinds in retrace.batches(NODE_KINDS, LEVEL):
+def node_models(kinds, seeds=SEEDS):
+    return [
+        f"{RESULTS}/models/{NODE_DATA}-{kind}-classifier/seed{seed}"
+        for kind in kinds
+        for seed in seeds
+    ]
+
+
+def node_runs(experiment, seeds=SEEDS):
+    folder = NODE_EXPERIMENTS[experiment][0]
+    return [f"{RESULTS}/neural_ode/{experiment}/{folder}/seed{seed}" for seed in seeds]
+
+
+RUNS["neural_ode"] = [
+    *node_models(NODE_KINDS),
+    *[run for experiment in NODE_EXPERIMENTS for run in node_runs(experiment)],
+]
+
+for part in retrace.parts(LEVEL, SEEDS, NODE_KINDS):
 
     rule:
         name:
-            f"neural_ode_train_classifier_{'_'.join(kinds)}"
+            f"neural_ode_train_classifier{part.tag}"
         input:
             code=retrace.job_sources(NODE, "train_classifier"),
         output:
             expand(
-                f"{NODE_MODEL}/{{file}}",
-                data=NODE_DATA,
-                kind=kinds,
-                seed="{seed}",
+                "{run}/{file}",
+                run=node_models(part.names, part.seeds),
                 file=["metrics.csv", "run.json", "arrays.npz", "weights.safetensors"],
             ),
         log:
-            f"{RESULTS}/logs/neural_ode/train_classifier-{'-'.join(kinds)}-seed{{seed}}.log",
+            f"{RESULTS}/logs/neural_ode/train_classifier{part.tag}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/neural_ode/train_classifier-{'-'.join(kinds)}-seed{{seed}}.tsv"
+            f"{RESULTS}/benchmarks/neural_ode/train_classifier{part.tag}.tsv"
         conda:
             ENVIRONMENT
         threads: 1
@@ -45,86 +60,42 @@ for kinds in retrace.batches(NODE_KINDS, LEVEL):
             mem_mb=4000,
         params:
             settings=retrace.raw_settings(NODE, "train_classifier", LEVEL),
-        message:
-            "neural ODE: train classifiers, seed {wildcards.seed}"
-        shell:
-            retrace.job(NODE, "train_classifier", config, sweep={"kind": kinds})
-
-
-# All seeds in one process: each takes less than a minute.
-for experiment in ["solver_control", "solver_practice"]:
-
-    rule:
-        name:
-            f"neural_ode_{experiment}"
-        input:
-            code=retrace.job_sources(NODE, experiment),
-            models=expand(
-                f"{NODE_MODEL}/{{file}}",
-                data=NODE_DATA,
-                kind=["ode_net", "ode_net_tight"],
-                seed=SEEDS,
-                file=["run.json", "weights.safetensors"],
+            job=retrace.job(
+                NODE,
+                "train_classifier",
+                config,
+                seeds=part.seeds,
+                sweep={"kind": part.names},
             ),
-        output:
-            expand(
-                f"{NODE_SOLVER_RUN}/{{file}}",
-                name=experiment,
-                data=NODE_DATA,
-                seed=SEEDS,
-                file=["metrics.csv", "run.json"],
-            ),
-        log:
-            f"{RESULTS}/logs/neural_ode/{experiment}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/neural_ode/{experiment}.tsv"
-        conda:
-            ENVIRONMENT
-        threads: 1
-        resources:
-            gpu=GPU,
-            runtime=MINUTES,
-            mem_mb=4000,
-        params:
-            settings=retrace.raw_settings(NODE, experiment, LEVEL),
         message:
-            f"neural ODE: {experiment.replace('_', ' ')}"
+            f"neural ODE: train_classifier{part.tag}"
         shell:
-            retrace.job(NODE, experiment, config, seeds=" ".join(map(str, SEEDS)))
+            RUN_JOB
 
 
-# Flows and latent ODEs: on a CPU all seeds of an experiment share a process, for each takes less than a minute.
-NODE_FLOWS = [
-    "change_of_variables",
-    "density_matching",
-    "maximum_likelihood",
-    "latent_spirals",
-    "poisson_events",
-]
-NODE_FLOW_RUN = f"{NODE_RESULTS}/{{name}}/default/seed{{seed}}"
-RUNS["neural_ode"] += expand(NODE_FLOW_RUN, name=NODE_FLOWS, seed=SEEDS)
-
-
-for experiment in NODE_FLOWS:
-
-    for batch in retrace.batches([str(seed) for seed in SEEDS], LEVEL):
+for experiment, (_, kinds) in NODE_EXPERIMENTS.items():
+    for part in retrace.parts(LEVEL, SEEDS):
 
         rule:
             name:
-                f"neural_ode_{experiment}_{'_'.join(batch)}"
+                f"neural_ode_{experiment}{part.tag}"
             input:
                 code=retrace.job_sources(NODE, experiment),
+                models=expand(
+                    "{run}/{file}",
+                    run=node_models(kinds, part.seeds),
+                    file=["run.json", "weights.safetensors"],
+                ),
             output:
                 expand(
-                    f"{NODE_FLOW_RUN}/{{file}}",
-                    name=experiment,
-                    seed=batch,
+                    "{run}/{file}",
+                    run=node_runs(experiment, part.seeds),
                     file=["metrics.csv", "run.json"],
                 ),
             log:
-                f"{RESULTS}/logs/neural_ode/{experiment}-seed{'-'.join(batch)}.log",
+                f"{RESULTS}/logs/neural_ode/{experiment}{part.tag}.log",
             benchmark:
-                f"{RESULTS}/benchmarks/neural_ode/{experiment}-seed{'-'.join(batch)}.tsv"
+                f"{RESULTS}/benchmarks/neural_ode/{experiment}{part.tag}.tsv"
             conda:
                 ENVIRONMENT
             threads: 1
@@ -134,7 +105,8 @@ for experiment in NODE_FLOWS:
                 mem_mb=4000,
             params:
                 settings=retrace.raw_settings(NODE, experiment, LEVEL),
+                job=retrace.job(NODE, experiment, config, seeds=part.seeds),
             message:
-                f"neural ODE: {experiment}, seeds {' '.join(batch)}"
+                f"neural ODE: {experiment}{part.tag}"
             shell:
-                retrace.job(NODE, experiment, config, seeds=" ".join(batch))
+                RUN_JOB
