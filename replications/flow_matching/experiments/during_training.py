@@ -5,48 +5,34 @@ The averaged weights were kept at equal distances during training; each state is
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from common.data import catalogue
-from common.data.scale import to_unit
 from common.errors import RetraceError
 from common.experiment import Context
-from common.features import load_feature_net
-from common.metrics.frechet import frechet_distance
 from common.models import load_denoiser, snapshot_file
 from common.runs import Outcome, row
-from common.settings import Settings as Base
 from common.training.settings import TrainSettings
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from replications.flow_matching.image_models import ImageModels, check, yardstick
 from replications.flow_matching.sampling import sample_adaptively
+
+__all__ = ["VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 
 
-class Settings(Base):
+class Settings(ImageModels):
     """Settings of the measurement."""
 
-    data: str = Field(description="image data set")
-    objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives to compare")
-    backbone: str = Field(default="mlp", description="kind of network that was trained")
     samples: PositiveInt = Field(description="samples of the Fréchet distance")
     batch: PositiveInt = Field(default=500, description="samples solved jointly by dopri5: its NFE depends on it")
     tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5")
 
 
-def check(settings: Settings) -> None:
-    """Raise unless the data set's files are there and whole."""
-    catalogue.load(settings.data, "test")
-
-
 def run(settings: Settings, context: Context) -> Outcome:
     """Sample every kept state of every objective's model."""
-    test = catalogue.load(settings.data, "test")
-    features = load_feature_net(context.model(settings.data, "features", "classifier", seed=0), context.device)
-    reference = features(to_unit(test.images, test.levels))
+    test, distance_to_test = yardstick(settings.data, context)
     shape = tuple(test.images.shape[1:])
     noise = torch.randn(settings.samples, *shape, generator=context.generator("noise"), dtype=torch.float64)
     rows = []
@@ -55,7 +41,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         for step in kept_steps(folder):
             denoiser = load_denoiser(folder, context.device, snapshot_file(step))
             images, nfe = sample_adaptively(denoiser, noise.to(context.device), settings.batch, settings.tolerance)
-            distance = frechet_distance(features(images.float().cpu()), reference)
+            distance = distance_to_test(images)
             labels = {"dataset": settings.data, "method": objective, "variant": f"step={step}"}
             rows.append(row("nfe_in_training", nfe, unit="evaluations", n=settings.batch, **labels))
             rows.append(row("feature_frechet_in_training", distance, nfe=nfe, n=settings.samples, **labels))

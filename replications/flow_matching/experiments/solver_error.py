@@ -3,34 +3,29 @@
 The error is measured against a tight solve of the same model from the same noise, so it is the solver's alone.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from common.data import catalogue
-from common.data.scale import to_unit
 from common.experiment import Context
-from common.features import load_feature_net
-from common.metrics.frechet import frechet_distance
 from common.models import load_denoiser
 from common.paths import uniform_times
 from common.runs import Outcome, row
 from common.samplers.ode import torchdiffeq_solver, trajectory
-from common.settings import Settings as Base
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from replications.flow_matching.image_models import ImageModels, check, yardstick
 from replications.flow_matching.path_geometry import noise_left_rows
+
+__all__ = ["VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}  # evaluations per step
 
 
-class Settings(Base):
+class Settings(ImageModels):
     """Settings of the measurement."""
 
-    data: str = Field(description="image data set")
-    objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives to compare")
-    backbone: str = Field(default="mlp", description="kind of network that was trained")
     starts: PositiveInt = Field(default=256, description="noise samples of the numerical error, shared by all models")
     samples: PositiveInt = Field(description="samples of the Fréchet distance")
     nfe: list[PositiveInt] = Field(description="numbers of evaluations")
@@ -38,28 +33,25 @@ class Settings(Base):
     reference_tolerance: PositiveFloat = Field(default=1e-6, description="atol = rtol of the solution taken as exact")
 
 
-def check(settings: Settings) -> None:
-    """Raise unless the data set's files are there and whole."""
-    catalogue.load(settings.data, "test")
-
-
 def run(settings: Settings, context: Context) -> Outcome:
     """Measure every objective's model with every fixed-step solver."""
-    test = catalogue.load(settings.data, "test")
-    features = load_feature_net(context.model(settings.data, "features", "classifier", seed=0), context.device)
-    reference = features(to_unit(test.images, test.levels))
+    test, distance_to_test = yardstick(settings.data, context)
     count = max(settings.starts, settings.samples)
     noise = torch.randn(count, *test.images.shape[1:], generator=context.generator("noise"), dtype=torch.float64)
     rows = []
     for objective in settings.objectives:
         denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}
-        rows += model_rows(denoiser, noise.to(context.device), features, reference, settings, labels)
+        rows += model_rows(denoiser, noise.to(context.device), distance_to_test, settings, labels)
     return Outcome(rows)
 
 
 def model_rows(
-    denoiser: Any, noise: torch.Tensor, features: Any, reference: Any, settings: Settings, labels: dict[str, Any]
+    denoiser: Any,
+    noise: torch.Tensor,
+    distance_to_test: Callable[[torch.Tensor], float],
+    settings: Settings,
+    labels: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Return error and distance of one model at every (solver, NFE)."""
     start = denoiser.path.prior_std * noise
@@ -75,7 +67,7 @@ def model_rows(
             result = torchdiffeq_solver(solver)(denoiser, start, uniform_times(denoiser.path, nfe // stages), generator=None)
             used = int(result.nfe[0])
             error = (result.x[: settings.starts] - exact).square().mean()
-            distance = frechet_distance(features(result.x[: settings.samples].float().cpu()), reference)
+            distance = distance_to_test(result.x[: settings.samples])
             rows.append(row("solver_mse", error, variant=solver, nfe=used, n=settings.starts, **labels))
             rows.append(row("feature_frechet", distance, variant=solver, nfe=used, n=settings.samples, **labels))
     return rows

@@ -12,25 +12,21 @@ from torch import Tensor
 from common.data import catalogue
 from common.data.scale import to_unit
 from common.experiment import Context
-from common.features import load_feature_net
 from common.likelihood import log_likelihood
 from common.metrics.density import bits_per_dim, importance_weighted
-from common.metrics.frechet import frechet_distance
 from common.models import load_denoiser
 from common.runs import Outcome, row
-from common.settings import Settings as Base
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from replications.flow_matching.image_models import ImageModels, check, yardstick
 from replications.flow_matching.sampling import sample_adaptively
+
+__all__ = ["VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 
 
-class Settings(Base):
+class Settings(ImageModels):
     """Settings of the evaluation."""
 
-    data: str = Field(description="image data set")
-    objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives to compare")
-    backbone: str = Field(default="mlp", description="kind of network that was trained")
     samples: PositiveInt = Field(description="samples of the Fréchet distance (feature space, against the test split)")
     batch: PositiveInt = Field(default=500, description="samples solved jointly by dopri5: its NFE depends on it")
     test_images: PositiveInt = Field(description="test images of the NLL")
@@ -39,25 +35,18 @@ class Settings(Base):
     tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5")
 
 
-def check(settings: Settings) -> None:
-    """Raise unless the data set's files are there and whole."""
-    catalogue.load(settings.data, "test")
-
-
 def run(settings: Settings, context: Context) -> Outcome:
     """Evaluate every objective's model."""
-    test = catalogue.load(settings.data, "test")
-    features = load_feature_net(context.model(settings.data, "features", "classifier", seed=0), context.device)
-    reference = features(to_unit(test.images, test.levels))
+    test, distance_to_test = yardstick(settings.data, context)
     train = catalogue.load(settings.data, "train")
-    floor = frechet_distance(features(to_unit(train.images, train.levels)), reference)
+    floor = distance_to_test(to_unit(train.images, train.levels))
     shape = tuple(test.images.shape[1:])
     noise = torch.randn(settings.samples, *shape, generator=context.generator("noise"), dtype=torch.float64)
     rows = [
         row("feature_frechet", floor, dataset=settings.data, method="data", variant="train split", n=len(train.images)),
         row(
             "feature_frechet",
-            frechet_distance(features(noise.float().clamp(-1, 1)), reference),
+            distance_to_test(noise.clamp(-1, 1)),
             dataset=settings.data,
             method="noise",
             variant="clipped normal noise",
@@ -69,7 +58,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}
         images, nfe = sample_adaptively(denoiser, noise.to(context.device), settings.batch, settings.tolerance)
-        distance = frechet_distance(features(images.float().cpu()), reference)
+        distance = distance_to_test(images)
         rows.append(row("feature_frechet", distance, variant="dopri5", nfe=nfe, n=len(images), **labels))
         rows.append(row("nfe", nfe, variant="dopri5", unit="evaluations", n=settings.batch, **labels))
         rows += likelihood_rows(denoiser, test.images[: settings.test_images], test.levels, settings, labels, context)

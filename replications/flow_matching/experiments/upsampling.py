@@ -16,9 +16,7 @@ from common.data.scale import to_unit
 from common.denoiser import Denoiser
 from common.errors import SettingsError
 from common.experiment import Context
-from common.features import load_feature_net
 from common.fit import batches
-from common.metrics.frechet import frechet_distance
 from common.nets.build import BackboneSettings, build_backbone
 from common.objectives import draw_times
 from common.runs import Outcome, row
@@ -28,6 +26,7 @@ from common.training.loop import train
 from common.training.settings import TrainSettings
 from replications.flow_matching import upsampling as method
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from replications.flow_matching.image_models import yardstick
 from replications.flow_matching.sampling import sample_adaptively
 
 VARIANT = ("data",)
@@ -54,16 +53,14 @@ def check(settings: Settings) -> None:
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Train both networks, up-sample the test images with each, and compare."""
-    test = catalogue.load(settings.data, "test")
+    test, distance_to_test = yardstick(settings.data, context)
     truth = to_unit(test.images, test.levels)[: settings.test_images].to(context.device)
     given = method.shrink_and_enlarge(truth, settings.factor)
-    features = load_feature_net(context.model(settings.data, "features", "classifier", seed=0), context.device)
-    reference = features(to_unit(test.images, test.levels))
     answers = {"fm_ot": flow(settings, context, given), "regression": regressed(settings, context, given), "given": (given, 0.0)}
     rows = []
     for name, (images, nfe) in answers.items():
         labels = {"dataset": settings.data, "method": name, "variant": f"x{settings.factor}", "n": len(truth), "nfe": nfe}
-        rows.append(row("feature_frechet", frechet_distance(features(images.float().cpu()), reference), **labels))
+        rows.append(row("feature_frechet", distance_to_test(images), **labels))
         rows.append(row("psnr", method.psnr(images, truth).mean(), unit="dB", **labels))
     shown = {"truth": truth, **{name: images for name, (images, _) in answers.items()}}
     return Outcome(rows, arrays={name: images[:15].float().cpu().numpy() for name, images in shown.items()})

@@ -1,0 +1,41 @@
+"""What every measurement of trained image models starts from: which models, and the yardstick of their samples."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor
+
+from common.data import catalogue
+from common.data.scale import to_unit
+from common.data.split import ImageSplit
+from common.experiment import Context
+from common.features import load_feature_net
+from common.metrics.frechet import frechet_distance
+from common.settings import Settings
+from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+
+
+class ImageModels(Settings):
+    """Which trained models are measured."""
+
+    data: str = Field(description="image data set")
+    objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives to compare")
+    backbone: str = Field(default="mlp", description="kind of network that was trained")
+
+
+def check(settings: ImageModels) -> None:
+    """Raise unless the data set's files are there and whole."""
+    catalogue.load(settings.data, "test")
+
+
+def yardstick(data: str, context: Context) -> tuple[ImageSplit, Callable[[Tensor], float]]:
+    """Return the test split and the feature Fréchet distance of images [n, c, h, w] in [-1, 1] to it.
+
+    The feature network is one for all seeds: distances of different seeds share their yardstick.
+    """
+    test = catalogue.load(data, "test")
+    features = load_feature_net(context.model(data, "features", "classifier", seed=0), context.device)
+    reference: np.ndarray = features(to_unit(test.images, test.levels))
+    return test, lambda images: frechet_distance(features(images.float().cpu()), reference)
