@@ -35,7 +35,7 @@ class Settings(Base):
         default=[1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6], min_length=2, description="tolerances of dopri5, loosest first"
     )
     reference_tolerance: PositiveFloat = Field(default=1e-9, description="tolerance of the solution taken as exact")
-    repeats: PositiveInt = Field(default=10, description="repeats of a timing, the shortest of which counts")
+    repeats: PositiveInt = Field(default=5, description="repeats of a timing, the shortest of which counts")
     solvers: list[SolverName] = Field(
         default=["dopri5", "bosh3", "vode", "lsoda"], description="solvers whose backward evaluations are counted"
     )
