@@ -12,7 +12,7 @@ import pytest
 
 from common.settings import ROOT
 
-SMOKE = ["--config", "level=smoke"]
+SMOKE = ["--config", "level=smoke", "papers=[flow_matching]"]  # one paper shows what the workflow does
 
 
 def snakemake(tree, *words):
