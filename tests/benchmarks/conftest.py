@@ -1,4 +1,7 @@
-"""Benchmarks measure time, so they run only when asked for: `pytest tests/benchmarks -m benchmark -n 0`."""
+"""Benchmarks measure time, so they run only when asked for: `pytest -o addopts= tests/benchmarks -m benchmark`.
+
+Without pytest's usual options: the runtime type checks of the tests would be timed too.
+"""
 
 import pytest
 
