@@ -20,7 +20,7 @@ from common.experiment import Context
 from common.models import ModelSettings, ObjectiveSettings, snapshot_file
 from common.nets.build import BackboneSettings
 from common.objectives import draw_times, regression_loss
-from common.runs import Outcome, row, write
+from common.runs import Outcome, row, write_weights
 from common.runs_layout import model_folder
 from common.settings import Settings, fingerprint
 from common.training import distributed
@@ -99,14 +99,11 @@ def keep_snapshots(settings: TrainSettings, folder: Path) -> Callable[[int, torc
 
     They are written at once, so that they survive a kill; a resumed training writes the same bytes again.
     """
-    from safetensors.torch import save
-
     steps = set(settings.snapshot_steps()) if distributed.rank() == 0 else set()
 
     def keep(step: int, averaged: torch.nn.Module) -> None:
         if step in steps:
-            weights = {name: tensor.cpu().contiguous() for name, tensor in averaged.backbone.state_dict().items()}
-            write(folder / snapshot_file(step), lambda stream: stream.write(save(weights)))
+            write_weights(folder / snapshot_file(step), averaged.backbone.state_dict())
 
     return keep
 

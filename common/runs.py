@@ -96,16 +96,13 @@ def _free_mb(folder: Path) -> str:
 
 def write_run(folder: Path, outcome: Outcome, info: Mapping[str, Any]) -> None:
     """Write a finished run: arrays, samples, weights and run.json first, `metrics.csv` last."""
-    from safetensors.torch import save
-
     (folder / "failure.json").unlink(missing_ok=True)
     if outcome.arrays:
         write(folder / "arrays.npz", lambda stream: np.savez_compressed(stream, **outcome.arrays))
     if outcome.samples:
         write(folder / "samples.npz", lambda stream: np.savez_compressed(stream, **outcome.samples))
     if outcome.weights:
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in outcome.weights.items()}
-        write(folder / "weights.safetensors", lambda stream: stream.write(save(tensors)))
+        write_weights(folder / "weights.safetensors", outcome.weights)
     shared = {
         **{key: info[key] for key in ("paper", "experiment", "variant", "seed", "level", "device", "commit")},
         "versions": " ".join(f"{name}={version}" for name, version in info["versions"].items()),
@@ -115,6 +112,14 @@ def write_run(folder: Path, outcome: Outcome, info: Mapping[str, Any]) -> None:
     rows = [{**shared, **row} for row in outcome.rows]
     write_json(folder / "run.json", {**info, "model": outcome.model} if outcome.model else info)
     write(folder / "metrics.csv", lambda stream: stream.write(to_csv(rows).encode()))
+
+
+def write_weights(file: Path, weights: Mapping[str, Any]) -> None:
+    """Write tensors as safetensors."""
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    write(file, lambda stream: stream.write(save(tensors)))
 
 
 def write_failure(folder: Path, info: Mapping[str, Any], message: str, traceback: str) -> None:

@@ -16,7 +16,7 @@ from common.levels import LEVELS
 from common.runs_layout import RESULTS, model_folder, run_folder
 from common.settings import ROOT
 
-__all__ = ["RESULTS", "job_sources", "model_folder", "run_folder"]
+__all__ = ["RESULTS", "job_sources"]
 
 # GPU jobs are long: one run each, so that a cluster does them side by side. On a CPU, runs share a process and its start-up.
 ONE_RUN_PER_JOB = ("gpu", "paper")
@@ -51,6 +51,16 @@ def seeds(config: Mapping[str, Any]) -> list[int]:
 def raw_settings(package: str, experiment: str, level: str) -> dict[str, Any]:
     """Return what a rule lists under `params`, so that a changed setting reruns the job (and only that job)."""
     return settings_of.raw(package, experiment, level)
+
+
+def model_path(level: str, data: str, net: str, objective: str, seed: int | str) -> str:
+    """Return a model's folder as a rule writes it; parts may be wildcards."""
+    return str(model_folder(Path(RESULTS), level, data, net, objective, seed))
+
+
+def run_path(level: str, paper: str, experiment: str, variant: str, seed: int | str) -> str:
+    """Return a run's folder as a rule writes it."""
+    return str(run_folder(Path(RESULTS), level, paper, experiment, variant, seed))
 
 
 class Part(NamedTuple):

@@ -1,6 +1,6 @@
 """Figures and tables of the report, drawn from run folders; nothing here trains or samples."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -176,7 +176,7 @@ def exact_paths(runs: Runs) -> Figure:
     left.set(xlabel="paper's time t (0 noise, 1 data)", ylabel="distance left to the end point")
     left.legend()
     rows = pd.concat([run.metrics for run in found])
-    error_curves(right, rows[rows.variant == "midpoint"], "solver_mse", ("fm_ot", "fm_vp"))
+    curves(right, rows[rows.variant == "midpoint"], "solver_mse", ("fm_ot", "fm_vp"))
     right.set(xscale="log", yscale="log", xlabel="NFE (midpoint)", ylabel="MSE to a tight solve")
     return Figure(
         "exact-paths",
@@ -188,12 +188,21 @@ def exact_paths(runs: Runs) -> Figure:
     )
 
 
-def error_curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: tuple[str, ...]) -> None:
-    """Draw a metric against NFE with a band over seeds."""
+def curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: Iterable[str], along: str = "nfe") -> None:
+    """Draw a metric against NFE, or another column, with a band over seeds."""
     for method in methods:
         mine = rows[(rows.metric == metric) & (rows.method == method)]
         if len(mine):
-            mean_and_range(axis, mine.pivot_table(index="nfe", columns="seed", values="value"), colour(method), NAMES[method])
+            mean_and_range(axis, mine.pivot_table(index=along, columns="seed", values="value"), colour(method), NAMES[method])
+
+
+def image_lines(axis: plt.Axes, images: np.ndarray, label: str, per_line: int = 15) -> None:
+    """Draw images [n, c, h, w] in [-1, 1] side by side, a label on the left."""
+    shown = (images.astype(np.float32).clip(-1, 1) / 2 + 0.5).transpose(0, 2, 3, 1)
+    lines = np.concatenate([np.concatenate(list(shown[i : i + per_line]), 1) for i in range(0, len(shown), per_line)])
+    axis.imshow(lines.squeeze(-1) if lines.shape[-1] == 1 else lines, cmap="gray", vmin=0, vmax=1)
+    axis.set(xticks=[], yticks=[])
+    axis.set_ylabel(label, rotation=0, ha="right", va="center")
 
 
 def samples(run: object) -> Figure:
@@ -202,11 +211,7 @@ def samples(run: object) -> Figure:
     names = list(arrays)
     figure, axes = plt.subplots(len(names), 1, figsize=(8, 1.15 * len(names)), squeeze=False)
     for (axis,), name in zip(axes, names):
-        images = arrays[name][:30].astype(np.float32).clip(-1, 1) / 2 + 0.5
-        lines = np.concatenate([np.concatenate(list(images[i : i + 15].transpose(0, 2, 3, 1)), 1) for i in (0, 15)])
-        axis.imshow(lines.squeeze(-1) if lines.shape[-1] == 1 else lines, cmap="gray", vmin=0, vmax=1)
-        axis.set(xticks=[], yticks=[])
-        axis.set_ylabel(NAMES[name], rotation=0, ha="right", va="center")
+        image_lines(axis, arrays[name][:30], NAMES[name])
     dataset = run.info["dataset"]
     return Figure(
         f"samples-{dataset}",
@@ -223,10 +228,10 @@ def solver_error(runs: Runs) -> Figure:
     rows = pd.concat([run.metrics for run in found])
     methods = tuple(found[0].info["settings"]["objectives"])
     figure, axes = plt.subplots(1, 4, figsize=(13, 3.2))
-    error_curves(axes[0], rows[rows.variant == "midpoint"], "solver_mse", methods)
+    curves(axes[0], rows[rows.variant == "midpoint"], "solver_mse", methods)
     axes[0].set(xscale="log", yscale="log", xlabel="NFE", ylabel="MSE to a tight solve", title="midpoint")
     for axis, solver in zip(axes[1:], ("euler", "midpoint", "rk4")):
-        error_curves(axis, rows[rows.variant == solver], "feature_frechet", methods)
+        curves(axis, rows[rows.variant == solver], "feature_frechet", methods)
         axis.set(xscale="log", yscale="log", xlabel="NFE", ylabel="feature Fréchet distance", title=solver)
     axes[0].legend()
     return Figure(
@@ -247,9 +252,7 @@ def during_training(runs: Runs) -> Figure:
     for axis, metric, label in zip(
         axes, ("feature_frechet_in_training", "nfe_in_training"), ("feature Fréchet distance", "NFE of dopri5")
     ):
-        for method in found[0].info["settings"]["objectives"]:
-            mine = rows[(rows.metric == metric) & (rows.method == method)]
-            mean_and_range(axis, mine.pivot_table(index="step", columns="seed", values="value"), colour(method), NAMES[method])
+        curves(axis, rows, metric, found[0].info["settings"]["objectives"], along="step")
         axis.set(yscale="log", xlabel="training step", ylabel=label)
     axes[0].legend()
     return Figure(
@@ -266,11 +269,7 @@ def upsampled(run: object) -> Figure:
     names = ("given", "regression", "fm_ot", "truth")
     figure, axes = plt.subplots(len(names), 1, figsize=(8, 0.75 * len(names)), squeeze=False)
     for (axis,), name in zip(axes, names):
-        images = run.arrays[name].clip(-1, 1) / 2 + 0.5
-        line = np.concatenate(list(images.transpose(0, 2, 3, 1)), 1)
-        axis.imshow(line.squeeze(-1) if line.shape[-1] == 1 else line, cmap="gray", vmin=0, vmax=1)
-        axis.set(xticks=[], yticks=[])
-        axis.set_ylabel(NAMES[name], rotation=0, ha="right", va="center")
+        image_lines(axis, run.arrays[name], NAMES[name])
     dataset = run.info["dataset"]
     return Figure(
         f"upsampled-{dataset}",

@@ -10,7 +10,7 @@ FM_BOARDS = ["checkerboard", "eight_gaussians"]
 def fm_models(sets, objectives=FM_OBJECTIVES, seeds=SEEDS):
     nets = {data: FM_NET if data == FM_IMAGES else "mlp" for data in sets}
     return [
-        f"{RESULTS}/models/{data}-{nets[data]}-{objective}/seed{seed}"
+        retrace.model_path(LEVEL, data, nets[data], objective, seed)
         for data in sets
         for objective in objectives
         for seed in seeds
@@ -18,11 +18,11 @@ def fm_models(sets, objectives=FM_OBJECTIVES, seeds=SEEDS):
 
 
 def fm_runs(experiment, sets, seeds=SEEDS):
-    return expand(
-        f"{RESULTS}/flow_matching/{experiment}/{{data}}/seed{{seed}}",
-        data=sets,
-        seed=seeds,
-    )
+    return [
+        retrace.run_path(LEVEL, "flow_matching", experiment, data, seed)
+        for data in sets
+        for seed in seeds
+    ]
 
 
 FM_TRAININGS = {"train_2d": FM_BOARDS, "train_images": [FM_IMAGES]}

@@ -18,7 +18,7 @@ NODE_EXPERIMENTS = {
 
 def node_models(kinds, seeds=SEEDS):
     return [
-        f"{RESULTS}/models/{NODE_DATA}-{kind}-classifier/seed{seed}"
+        retrace.model_path(LEVEL, NODE_DATA, kind, "classifier", seed)
         for kind in kinds
         for seed in seeds
     ]
@@ -26,7 +26,10 @@ def node_models(kinds, seeds=SEEDS):
 
 def node_runs(experiment, seeds=SEEDS):
     folder = NODE_EXPERIMENTS[experiment][0]
-    return [f"{RESULTS}/neural_ode/{experiment}/{folder}/seed{seed}" for seed in seeds]
+    return [
+        retrace.run_path(LEVEL, "neural_ode", experiment, folder, seed)
+        for seed in seeds
+    ]
 
 
 RUNS["neural_ode"] = [
