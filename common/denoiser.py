@@ -94,7 +94,12 @@ class Denoiser(nn.Module):
         super().__init__()
         self.backbone, self.path, self.prediction = backbone, path, prediction
         # moves with the module, but is no weight
-        self.register_buffer("levels", levels, persistent=False)
+        self.register_buffer("known_times", levels, persistent=False)
+
+    @property
+    def levels(self) -> Tensor | None:
+        """The times that the network knows, or None if it knows all: a property, as `Denoising` does not look into buffers."""
+        return self.known_times
 
     def forward(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return the backbone's own prediction."""
