@@ -99,6 +99,19 @@ def test_likelihoods_and_reversal():
     assert one(claims_flows.reverse_cost, metrics) == pytest.approx(0.4)  # 0.4 is further from 1 than 1.5
 
 
+@pytest.mark.parametrize(("moons", "change"), [(2.401, 0.004), (2.393, 0.007), (2.6, 0.2)])
+def test_tolerance_of_densities_takes_the_larger_change_of_either_sign(moons, change):
+    metrics = table(
+        "maximum_likelihood",
+        *(("nll", value, name, "cnf", "") for name, value in {"circles": 3.4, "moons": moons}.items()),
+        *(("nll", 9.9, name, "nf", "") for name in ("circles", "moons")),
+        *(("nll_at_tight_tolerance", value, name, "cnf", "") for name, value in {"circles": 3.396, "moons": 2.4}.items()),
+        *(("nfe", 100, name, "cnf", "density") for name in ("circles", "moons")),
+        *(("nfe", 400, name, "cnf", "density, tight tolerance") for name in ("circles", "moons")),
+    )
+    assert one(claims_flows.nll_change_with_tolerance, metrics) == pytest.approx(change)
+
+
 def forecasts(latent_ode, rnn, rnn_gaps):
     return table(
         "latent_spirals",
