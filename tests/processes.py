@@ -3,8 +3,10 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +27,37 @@ def status(process: multiprocessing.Process, timeout: float = 120) -> int | None
     """Wait for a process and return its exit status: negative if a signal ended it, None if it still runs."""
     process.join(timeout)
     return process.exitcode
+
+
+def next_state(folder: Path, process: multiprocessing.Process) -> bool:
+    """Wait until a training in `folder` has written a new state; return whether it has before it ended."""
+    before = _states(folder)
+    while process.is_alive():
+        now = _states(folder)
+        if now and now != before:
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def kill_in_training(process: multiprocessing.Process, folder: Path, delay: float) -> None:
+    """Kill -9 a training `delay` seconds after it has written a new state; it must not have ended by then."""
+    seen = next_state(folder, process)
+    time.sleep(delay)
+    process.kill()
+    assert status(process) == -signal.SIGKILL, "the run must still be going when it is killed"
+    assert seen and not (folder / "metrics.csv").exists()
+
+
+def untimed_rows(folder: Path) -> list[list[str]]:
+    """Return the lines of a run's metrics without the timing column."""
+    lines = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+    timing = lines[0].index("seconds")
+    return [line[:timing] + line[timing + 1 :] for line in lines]
+
+
+def _states(folder: Path) -> dict[Path, int]:
+    return {file: file.stat().st_mtime_ns for file in folder.glob("training-state-*.pt")} if folder.exists() else {}
 
 
 def torchrun(function: Callable[..., Any], *arguments: Any, output: Path) -> list[str]:

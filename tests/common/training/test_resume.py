@@ -1,8 +1,6 @@
 """A killed training ends bit for bit where an unbroken one ends."""
 
 import random
-import signal
-import time
 
 import numpy as np
 import processes
@@ -23,13 +21,10 @@ def start(results, *more):
 
 def content(folder):
     """The run's weights, snapshots, loss curve and metrics; rows without the timing column."""
-    rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
-    timing = rows[0].index("seconds")
     arrays = np.load(folder / "arrays.npz")
-    kept = [row[:timing] + row[timing + 1 :] for row in rows]
     snapshots = [(folder / f"snapshots/{step}.safetensors").read_bytes() for step in (100, 200, 300, 400)]
     assert snapshots[-1] == (folder / "weights.safetensors").read_bytes() != snapshots[0]
-    return snapshots, arrays["loss"].tobytes(), kept
+    return snapshots, arrays["loss"].tobytes(), processes.untimed_rows(folder)
 
 
 @pytest.fixture(scope="module")
@@ -43,28 +38,12 @@ def test_killed_three_times_and_resumed(tmp_path, unbroken):
     """kill -9 at three random moments after the first saved state, then run to the end."""
     moments = random.Random(7)
     for _ in range(3):
-        process = start(tmp_path)
-        seen = next_state(tmp_path / FOLDER, process)
-        time.sleep(moments.uniform(0.0, 0.3))
-        process.kill()
-        assert processes.status(process) == -signal.SIGKILL, "the run must still be going when it is killed"
-        assert seen and not (tmp_path / FOLDER / "metrics.csv").exists()
+        processes.kill_in_training(start(tmp_path), tmp_path / FOLDER, moments.uniform(0.0, 0.3))
     process = start(tmp_path)
     assert processes.status(process) == 0
     assert "resumed at step" in (tmp_path / "output.txt").read_text()
     assert content(tmp_path / FOLDER) == unbroken
     assert not list((tmp_path / FOLDER).glob("training-state-*"))
-
-
-def next_state(folder, process):
-    """Wait until the process has written a new training state; return whether it has."""
-    before = {file: file.stat().st_mtime_ns for file in folder.glob("training-state-*.pt")} if folder.exists() else {}
-    while process.is_alive():
-        now = {file: file.stat().st_mtime_ns for file in folder.glob("training-state-*.pt")} if folder.exists() else {}
-        if now and now != before:
-            return True
-        time.sleep(0.005)
-    return False
 
 
 def test_same_seed_same_bytes_other_seed_other_numbers(tmp_path, unbroken):
@@ -75,7 +54,7 @@ def test_same_seed_same_bytes_other_seed_other_numbers(tmp_path, unbroken):
 
 def test_truncated_state_is_named_with_its_remedy(tmp_path):
     process = start(tmp_path)
-    assert next_state(tmp_path / FOLDER, process)
+    assert processes.next_state(tmp_path / FOLDER, process)
     process.kill()
     processes.status(process)
     (state,) = (tmp_path / FOLDER).glob("training-state-*.pt")
