@@ -1,0 +1,43 @@
+"""A killed training of the ODE-Net ends bit for bit where an unbroken one ends, its record of evaluations included."""
+
+import random
+import re
+
+import numpy as np
+import processes
+
+from common import cli
+
+STEPS = 40
+# at this tolerance the solver takes 14 evaluations in some steps and 20 in others
+SETTINGS = [f"train.steps={STEPS}", "train.batch=8", "tolerance=2e-3", "train.checkpoint_seconds=0.02", "kind=ode_net"]
+PAPER = "replications.neural_ode"
+WORDS = ["train_classifier", "--level", "smoke", *(word for setting in SETTINGS for word in ("--set", setting))]
+FOLDER = "smoke/models/digits-ode_net-classifier/seed0"
+
+
+def start(results):
+    results.mkdir(exist_ok=True)
+    return processes.start(cli.main, PAPER, [*WORDS, "--results", str(results)], output=results / "output.txt")
+
+
+def content(folder):
+    """The run's weights, arrays and metrics."""
+    arrays = {name: array.tobytes() for name, array in np.load(folder / "arrays.npz").items()}
+    return (folder / "weights.safetensors").read_bytes(), arrays, processes.untimed_rows(folder)
+
+
+def test_killed_twice_and_resumed(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert processes.status(start(whole)) == 0
+    moments = random.Random(3)
+    for _ in range(2):
+        processes.kill_in_training(start(broken), broken / FOLDER, moments.uniform(0.0, 0.3))
+    assert processes.status(start(broken)) == 0
+    resumed = re.search(r"resumed at step (\d+)", (broken / "output.txt").read_text())
+    assert resumed and 1 < int(resumed[1]) < STEPS
+    expected = content(whole / FOLDER)
+    assert content(broken / FOLDER) == expected
+    assert {"nfe", "loss"} <= expected[1].keys()
+    loss, nfe = (np.load(whole / FOLDER / "arrays.npz")[name] for name in ("loss", "nfe"))
+    assert len(loss) == STEPS and 14 < nfe.mean() < 20, "every step has its own share in both"
