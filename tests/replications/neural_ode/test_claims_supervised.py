@@ -1,4 +1,4 @@
-"""Every statistic of claims 1-10 on small tables: one where the claim holds and one where it does not."""
+"""Every statistic of claims 1-10 but one on small tables: one where the claim holds and one where it does not."""
 
 import math
 
@@ -154,7 +154,9 @@ def test_right_and_wrong_answers(statistic):
 
 
 def test_every_claim_of_this_half_has_its_case():
-    assert {name for name, claim in CLAIMS.items() if int(claim.number) <= 10} <= set(CASES)
+    mine = {name for name, claim in CLAIMS.items() if int(claim.number) <= 10}
+    # claim 8's densities come from the flows' rows and have their table there
+    assert mine - {"nll_change_with_tolerance"} <= set(CASES)
 
 
 @pytest.mark.parametrize("statistic", CASES)
