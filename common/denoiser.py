@@ -104,7 +104,8 @@ class Denoiser(nn.Module):
     def forward(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return the backbone's own prediction."""
         dtype = next((parameter.dtype for parameter in self.backbone.parameters()), x.dtype)
-        times = as_time(t, x).to(dtype).expand(len(x))
+        # a sampler's one time stays one time: the network embeds it once and not for every sample
+        times = as_time(t, x).to(dtype).reshape(-1)
         return self.backbone(x.to(dtype), times).to(x.dtype)
 
     def answer(self, quantity: Quantity, x: Tensor, t: Time) -> Tensor:

@@ -15,7 +15,7 @@ class SinusoidalEmbedding(nn.Module):
         exponents = torch.linspace(0, 1, dim // 2)
         self.register_buffer("frequencies", torch.exp(exponents * math.log(fastest)), persistent=False)
 
-    def forward(self, t: Float[Tensor, " batch"]) -> Float[Tensor, "batch dim"]:
+    def forward(self, t: Float[Tensor, " times"]) -> Float[Tensor, "times dim"]:
         """Return [cos(w t), sin(w t)]."""
         angles = t[:, None] * self.frequencies
         return torch.cat([angles.cos(), angles.sin()], 1)
@@ -29,7 +29,7 @@ class FourierEmbedding(nn.Module):
         # part of the weights: a loaded model must have the frequencies that it was trained with
         self.register_buffer("frequencies", 2 * math.pi * scale * torch.randn(dim // 2))
 
-    def forward(self, t: Float[Tensor, " batch"]) -> Float[Tensor, "batch dim"]:
+    def forward(self, t: Float[Tensor, " times"]) -> Float[Tensor, "times dim"]:
         """Return [cos(w t), sin(w t)]."""
         angles = t[:, None] * self.frequencies
         return torch.cat([angles.cos(), angles.sin()], 1)

@@ -46,7 +46,7 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
 
     def forward(
-        self, x: Image, emb: Float[Tensor, "batch time"], size: tuple[int, int] | None = None
+        self, x: Image, emb: Float[Tensor, "times time"], size: tuple[int, int] | None = None
     ) -> Float[Tensor, "batch out new_height new_width"]:
         """Return the block's output; `size` is the size to up-sample to."""
         h = F.silu(self.norm1(x))
@@ -74,7 +74,7 @@ class Resample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=2 if resample == "down" else 1, padding=1)
 
     def forward(
-        self, x: Image, emb: Float[Tensor, "batch time"], size: tuple[int, int] | None = None
+        self, x: Image, emb: Float[Tensor, "times time"], size: tuple[int, int] | None = None
     ) -> Float[Tensor, "batch channels new_height new_width"]:
         """Return x at half the resolution, or at `size`; the time embedding is not used."""
         return self.conv(x if self.resample == "down" else _resample(x, "up", size))
@@ -172,8 +172,8 @@ class UNet(nn.Module):
                 self.up.append(change(width, "up"))
         self.leave = nn.Sequential(_norm(width), nn.SiLU(), _zero(nn.Conv2d(width, shape[0], 3, padding=1)))
 
-    def forward(self, x: Image, t: Float[Tensor, " batch"]) -> Image:
-        """Return the network's output, of x's shape."""
+    def forward(self, x: Image, t: Float[Tensor, " times"]) -> Image:
+        """Return the network's output, of x's shape; t is each sample's time, or [1], the time of all."""
         emb = F.silu(self.embed(t))
         h = self.enter(x)
         skips = [h]

@@ -26,7 +26,7 @@ class Conditioned(nn.Module):
         super().__init__()
         self.network, self.condition = network, condition
 
-    def forward(self, x: Float[Tensor, "batch c h w"], t: Float[Tensor, " batch"]) -> Float[Tensor, "batch c h w"]:
+    def forward(self, x: Float[Tensor, "batch c h w"], t: Float[Tensor, " times"]) -> Float[Tensor, "batch c h w"]:
         """Return the network's answer for x; what it says of the condition is dropped."""
         return self.network(torch.cat([x, self.condition.to(x)], 1), t)[:, : x.shape[1]]
 

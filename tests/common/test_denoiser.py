@@ -63,12 +63,12 @@ class Recorder(nn.Module):
         return x + t[:, None]
 
 
-@pytest.mark.parametrize("t", [0.3, torch.tensor(0.3), torch.full((4,), 0.3, dtype=F64)])
-def test_backbone_runs_in_its_own_dtype_and_sees_a_time_per_sample(t, draw):
+@pytest.mark.parametrize(("t", "times"), [(0.3, 1), (torch.tensor(0.3), 1), (torch.full((4,), 0.3, dtype=F64), 4)])
+def test_backbone_runs_in_its_own_dtype_and_sees_one_time_or_one_per_sample(t, times, draw):
     net, x = Recorder(torch.float32), draw(4, 2)
     denoiser = Denoiser(net, vp(), "noise")
     answer = denoiser.score(x, t)
-    assert (net.x.dtype, net.t.dtype, net.t.shape) == (torch.float32, torch.float32, (4,))
+    assert (net.x.dtype, net.t.dtype, net.t.shape) == (torch.float32, torch.float32, (times,))
     assert answer.dtype == F64
     # the conversion happens in float64: dividing in float32 would be off by 1e-7
     sigma = vp().sigma(torch.as_tensor(t, dtype=F64)).reshape(-1, 1)
