@@ -75,6 +75,7 @@ for experiment, sets in FM_TRAININGS.items():
             conda:
                 ENVIRONMENT
             threads: 1
+            priority: 10
             resources:
                 gpu=GPU,
                 runtime=MINUTES,

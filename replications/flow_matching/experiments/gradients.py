@@ -28,8 +28,8 @@ class Settings(Base):
     """Settings of the measurement."""
 
     points: PositiveInt = Field(default=64, description="points of the data set, drawn from the checkerboard")
-    draws: list[PositiveInt] = Field(default=[256, 1024, 4096, 16384], description="numbers n of draws (t, x_0, eps)")
-    repeats: PositiveInt = Field(default=16, description="independent measurements at each n")
+    draws: list[PositiveInt] = Field(description="numbers n of draws (t, x_0, eps)")
+    repeats: PositiveInt = Field(description="independent measurements at each n")
     backbone: MLPSettings = Field(default=MLPSettings(width=32, blocks=1), description="network, with random weights")
 
 

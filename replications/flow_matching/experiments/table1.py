@@ -5,6 +5,7 @@ Test images, dequantisation noise, divergence probes and sampling noise are shar
 
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
@@ -28,7 +29,7 @@ class Settings(ImageModels):
     """Settings of the evaluation."""
 
     samples: PositiveInt = Field(description="samples of the Fréchet distance (feature space, against the test split)")
-    batch: PositiveInt = Field(default=500, description="samples solved jointly by dopri5: its NFE depends on it")
+    batch: PositiveInt = Field(default=500, description="samples or test images solved jointly by dopri5: its NFE depends on it")
     test_images: PositiveInt = Field(description="test images of the NLL")
     dequantisations: list[PositiveInt] = Field(default=[1, 5, 20], description="numbers K of dequantisation draws")
     divergence: Literal["exact", "hutchinson"] = Field(default="hutchinson", description="divergence of the NLL")
@@ -74,21 +75,22 @@ def likelihood_rows(
     K draws of uniform dequantisation tighten the bound: -log (1/K) sum_k p(x + u_k).
     """
     dequantise, probes = context.generator("dequantise"), context.generator("probes", device=context.device)
-    draws = []
-    nfe = 0
-    for _ in range(max(settings.dequantisations)):
-        x = to_unit(images, levels, generator=dequantise).to(context.device).double()
-        solved = log_likelihood(
-            denoiser,
-            x,
-            divergence=settings.divergence,
-            generator=probes,
-            rtol=settings.tolerance,
-            atol=settings.tolerance,
+    draws, solved = max(settings.dequantisations), []
+    # draw by draw, but as many images in one solve as fit: small solves cost as much as larger ones
+    for chosen in torch.arange(draws * len(images)).split(settings.batch):
+        x = to_unit(images[chosen % len(images)], levels, generator=dequantise).to(context.device).double()
+        solved.append(
+            log_likelihood(
+                denoiser,
+                x,
+                divergence=settings.divergence,
+                generator=probes,
+                rtol=settings.tolerance,
+                atol=settings.tolerance,
+            )
         )
-        draws.append(solved.log_density.cpu())
-        nfe = solved.nfe
-    log_densities = torch.stack(draws).numpy()
+    log_densities = torch.cat([part.log_density.cpu() for part in solved]).reshape(draws, -1).numpy()
+    nfe = float(np.mean([part.nfe for part in solved]))
     rows = []
     for k in settings.dequantisations:
         bits = bits_per_dim(importance_weighted(log_densities[:k]), images[0].numel(), levels=levels)

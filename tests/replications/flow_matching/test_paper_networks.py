@@ -18,6 +18,21 @@ def test_paper_networks_can_be_built(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_one_optimisation_step_at_full_size(name):
+    """All shapes of forward pass, backward pass and Adam, without memory or arithmetic."""
+    with torch.device("meta"):
+        network = build_backbone(NETWORKS[name], SHAPES[name], seed=0)
+        x, t = torch.empty(2, *SHAPES[name]), torch.empty(2)
+    optimiser = torch.optim.Adam(network.parameters(), foreach=False)
+    out = network(x, t)
+    out.square().mean().backward()
+    optimiser.step()
+    assert out.shape == x.shape
+    assert all(parameter.grad.shape == parameter.shape for parameter in network.parameters())
+    assert len(optimiser.state) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_one_optimisation_step_of_a_narrow_one(name):
     """The same depth, resolutions and attention with few channels."""
     narrow = NETWORKS[name].model_copy(update={"channels": 8, "head_channels": 8})
