@@ -1,14 +1,17 @@
 """Bidirectional spirals, seen at irregular times: the toy data of the latent ODE (Chen 2018, Section 5.1).
 
-The paper says neither which spirals nor how much noise. Here both directions are Archimedean, r = 0.1 (1 + θ), one turning
-counter-clockwise and one, its mirror image, clockwise, so a position alone does not tell the direction. A series starts at a
-random angle, turns 0.03 rad per step, a time of 0.03, and is known without noise before, during and after the observed window:
+The paper gives neither the curves nor the noise. Those here are of the authors' later example, in units of its centre's offset:
+an Archimedean spiral of radius 0.06 θ around (1, 0), turning counter-clockwise. The clockwise one is its mirror image around
+(-1, 0): the example's own has a radius of one over the angle that is left, and soon after the window it runs away to where no
+forecast can follow. A series starts at a random angle, turns 6π/499 rad per step, and is known without noise before, during and
+after the observed window:
 
-    past      25 points before time 0         to judge extrapolation backwards
-    window    100 points, times 0 .. 2.97     n of them are observed, with Gaussian noise of standard deviation 0.05
-    future    100 points, times 3 .. 5.97     to judge extrapolation, the paper's RMSE
+    past      25 points before the window     to judge extrapolation backwards
+    window    100 points, from time 0         n of them are observed, with Gaussian noise of standard deviation 0.06
+    future    100 points after the window     to judge extrapolation, the paper's RMSE
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -18,9 +21,10 @@ from torch import Generator, Tensor
 from common.errors import SettingsError
 
 PAST, WINDOW, FUTURE = 25, 100, 100
-STEP = 0.03  # radians, and time units, between two points
-NOISE = 0.05  # standard deviation of an observation
-FIRST_ANGLE, LAST_ANGLE = 1.0, 7.0  # range of a series' angle at time 0
+STEP = 6 * math.pi / 499  # radians, and time units, between two points: 500 points on three turns
+NOISE = 0.06  # standard deviation of an observation
+GROWTH, OFFSET = 0.06, 1.0  # radius per radian, and the centre's distance from the origin
+FIRST_ANGLE, LAST_ANGLE = 100 * STEP, 300 * STEP  # range of a series' angle at time 0: the future ends with the third turn
 
 
 class Spirals(NamedTuple):
@@ -41,7 +45,8 @@ def spirals(n: int, *, generator: Generator) -> Spirals:
     clockwise = torch.arange(n) % 2 == 1
     angle = start + STEP * torch.arange(-PAST, WINDOW + FUTURE)
     mirror = 1 - 2 * clockwise.float()[:, None]
-    clean = 0.1 * (1 + angle)[..., None] * torch.stack([torch.cos(angle), mirror * torch.sin(angle)], -1)
+    radius = GROWTH * angle
+    clean = torch.stack([mirror * (OFFSET + radius * torch.cos(angle)), radius * torch.sin(angle)], -1)
     observed = clean[:, PAST : PAST + WINDOW]
     return Spirals(clean, observed + NOISE * torch.randn(observed.shape, generator=generator), clockwise)
 
@@ -59,6 +64,7 @@ def times(first: int = 0, last: int = WINDOW + FUTURE) -> Float[Tensor, " points
 
 
 def turns_clockwise(path: Float[Tensor, "*batch points 2"]) -> Bool[Tensor, "*batch"]:
-    """Return whether a path runs clockwise around the origin: the sign of the area that it sweeps."""
-    before, after = path[..., :-1, :], path[..., 1:, :]
+    """Return whether a path turns clockwise: the sign of the area between neighbouring steps, wherever the centre lies."""
+    step = path.diff(dim=-2)
+    before, after = step[..., :-1, :], step[..., 1:, :]
     return (before[..., 0] * after[..., 1] - before[..., 1] * after[..., 0]).sum(-1) < 0

@@ -1,5 +1,7 @@
 """Latent ODE: the solve and its gradient, ELBO, time-invariance, no look into the future."""
 
+import math
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from replications.neural_ode.autonomous_solve import Hermite, Solution, solve
 from replications.neural_ode.latent_ode import LatentODE, Posterior, gaussian_kl, negative_elbo, observed_mask
 from replications.neural_ode.recurrent import StackedRNN, aligned
 from replications.neural_ode.rnn_forecaster import Forecaster
-from replications.neural_ode.spirals import PAST, WINDOW, observation_indices, spirals, times, turns_clockwise
+from replications.neural_ode.spirals import PAST, STEP, WINDOW, observation_indices, spirals, times, turns_clockwise
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -122,8 +124,9 @@ def test_solve_in_two_parts_is_the_solve_at_once():
 
 def test_fixed_steps_agree_with_the_adaptive_solve():
     model, z = LatentODE(2, generator=generator()), torch.randn(2, 3, 4, generator=generator(3))
-    fixed = Hermite(times(0, 100), span=3.0, steps=30)(model.solve(z, span=3.0, steps=30))
-    torch.testing.assert_close(fixed.double(), model.adaptive(z, times(0, 100), tolerance=1e-9), atol=1e-4, rtol=0)
+    span = STEP * WINDOW
+    fixed = Hermite(times(0, WINDOW), span=span, steps=40)(model.solve(z, span=span, steps=40))
+    torch.testing.assert_close(fixed.double(), model.adaptive(z, times(0, WINDOW), tolerance=1e-9), atol=1e-4, rtol=0)
 
 
 def test_encoders_see_their_observations_and_nothing_else():
@@ -161,9 +164,11 @@ def test_spirals_are_what_they_say():
     assert int(series.clockwise.sum()) == 100
     assert torch.equal(turns_clockwise(series.clean), series.clockwise)
     noise = series.observed - series.clean[:, PAST : PAST + WINDOW]
-    assert float(noise.std()) == pytest.approx(0.05, rel=0.02)
-    radius = series.clean.norm(dim=-1)
-    torch.testing.assert_close(radius.diff(dim=1), torch.full_like(radius[:, 1:], 0.003), atol=1e-5, rtol=0)
+    assert float(noise.std()) == pytest.approx(0.06, rel=0.02)
+    centre = torch.where(series.clockwise, -1.0, 1.0)[:, None] * torch.tensor([1.0, 0.0])
+    radius = (series.clean - centre[:, None]).norm(dim=-1)
+    torch.testing.assert_close(radius.diff(dim=1), torch.full_like(radius[:, 1:], 0.06 * STEP), atol=1e-5, rtol=0)
+    assert radius.max() <= 0.06 * 6 * math.pi, "three turns at most"
 
 
 def test_observation_times():
