@@ -41,8 +41,8 @@ class GaussianMixture:
         alpha, sigma = self.path.alpha(t).reshape(-1, 1), self.path.sigma(t).reshape(-1, 1)
         means, stds, weights = (part.to(x) for part in (self.means, self.stds, self.weights))
         spread = (alpha * stds).square() + sigma.square()
-        # |x - alpha m|^2 without a [dim, batch, k] tensor would cancel digits near the data; the mixtures here are small. The short
-        # axis comes first: a sum over two neighbours in memory costs several times more
+        # |x - alpha m|^2 without a [dim, batch, k] tensor would cancel digits near the data; the mixtures here are small.
+        # The short axis comes first: a sum over two neighbours in memory costs several times more.
         distance = (x.T[:, :, None] - alpha * means.T[:, None]).square().sum(0)
         return spread, weights.log() - 0.5 * (distance / spread + x.shape[1] * torch.log(2 * math.pi * spread))
 
