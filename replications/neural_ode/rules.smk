@@ -57,6 +57,7 @@ for part in retrace.parts(LEVEL, SEEDS, NODE_KINDS):
         conda:
             ENVIRONMENT
         threads: 1
+        priority: 10
         resources:
             gpu=GPU,
             runtime=MINUTES,

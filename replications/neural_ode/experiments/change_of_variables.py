@@ -24,7 +24,7 @@ class Settings(Base):
 
     points: PositiveInt = Field(default=64, description="points at which densities are compared")
     grid: PositiveInt = Field(description="points per side of the square over which a density is summed")
-    tolerance: PositiveFloat = Field(default=1e-9, description="atol = rtol of dopri5")
+    tolerance: PositiveFloat = Field(default=1e-11, description="atol = rtol of dopri5")
     widths: list[PositiveInt] = Field(description="hidden units M at which one evaluation is timed")
     layer_widths: list[PositiveInt] = Field(description="units of the wide discrete layer that is timed")
     batch: PositiveInt = Field(default=256, description="points per timed evaluation")
