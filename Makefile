@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help report test setup lint lock clean-level
+.PHONY: help report test setup lint lock
 
 help: ## show this text
 	@echo "Retrace: seven papers on continuous-time generative modelling, re-run and judged claim by claim."

@@ -7,7 +7,11 @@ An experiment is a module `replications/<paper>/experiments/<name>.py` with
     VARIANT               names of the settings that tell its runs apart, e.g. ("data", "objective"); may be empty
     run(settings, context) -> Outcome
 
-and, where its runs are models that other jobs take as inputs, `folder(settings, context) -> Path`.
+and, where they apply,
+
+    folder(settings, ...) -> Path    of runs that are models, which other jobs take as inputs
+    check(settings)                  raises what would stop the run, before any compute
+    SETS                             level -> the data sets (setting `data`) that the workflow runs it on, if they are several
 """
 
 import importlib

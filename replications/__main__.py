@@ -60,11 +60,13 @@ def existing(paper: str) -> Path:
 
 
 def check_one(package: str, experiment: str, level: str) -> None:
-    """Check one experiment's settings and, where it names a data set, that its files are there and whole."""
-    settings = settings_of.resolve(package, experiment, level)
+    """Check one experiment's settings and, for each data set that it is run on, that its files are there and whole."""
     module = importlib.import_module(f"{package}.experiments.{experiment}")
-    if hasattr(module, "check"):
-        module.check(settings)
+    sets = getattr(module, "SETS", {}).get(level, ())
+    for override in [[f"data={name}"] for name in sets] or [[]]:
+        settings = settings_of.resolve(package, experiment, level, override)
+        if hasattr(module, "check"):
+            module.check(settings)
 
 
 if __name__ == "__main__":

@@ -4,19 +4,14 @@ import numpy as np
 import pandas as pd
 
 from common.statistics import difference, per_seed, rank_of, ratio
+from replications.flow_matching.claim_tables import on_images
 from replications.flow_matching.claims_training import *  # noqa: F403
 
 SCORE_OBJECTIVES = ("score_vp", "ddpm_vp", "scoreflow_vp")
 
 
 def _table1(metrics: pd.DataFrame, metric: str, method: str, **where: object) -> pd.Series:
-    rows = metrics[(metrics.experiment == "table1") & (metrics.dataset == _first_dataset(metrics))]
-    return per_seed(rows, metric=metric, method=method, **where)
-
-
-def _first_dataset(metrics: pd.DataFrame) -> str:
-    # one image set is judged per level; with several, the first that was evaluated (alphabetically) is the paper's CIFAR-10
-    return min(metrics[metrics.experiment == "table1"].dataset, default="")
+    return per_seed(on_images(metrics, "table1"), metric=metric, method=method, **where)
 
 
 def _methods(metrics: pd.DataFrame, among: tuple[str, ...] | None = None) -> list[str]:
@@ -153,7 +148,7 @@ def nfe_at_equal_error_exact(metrics: pd.DataFrame) -> pd.Series:
 
 def nfe_at_equal_error(metrics: pd.DataFrame) -> pd.Series:
     """Evaluations of FM-OT over those of FM-diffusion at equal midpoint error, trained networks."""
-    return _nfe_at_equal_error(metrics[metrics.experiment == "solver_error"])
+    return _nfe_at_equal_error(on_images(metrics, "solver_error"))
 
 
 def _geometric_mean(ratios: list[pd.Series]) -> pd.Series:
@@ -162,7 +157,8 @@ def _geometric_mean(ratios: list[pd.Series]) -> pd.Series:
 
 def _frechet_over_solvers(metrics: pd.DataFrame, method: str, rival: str) -> pd.Series:
     """Geometric mean over (solver, NFE) of the ratio of feature Fréchet distances."""
-    rows = metrics[(metrics.experiment == "solver_error") & (metrics.metric == "feature_frechet")]
+    rows = on_images(metrics, "solver_error")
+    rows = rows[rows.metric == "feature_frechet"]
     cells = sorted({(variant, nfe) for variant, nfe in zip(rows.variant, rows.nfe)}) or [("midpoint", 8)]
     ratios = [
         ratio(per_seed(rows, method=method, variant=v, nfe=n), per_seed(rows, method=rival, variant=v, nfe=n)) for v, n in cells
@@ -210,7 +206,7 @@ def _exact(metrics: pd.DataFrame, metric: str, method: str) -> pd.Series:
 
 
 def _images(metrics: pd.DataFrame, metric: str, method: str) -> pd.Series:
-    return per_seed(metrics[metrics.experiment == "solver_error"], metric=metric, method=method)
+    return per_seed(on_images(metrics, "solver_error"), metric=metric, method=method)
 
 
 def ot_deviation_from_linear(metrics: pd.DataFrame) -> pd.Series:

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 
 from common.statistics import curve, difference, log_slope, per_seed, ratio
+from replications.flow_matching.claim_tables import on_images
 
 
 def _in_training(metrics: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
     """Return seeds x steps."""
-    rows = metrics[(metrics.experiment == "during_training") & (metrics.metric == metric)]
+    rows = on_images(metrics, "during_training")
+    rows = rows[rows.metric == metric]
     rows = rows.assign(step=rows.variant.str.removeprefix("step=").astype(int))
     return curve(rows, "step", method=method)
 
@@ -61,7 +63,7 @@ def board_distance_ddpm_to_flow_matching(metrics: pd.DataFrame) -> pd.Series:
 
 
 def _upsampled(metrics: pd.DataFrame, metric: str, method: str) -> pd.Series:
-    return per_seed(metrics[metrics.experiment == "upsampling"], metric=metric, method=method)
+    return per_seed(on_images(metrics, "upsampling"), metric=metric, method=method)
 
 
 def upsampling_frechet_ratio(metrics: pd.DataFrame) -> pd.Series:

@@ -36,10 +36,9 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
         yield partial(exact_paths, runs)
     for run in runs.find("table1", seed=0):
         yield partial(samples, run)
-    if runs.find("solver_error"):
-        yield partial(solver_error, runs)
-    if runs.find("during_training"):
-        yield partial(during_training, runs)
+    for draw, experiment in ((solver_error, "solver_error"), (during_training, "during_training")):
+        for dataset in dict.fromkeys(run.info["dataset"] for run in runs.find(experiment)):
+            yield partial(draw, runs, dataset)
     for run in runs.find("upsampling", seed=0):
         yield partial(upsampled, run)
 
@@ -222,9 +221,9 @@ def samples(run: object) -> Figure:
     )
 
 
-def solver_error(runs: Runs) -> Figure:
+def solver_error(runs: Runs, dataset: str) -> Figure:
     """Error of midpoint and Fréchet distance of three solvers against NFE (Figure 7)."""
-    found = runs.find("solver_error")
+    found = runs.find("solver_error", data=dataset)
     rows = pd.concat([run.metrics for run in found])
     methods = tuple(found[0].info["settings"]["objectives"])
     figure, axes = plt.subplots(1, 4, figsize=(13, 3.2))
@@ -235,17 +234,17 @@ def solver_error(runs: Runs) -> Figure:
         axis.set(xscale="log", yscale="log", xlabel="NFE", ylabel="feature Fréchet distance", title=solver)
     axes[0].legend()
     return Figure(
-        "solver-error",
-        "Error and sample quality against evaluations",
+        f"solver-error-{dataset}",
+        f"Error and sample quality against evaluations, {dataset}",
         "Cf. Figure 7. Trained networks; the error is against a tight solve from the same noise. Bands span the seeds.",
         "Log-log plots against NFE, a line per objective: midpoint error, then Fréchet distance for Euler, midpoint, RK4.",
         figure,
     )
 
 
-def during_training(runs: Runs) -> Figure:
+def during_training(runs: Runs, dataset: str) -> Figure:
     """Fréchet distance and sampling cost of each objective while it is trained (Figures 5 and 10)."""
-    found = runs.find("during_training")
+    found = runs.find("during_training", data=dataset)
     rows = pd.concat([run.metrics for run in found])
     rows = rows.assign(step=rows.variant.str.removeprefix("step=").astype(int))
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
@@ -256,8 +255,8 @@ def during_training(runs: Runs) -> Figure:
         axis.set(yscale="log", xlabel="training step", ylabel=label)
     axes[0].legend()
     return Figure(
-        "during-training",
-        "During training",
+        f"during-training-{dataset}",
+        f"During training, {dataset}",
         "Cf. Figures 5 and 10. States of the averaged weights, sampled by dopri5 from the same noise. Bands span the seeds.",
         "Two line plots against the training step, a line per objective: feature Fréchet distance, and evaluations of dopri5.",
         figure,

@@ -1,14 +1,16 @@
 # Jobs of flow matching. A model is trained once and kept under a key that names no paper.
 
+from replications.flow_matching.image_sets import SETS as IMAGE_SETS
+
 FM = "replications.flow_matching"
 FM_OBJECTIVES = retrace.raw_settings(FM, "table1", LEVEL)["objectives"]
-FM_IMAGES = retrace.raw_settings(FM, "table1", LEVEL)["data"]
+FM_IMAGES = IMAGE_SETS[LEVEL]
 FM_NET = retrace.raw_settings(FM, "train_images", LEVEL)["backbone"]["kind"]
 FM_BOARDS = ["checkerboard", "eight_gaussians"]
 
 
 def fm_models(sets, objectives=FM_OBJECTIVES, seeds=SEEDS):
-    nets = {data: FM_NET if data == FM_IMAGES else "mlp" for data in sets}
+    nets = {data: FM_NET if data in FM_IMAGES else "mlp" for data in sets}
     return [
         retrace.model_path(LEVEL, data, nets[data], objective, seed)
         for data in sets
@@ -25,22 +27,26 @@ def fm_runs(experiment, sets, seeds=SEEDS):
     ]
 
 
-FM_TRAININGS = {"train_2d": FM_BOARDS, "train_images": [FM_IMAGES]}
+# job, experiment, the sets it trains on
+FM_TRAININGS = [
+    ("train_2d", "train_2d", FM_BOARDS),
+    *((f"train_{data}", "train_images", [data]) for data in FM_IMAGES),
+]
 # experiment: the sets it is run on, what it writes besides metrics.csv and run.json, the sets whose models it takes
 FM_EVALUATIONS = {
     "exact_paths": (["default"], ["arrays.npz"], []),
     "gradients": (["default"], [], []),
     "toy_2d": (FM_BOARDS, ["arrays.npz"], FM_BOARDS),
-    "table1": ([FM_IMAGES], ["samples.npz"], [FM_IMAGES]),
-    "solver_error": ([FM_IMAGES], [], [FM_IMAGES]),
-    "during_training": ([FM_IMAGES], [], [FM_IMAGES]),
-    "upsampling": ([FM_IMAGES], ["arrays.npz"], []),
+    "table1": (FM_IMAGES, ["samples.npz"], FM_IMAGES),
+    "solver_error": (FM_IMAGES, [], FM_IMAGES),
+    "during_training": (FM_IMAGES, [], FM_IMAGES),
+    "upsampling": (FM_IMAGES, ["arrays.npz"], []),
 }
 # the feature network is one for all seeds: distances of different seeds must share their yardstick
 FM_FEATURES = expand(FEATURES, data=FM_IMAGES, seed=0)
 
 RUNS["flow_matching"] = [
-    *fm_models([*FM_BOARDS, FM_IMAGES]),
+    *fm_models([*FM_BOARDS, *FM_IMAGES]),
     *FM_FEATURES,
     *[
         run
@@ -49,12 +55,12 @@ RUNS["flow_matching"] = [
     ],
 ]
 
-for experiment, sets in FM_TRAININGS.items():
+for name, experiment, sets in FM_TRAININGS:
     for part in retrace.parts(LEVEL, SEEDS, FM_OBJECTIVES):
 
         rule:
             name:
-                f"flow_matching_{experiment}{part.tag}"
+                f"flow_matching_{name}{part.tag}"
             input:
                 code=retrace.job_sources(FM, experiment),
             output:
@@ -69,13 +75,13 @@ for experiment, sets in FM_TRAININGS.items():
                     ],
                 ),
             log:
-                f"{RESULTS}/logs/flow_matching/{experiment}{part.tag}.log",
+                f"{RESULTS}/logs/flow_matching/{name}{part.tag}.log",
             benchmark:
-                f"{RESULTS}/benchmarks/flow_matching/{experiment}{part.tag}.tsv"
+                f"{RESULTS}/benchmarks/flow_matching/{name}{part.tag}.tsv"
+            priority: 10
             conda:
                 ENVIRONMENT
             threads: 1
-            priority: 10
             resources:
                 gpu=GPU,
                 runtime=MINUTES,
@@ -90,7 +96,7 @@ for experiment, sets in FM_TRAININGS.items():
                     sweep={"data": sets, "objective": part.names},
                 ),
             message:
-                f"flow matching: {experiment}{part.tag}"
+                f"flow matching: {name}{part.tag}"
             shell:
                 RUN_JOB
 
@@ -105,7 +111,7 @@ for experiment, (sets, files, models) in FM_EVALUATIONS.items():
                 code=retrace.job_sources(FM, experiment),
                 features=expand(
                     "{run}/weights.safetensors",
-                    run=FM_FEATURES if FM_IMAGES in sets else [],
+                    run=FM_FEATURES if sets is FM_IMAGES else [],
                 ),
                 models=expand(
                     "{run}/{file}",

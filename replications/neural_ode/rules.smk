@@ -54,10 +54,10 @@ for part in retrace.parts(LEVEL, SEEDS, NODE_KINDS):
             f"{RESULTS}/logs/neural_ode/train_classifier{part.tag}.log",
         benchmark:
             f"{RESULTS}/benchmarks/neural_ode/train_classifier{part.tag}.tsv"
+        priority: 10
         conda:
             ENVIRONMENT
         threads: 1
-        priority: 10
         resources:
             gpu=GPU,
             runtime=MINUTES,

@@ -15,9 +15,10 @@ from common.models import load_denoiser, snapshot_file
 from common.runs import Outcome, row
 from common.training.settings import TrainSettings
 from replications.flow_matching.image_models import ImageModels, check, yardstick
+from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.sampling import sample_adaptively
 
-__all__ = ["VARIANT", "Settings", "check", "run"]
+__all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 

@@ -15,9 +15,10 @@ from common.paths import uniform_times
 from common.runs import Outcome, row
 from common.samplers.ode import torchdiffeq_solver, trajectory
 from replications.flow_matching.image_models import ImageModels, check, yardstick
+from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.path_geometry import noise_left_rows
 
-__all__ = ["VARIANT", "Settings", "check", "run"]
+__all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}  # evaluations per step

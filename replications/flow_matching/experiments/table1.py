@@ -18,9 +18,10 @@ from common.metrics.density import bits_per_dim, importance_weighted
 from common.models import load_denoiser
 from common.runs import Outcome, row
 from replications.flow_matching.image_models import ImageModels, check, yardstick
+from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.sampling import sample_adaptively
 
-__all__ = ["VARIANT", "Settings", "check", "run"]
+__all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 

@@ -11,8 +11,9 @@ from common.experiment import Context
 from common.fit import FitSettings, check, fit, folder
 from common.runs import Outcome
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from replications.flow_matching.image_sets import SETS
 
-__all__ = ["VARIANT", "Settings", "check", "folder", "run"]
+__all__ = ["SETS", "VARIANT", "Settings", "check", "folder", "run"]
 
 VARIANT = ("data", "objective")
 

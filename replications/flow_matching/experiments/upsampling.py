@@ -27,7 +27,10 @@ from common.training.settings import TrainSettings
 from replications.flow_matching import upsampling as method
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 from replications.flow_matching.image_models import yardstick
+from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.sampling import sample_adaptively
+
+__all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 

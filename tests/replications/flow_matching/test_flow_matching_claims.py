@@ -107,3 +107,16 @@ def test_a_gap_that_is_noise_has_slope_minus_one_half_and_a_bias_has_not():
 def test_what_was_not_measured_is_missing():
     with pytest.raises(MissingRows):
         claims.training_images_ratio(table([cell("table1", "nfe", "fm_ot", 60)]))
+
+
+def test_with_two_image_sets_claims_are_judged_on_the_papers():
+    rows = [
+        cell("table1", "nfe", method, value, dataset=dataset)
+        for dataset, values in {"cifar10": (60, 80), "fashion_mnist": (50, 100)}.items()
+        for method, value in zip(("fm_ot", "fm_vp"), values)
+    ]
+    assert claims.nfe_ratio_ot_to_diffusion(table(rows).assign(level="gpu")).tolist() == [0.75]
+    only = [row for row in rows if row["dataset"] == "fashion_mnist"]
+    assert claims.nfe_ratio_ot_to_diffusion(table(only).assign(level="gpu")).tolist() == [0.5]
+    spread = claims.nfe_spread_flow_matching(table(rows).assign(level="gpu"))
+    assert spread.tolist() == pytest.approx([1.25]), "the larger of 60/50 and 100/80"
