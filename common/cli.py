@@ -74,7 +74,7 @@ def _parser(package: str) -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", help="run folder, for a single run; default: the one that the workflow uses")
     add("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads of this job; default %(default)s")
-    add("--base-seed", type=int, default=1, metavar="N", help="root of all seeds; default %(default)s, as in config/config.yaml")
+    add("--base-seed", type=int, default=2, metavar="N", help="root of all seeds; default %(default)s, as in config/config.yaml")
     add("--show-settings", action="store_true", help="print the resolved settings of the first run and stop")
     return parser
 

@@ -105,7 +105,8 @@ def training_curves(runs: Runs) -> Figure:
                 objective = run.info["settings"]["objective"]
                 axis.plot(run.arrays["loss_step"], run.arrays["loss"], label=NAMES[objective], color=colour(objective))
         axis.set(title=dataset, xlabel="step", ylabel="training loss", yscale="log")
-    axes[0][-1].legend()
+    # outside: the curves fill the panels
+    figure.legend(*axes[0][-1].get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES))
     return Figure(
         "training",
         "Training curves",

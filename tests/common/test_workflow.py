@@ -35,7 +35,7 @@ def test_bad_config_is_answered_with_key_value_and_remedy(changes, words):
 
 def test_job_is_the_command_that_a_person_types():
     command = workflow.job("replications.x", "fit", config(level="smoke"), seeds=[0, 1], sweep={"data": ["a", "b"]})
-    assert command == ("python -m replications.x fit --level smoke --seed 0 1 --base-seed 1 --results results --sweep data=a,b")
+    assert command == ("python -m replications.x fit --level smoke --seed 0 1 --base-seed 2 --results results --sweep data=a,b")
 
 
 def test_jobs_on_a_gpu_do_one_run_each_and_share_a_process_on_a_cpu():
