@@ -86,6 +86,9 @@ def encode(figure: Figure) -> Picture:
     drawing = figure.figure
     try:
         width, height = (round(inches * PIXELS_PER_INCH) for inches in drawing.get_size_inches())
+        # laid out once: every save would do it again, which costs as much as drawing
+        drawing.draw_without_rendering()
+        drawing.set_layout_engine("none")
         kind, content = "svg+xml", _save(drawing, "svg", {"Date": None})
         if len(content) > SVG_LIMIT:
             kind, content = "png", _save(drawing, "png", {"Software": None})
