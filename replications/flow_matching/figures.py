@@ -66,6 +66,8 @@ def table_1(rows: pd.DataFrame) -> pd.DataFrame:
     draws = sorted(rows[rows.metric == "nll"].variant.unique(), key=lambda name: int(name.partition("=")[2]))
     columns = {f"NLL, bits/dim, {k}": (rows.metric == "nll") & (rows.variant == k) for k in draws}
     columns |= {"feature Fréchet distance": rows.metric == "feature_frechet", "NFE": rows.metric == "nfe"}
+    if (rows.metric == "fid").any():
+        columns["FID"] = rows.metric == "fid"
     return _pivot(rows, columns)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from common.data.split import ImageSplit
 from common.experiment import Context
 from common.features import load_feature_net
 from common.metrics.frechet import frechet_distance
+from common.metrics.inception import inception_features
 from common.settings import Settings
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 
@@ -39,3 +41,14 @@ def yardstick(data: str, context: Context) -> tuple[ImageSplit, Callable[[Tensor
     features = load_feature_net(context.model(data, "features", "classifier", seed=0), context.device)
     reference: np.ndarray = features(to_unit(test.images, test.levels))
     return test, lambda images: frechet_distance(features(images.float().cpu()), reference)
+
+
+def fid_to(split: ImageSplit, device: torch.device) -> Callable[[Tensor], float]:
+    """Return the FID of images [n, c, h, w] in [-1, 1] to a split. Raises `DataError` without Inception's weights."""
+
+    def features(images: Tensor) -> np.ndarray:
+        levels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return inception_features(levels.cpu().numpy(), device=device)
+
+    reference = features(to_unit(split.images, split.levels))
+    return lambda images: frechet_distance(features(images), reference)

@@ -15,9 +15,11 @@ from common.data.scale import to_unit
 from common.experiment import Context
 from common.likelihood import log_likelihood
 from common.metrics.density import bits_per_dim, importance_weighted
+from common.metrics.inception import find_weights
 from common.models import load_denoiser
 from common.runs import Outcome, row
-from replications.flow_matching.image_models import ImageModels, check, yardstick
+from replications.flow_matching import image_models
+from replications.flow_matching.image_models import ImageModels, fid_to, yardstick
 from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.sampling import sample_adaptively
 
@@ -35,6 +37,14 @@ class Settings(ImageModels):
     dequantisations: list[PositiveInt] = Field(default=[1, 5, 20], description="numbers K of dequantisation draws")
     divergence: Literal["exact", "hutchinson"] = Field(default="hutchinson", description="divergence of the NLL")
     tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5")
+    inception: bool = Field(default=False, description="also FID, in Inception's features; its weights must be on disk")
+
+
+def check(settings: Settings) -> None:
+    """Raise unless the data set's files are there and whole, and Inception's weights where they are asked for."""
+    image_models.check(settings)
+    if settings.inception:
+        find_weights()
 
 
 def run(settings: Settings, context: Context) -> Outcome:
@@ -55,13 +65,15 @@ def run(settings: Settings, context: Context) -> Outcome:
             n=settings.samples,
         ),
     ]
-    samples = {}
+    samples, fid = {}, fid_to(test, context.device) if settings.inception else None
     for objective in settings.objectives:
         denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}
         images, nfe = sample_adaptively(denoiser, noise.to(context.device), settings.batch, settings.tolerance)
         distance = distance_to_test(images)
         rows.append(row("feature_frechet", distance, variant="dopri5", nfe=nfe, n=len(images), **labels))
+        if fid:
+            rows.append(row("fid", fid(images), variant="dopri5, test split", nfe=nfe, n=len(images), **labels))
         rows.append(row("nfe", nfe, variant="dopri5", unit="evaluations", n=settings.batch, **labels))
         rows += likelihood_rows(denoiser, test.images[: settings.test_images], test.levels, settings, labels, context)
         samples[objective] = images.half().cpu().numpy()
