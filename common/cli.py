@@ -40,10 +40,13 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     if options.show_settings:
         print(plans[0]["settings"].model_dump_json(indent=2))
         return 0
+    from common.training import distributed
+
     command = shlex.join(["python", "-m", package, *arguments])
     failed = [plan["out"] for plan in plans if not _execute(plan, options, command)]
     if not failed:
         _remove_training_states([plan["out"] for plan in plans])
+    distributed.leave()
     return 1 if failed else 0
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from common.errors import CheckpointError, RetraceError
 
 FEATURES = 64
+Prepare = Callable[[Tensor], Tensor]
 GRID = 4  # side of the feature map that the linear layer sees, whatever the image's size
 
 
@@ -55,51 +56,63 @@ class FeatureNet(nn.Module):
         return self.classify(self.features(images) * self.scale)
 
 
+def as_they_are(images: Tensor) -> Tensor:
+    """Return images that are in [-1, 1] already."""
+    return images
+
+
 def train_feature_net(
-    images: Float[Tensor, "n c h w"],
+    images: Shaped[Tensor, "n c h w"],
     labels: Int[Tensor, " n"] | None,
     *,
     steps: int,
     generator: Generator,
     batch: int = 128,
     learning_rate: float = 2e-3,
+    prepare: Prepare = as_they_are,
+    device: torch.device | str = "cpu",
 ) -> FeatureNet:
-    """Return a classifier trained by Adam with a cosine learning rate on images in [-1, 1], on the images' device.
+    """Return a classifier trained on `device` by Adam with a cosine learning rate on images in [-1, 1].
 
-    `generator` (CPU) decides the initial weights and the batches, drawn with replacement. Raises `RetraceError` without labels.
+    `prepare` makes such images of a batch of `images`, so that a large data set is never held as floats. `generator` (CPU)
+    decides the initial weights and the batches, drawn with replacement. Raises `RetraceError` without labels.
     """
     if labels is None:
         raise RetraceError("a feature network is a classifier, and these images have no labels; choose a labelled data set")
     labels = labels.long()
-    net = FeatureNet(images.shape[1], int(labels.max()) + 1, generator=generator).to(images.device)
+    net = FeatureNet(images.shape[1], int(labels.max()) + 1, generator=generator).to(device)
     optimiser = torch.optim.Adam(net.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        chosen = torch.randint(len(images), (batch,), generator=generator).to(images.device)
-        loss = F.cross_entropy(net(images[chosen]), labels[chosen])
+        chosen = torch.randint(len(images), (batch,), generator=generator)
+        loss = F.cross_entropy(net(prepare(images[chosen]).to(device)), labels[chosen].to(device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
     net.eval().requires_grad_(False)
     # the activations' size grows as long as the training lasts; a Fréchet distance in units of the data's spread does not
-    net.scale.fill_(float(np.sqrt(extract_features(net, images).var(axis=0).mean())))
+    net.scale.fill_(float(np.sqrt(extract_features(net, images, prepare=prepare).var(axis=0).mean())))
     return net
 
 
-def extract_features(net: FeatureNet, images: Float[Tensor, "n c h w"], *, batch: int = 1000) -> Float[np.ndarray, "n 64"]:
-    """Return the features of images in [-1, 1] as a NumPy array, computed on the network's device in float32."""
+def extract_features(
+    net: FeatureNet, images: Shaped[Tensor, "n c h w"], *, batch: int = 1000, prepare: Prepare = as_they_are
+) -> Float[np.ndarray, "n 64"]:
+    """Return the features of images in [-1, 1], or of what `prepare` makes such images of, computed on the network's device."""
     weight = net.project.weight
     with torch.no_grad():
-        parts = [net.features(part.to(weight)).cpu().numpy() for part in images.split(batch)]
+        parts = [net.features(prepare(part).to(weight)).cpu().numpy() for part in images.split(batch)]
     return np.concatenate(parts)
 
 
-def accuracy(net: FeatureNet, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
+def accuracy(
+    net: FeatureNet, images: Shaped[Tensor, "n c h w"], labels: Int[Tensor, " n"], *, prepare: Prepare = as_they_are
+) -> float:
     """Return the share of images that the network classifies as their label."""
     weight = net.project.weight
     with torch.no_grad():
-        guesses = torch.cat([net(part.to(weight)).argmax(dim=1).cpu() for part in images.split(1000)])
+        guesses = torch.cat([net(prepare(part).to(weight)).argmax(dim=1).cpu() for part in images.split(1000)])
     return (guesses == labels.cpu()).double().mean().item()
 
 

@@ -28,6 +28,7 @@ from common.training.loop import train
 from common.training.settings import TrainSettings
 
 Draw = Callable[[int, Generator], Tensor]
+ON_DEVICE = 8 * 2**30  # bytes of the largest data set that is kept on the device
 
 
 class FitSettings(Settings):
@@ -120,10 +121,11 @@ def batches(data: str, batch: int, seed: int, device: torch.device) -> tuple[tup
         density = DENSITIES[data]
         return (2,), lambda step, generator: density(share, generator=generator)
     split = catalogue.load(data, "train")
-    images = split.images.to(device)
+    # on the device once and for all, unless they would fill it: then the batches travel
+    images = split.images if split.images.nbytes > ON_DEVICE else split.images.to(device)
     sampler = EpochSampler(len(images), batch, seed, rank, world)
 
     def draw(step: int, generator: Generator) -> Tensor:
-        return to_unit(images[sampler(step).to(device)], split.levels, generator=generator)
+        return to_unit(images[sampler(step).to(images.device)].to(device), split.levels, generator=generator)
 
     return tuple(images.shape[1:]), draw

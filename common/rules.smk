@@ -11,6 +11,7 @@ RUN_JOB = "{params.job} --threads {threads} > {log} 2>&1"
 # what one job may ask of a cluster at this level
 GPU = 1 if LEVEL in ("gpu", "paper") else 0
 MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}[LEVEL]
+MEMORY = {"smoke": 8000, "laptop": 8000, "gpu": 16000, "paper": 64000}[LEVEL]
 FEATURES = retrace.model_path(LEVEL, "{data}", "features", "classifier", "{seed}")
 
 

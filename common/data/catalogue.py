@@ -3,6 +3,7 @@
 import functools
 
 from common.data import digits as _digits
+from common.data import imagenet as _imagenet
 from common.data import images as _images
 from common.data import patches as _patches
 from common.data.split import ImageSplit
@@ -15,6 +16,7 @@ LOADERS = {
     "patches_grey8": _patches.patches_grey8,
     "patches_colour16": _patches.patches_colour16,
     **{name: functools.partial(_images.load_images, name) for name in _images.SOURCES},
+    **{f"imagenet{size}": functools.partial(_imagenet.load_imagenet, size) for size in _imagenet.SIZES},
 }
 
 

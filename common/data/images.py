@@ -113,13 +113,14 @@ def read_checked(name: str, files: Sequence[str]) -> list[bytes]:
     return [contents[file] for file in files]
 
 
-def _roots() -> list[Path]:
+def roots() -> list[Path]:
+    """Return the folders below which data sets are looked for; the first one is where new ones are put."""
     own = os.environ.get("RETRACE_DATA")
     return [*([Path(own)] if own else []), Path("data"), SYSTEM_ROOT]
 
 
 def _places(name: str) -> list[Path]:
-    return [root / folder for root in _roots() for folder in SOURCES[name].folders]
+    return [root / folder for root in roots() for folder in SOURCES[name].folders]
 
 
 def _find(name: str, file: str) -> Path | None:
@@ -162,7 +163,7 @@ def _remedy(name: str) -> str:
 def _download(name: str) -> None:
     import torchvision
 
-    root = _roots()[0]
+    root = roots()[0]
     try:
         getattr(torchvision.datasets, SOURCES[name].torchvision)(root, download=True)
     except (OSError, RuntimeError) as error:

@@ -4,9 +4,9 @@ At smoke and laptop level there are no Inception weights, and Inception sees lit
 of this network are called "feature Fréchet distance"; they are not FID and compare only within one data set and level.
 """
 
+from functools import partial
 from pathlib import Path
 
-import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from common.data import catalogue
@@ -46,15 +46,17 @@ def run(settings: Settings, context: Context) -> Outcome:
     if train_split.labels is None:
         raise RetraceError(f"{settings.data} has no labels, so no classifier can be trained on it; choose another data set")
     generator = context.generator("features")
+    prepare = partial(to_unit, levels=train_split.levels)
     net = train_feature_net(
-        to_unit(train_split.images, train_split.levels),
+        train_split.images,
         train_split.labels,
         steps=settings.steps,
         batch=settings.batch,
         learning_rate=settings.learning_rate,
         generator=generator,
+        prepare=prepare,
+        device=context.device,
     )
-    with torch.no_grad():
-        reached = accuracy(net, to_unit(test_split.images, test_split.levels), test_split.labels)
+    reached = accuracy(net, test_split.images, test_split.labels, prepare=prepare)
     rows = [row("test_accuracy", reached, dataset=settings.data, method="classifier", n=len(test_split.images))]
     return Outcome(rows, weights=net.state_dict())

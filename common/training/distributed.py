@@ -1,8 +1,6 @@
 """Several processes under torchrun: who am I, how many are we. One process is the same code with rank 0 of 1."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -34,17 +32,19 @@ def own_device(device: torch.device) -> torch.device:
     return device
 
 
-@contextmanager
-def wrapped(model: nn.Module, device: torch.device) -> Iterator[nn.Module]:
-    """Give the model as DistributedDataParallel while several processes train it, or as it is."""
+def wrapped(model: nn.Module, device: torch.device) -> nn.Module:
+    """Return the model as DistributedDataParallel where several processes train it, or as it is."""
     if world() == 1:
-        yield model
-        return
-    started = not torch.distributed.is_initialized()
-    if started:
+        return model
+    if not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield nn.parallel.DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
-    finally:
-        if started:
-            torch.distributed.destroy_process_group()
+    return nn.parallel.DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
+
+
+def leave() -> None:
+    """Leave the other processes, at the end of a call.
+
+    Not after every training: a process that is early for the next one would meet the store of the last one as it closes.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -76,7 +76,8 @@ def train(
         progress.say(f"resumed at step {first}")
     begin = saved_at = time.perf_counter()
 
-    with distributed.wrapped(model, device) as network, _global_random_state_kept(model, device):
+    network = distributed.wrapped(model, device)
+    with _global_random_state_kept(model, device):
         step_once = _stepper(network, loss, settings, optimiser, seed, device, seeds_dropout=_has_dropout(model))
         for step in range(first, settings.steps):
             recorded = curve.add(step_once(step))

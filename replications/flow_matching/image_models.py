@@ -1,6 +1,7 @@
 """What every measurement of trained image models starts from: which models, and the yardstick of their samples."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -39,7 +40,7 @@ def yardstick(data: str, context: Context) -> tuple[ImageSplit, Callable[[Tensor
     """
     test = catalogue.load(data, "test")
     features = load_feature_net(context.model(data, "features", "classifier", seed=0), context.device)
-    reference: np.ndarray = features(to_unit(test.images, test.levels))
+    reference: np.ndarray = features(test.images, prepare=partial(to_unit, levels=test.levels))
     return test, lambda images: frechet_distance(features(images.float().cpu()), reference)
 
 

@@ -6,3 +6,4 @@ SETS = {
     "gpu": ("cifar10", "fashion_mnist"),
     "paper": ("cifar10",),
 }
+UPSAMPLING_SETS = SETS | {"paper": ("imagenet256",)}

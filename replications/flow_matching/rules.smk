@@ -1,10 +1,10 @@
 # Jobs of flow matching. A model is trained once and kept under a key that names no paper.
 
-from replications.flow_matching.image_sets import SETS as IMAGE_SETS
+from replications.flow_matching.image_sets import SETS as IMAGE_SETS, UPSAMPLING_SETS
 
 FM = "replications.flow_matching"
 FM_OBJECTIVES = retrace.raw_settings(FM, "table1", LEVEL)["objectives"]
-FM_IMAGES = IMAGE_SETS[LEVEL]
+FM_IMAGES, FM_UPSAMPLED = IMAGE_SETS[LEVEL], UPSAMPLING_SETS[LEVEL]
 FM_NET = retrace.raw_settings(FM, "train_images", LEVEL)["backbone"]["kind"]
 FM_BOARDS = ["checkerboard", "eight_gaussians"]
 
@@ -40,14 +40,16 @@ FM_EVALUATIONS = {
     "table1": (FM_IMAGES, ["samples.npz"], FM_IMAGES),
     "solver_error": (FM_IMAGES, [], FM_IMAGES),
     "during_training": (FM_IMAGES, [], FM_IMAGES),
-    "upsampling": (FM_IMAGES, ["arrays.npz"], []),
+    "upsampling": (FM_UPSAMPLED, ["arrays.npz"], []),
 }
 # the feature network is one for all seeds: distances of different seeds must share their yardstick
-FM_FEATURES = expand(FEATURES, data=FM_IMAGES, seed=0)
+FM_FEATURES = {
+    data: FEATURES.format(data=data, seed=0) for data in [*FM_IMAGES, *FM_UPSAMPLED]
+}
 
 RUNS["flow_matching"] = [
     *fm_models([*FM_BOARDS, *FM_IMAGES]),
-    *FM_FEATURES,
+    *FM_FEATURES.values(),
     *[
         run
         for name, (sets, _, _) in FM_EVALUATIONS.items()
@@ -85,7 +87,7 @@ for name, experiment, sets in FM_TRAININGS:
             resources:
                 gpu=GPU,
                 runtime=MINUTES,
-                mem_mb=8000,
+                mem_mb=MEMORY,
             params:
                 settings=retrace.raw_settings(FM, experiment, LEVEL),
                 job=retrace.job(
@@ -111,7 +113,7 @@ for experiment, (sets, files, models) in FM_EVALUATIONS.items():
                 code=retrace.job_sources(FM, experiment),
                 features=expand(
                     "{run}/weights.safetensors",
-                    run=FM_FEATURES if sets is FM_IMAGES else [],
+                    run=[FM_FEATURES[data] for data in sets if data in FM_FEATURES],
                 ),
                 models=expand(
                     "{run}/{file}",
@@ -134,7 +136,7 @@ for experiment, (sets, files, models) in FM_EVALUATIONS.items():
             resources:
                 gpu=0 if sets == ["default"] else GPU,
                 runtime=MINUTES,
-                mem_mb=8000,
+                mem_mb=MEMORY,
             params:
                 settings=retrace.raw_settings(FM, experiment, LEVEL),
                 job=retrace.job(

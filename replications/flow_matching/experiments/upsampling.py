@@ -27,7 +27,7 @@ from common.training.settings import TrainSettings
 from replications.flow_matching import upsampling as method
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 from replications.flow_matching.image_models import yardstick
-from replications.flow_matching.image_sets import SETS
+from replications.flow_matching.image_sets import UPSAMPLING_SETS as SETS
 from replications.flow_matching.sampling import sample_adaptively
 
 __all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
@@ -48,16 +48,18 @@ class Settings(Base):
 
 
 def check(settings: Settings) -> None:
-    """Raise unless the data set's files are there and its images can be shrunk by the factor."""
-    height, width = catalogue.load(settings.data, "test").images.shape[2:]
+    """Raise unless the data set's files are there, its images can be shrunk by the factor, and the network fits them."""
+    channels, height, width = catalogue.load(settings.data, "test").images.shape[1:]
     if height % settings.factor or width % settings.factor:
         raise SettingsError(f"factor {settings.factor} does not divide the size of {settings.data}, {height} x {width}")
+    with torch.device("meta"):  # shapes only: no memory, no time
+        build_backbone(settings.backbone, (2 * channels, height, width), seed=0)
 
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Train both networks, up-sample the test images with each, and compare."""
     test, distance_to_test = yardstick(settings.data, context)
-    truth = to_unit(test.images, test.levels)[: settings.test_images].to(context.device)
+    truth = to_unit(test.images[: settings.test_images], test.levels).to(context.device)
     given = method.shrink_and_enlarge(truth, settings.factor)
     answers = {"fm_ot": flow(settings, context, given), "regression": regressed(settings, context, given), "given": (given, 0.0)}
     rows = []

@@ -27,7 +27,9 @@ def test_sets_in_files_are_known(tmp_path, monkeypatch):
 
 
 def test_unknown_names_are_errors_with_a_hint():
-    with pytest.raises(DataError, match=r"'fashionmnist'; did you mean 'fashion_mnist'\? \(known: digits, .*cifar10\)"):
+    with pytest.raises(
+        DataError, match=r"'fashionmnist'; did you mean 'fashion_mnist'\? \(known: digits, .*cifar10, .*imagenet256\)"
+    ):
         catalogue.load("fashionmnist", "train")
     with pytest.raises(DataError, match=r"no split 'valid'; did you mean 'validation'\?"):
         catalogue.load("digits", "valid")

@@ -1,6 +1,7 @@
 """Table 1 with FID, on weights that stand in for Inception's."""
 
 import hashlib
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -60,6 +61,7 @@ def test_table_1_has_fid_where_it_is_asked_for(weights, tmp_path):
 def test_fid_of_paler_images_in_closed_form(weights):
     """Three equal features of mean m and variance v against m/2 and v/4: 3 (m/2)^2 + 3 (v^(1/2) - v^(1/2)/2)^2."""
     test = catalogue.load("digits", "test")
+    test = replace(test, images=test.images[:60], labels=None)
     images = to_unit(test.images, test.levels)
     distance = fid_to(test, torch.device("cpu"))
     assert distance(images) == pytest.approx(0, abs=1e-6)
