@@ -18,7 +18,7 @@ from common.data.densities import DENSITIES
 from common.data.scale import to_unit
 from common.experiment import Context
 from common.models import ModelSettings, ObjectiveSettings, snapshot_file
-from common.nets.build import BackboneSettings, build_backbone
+from common.nets.build import BackboneSettings, check_fits
 from common.objectives import draw_times, regression_loss
 from common.runs import Outcome, row, write_weights
 from common.runs_layout import model_folder
@@ -48,8 +48,7 @@ def folder(settings: FitSettings, *, results: Path, level: str, seed: int) -> Pa
 def check(settings: FitSettings) -> None:
     """Raise `DataError` unless the data set is there and whole, and `SettingsError` unless the network fits its samples."""
     shape = (2,) if settings.data in DENSITIES else tuple(catalogue.load(settings.data, "train").images.shape[1:])
-    with torch.device("meta"):  # shapes only: no memory, no time
-        build_backbone(settings.backbone, shape, seed=0)
+    check_fits(settings.backbone, shape)
 
 
 def fit(settings: FitSettings, objective: ObjectiveSettings, context: Context) -> Outcome:

@@ -3,11 +3,14 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from common.data import catalogue
 from common.data.imagenet import SIZES, prepare
 from common.data.images import SOURCES, load_images
+from common.data.split import ImageSplit
 from common.errors import DataError
 
 PREPARED = {f"imagenet{size}": size for size in SIZES}
@@ -21,8 +24,8 @@ def main() -> int:
     options = parser.parse_args()
     for name in options.name:
         try:
-            fetch(name, options.source)
-            sizes = {split: len(catalogue.load(name, split).images) for split in catalogue.SPLITS}
+            load = loader(name, options.source)
+            sizes = {split: len(load(split).images) for split in catalogue.SPLITS}
         except DataError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -31,15 +34,17 @@ def main() -> int:
     return 0
 
 
-def fetch(name: str, source: Path | None) -> None:
-    """Download one data set, or prepare it from `source`. Raises `DataError` where that cannot be done."""
+def loader(name: str, source: Path | None) -> Callable[[str], ImageSplit]:
+    """Return what loads a split of a data set: downloaded if need be, or, if it is ImageNet, prepared from `source` first.
+
+    Raises `DataError` where that cannot be done.
+    """
     if name not in PREPARED:
-        load_images(name, "train", download=True)
-        load_images(name, "test", download=True)
-    elif source is None:
+        return partial(load_images, name, download=True)
+    if source is None:
         raise DataError(f"{name}: ImageNet is not for download; give --source DIR, the folder with its train/ and val/")
-    else:
-        prepare(source, PREPARED[name], workers=os.cpu_count() or 1)
+    prepare(source, PREPARED[name], workers=os.cpu_count() or 1)
+    return partial(catalogue.load, name)
 
 
 if __name__ == "__main__":

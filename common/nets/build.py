@@ -39,6 +39,12 @@ class UNetSettings(Settings):
 BackboneSettings = Annotated[MLPSettings | UNetSettings, Field(discriminator="kind")]
 
 
+def check_fits(settings: MLPSettings | UNetSettings, shape: tuple[int, ...]) -> None:
+    """Raise `SettingsError` unless the network can be built for samples of `shape`; takes neither memory nor time."""
+    with torch.device("meta"):
+        build_backbone(settings, shape, seed=0)
+
+
 def build_backbone(settings: MLPSettings | UNetSettings, shape: tuple[int, ...], *, seed: int) -> nn.Module:
     """Return an untrained network for samples of `shape`; the global random state is left as it was.
 

@@ -17,7 +17,7 @@ from common.denoiser import Denoiser
 from common.errors import SettingsError
 from common.experiment import Context
 from common.fit import batches
-from common.nets.build import BackboneSettings, build_backbone
+from common.nets.build import BackboneSettings, build_backbone, check_fits
 from common.objectives import draw_times
 from common.runs import Outcome, row
 from common.settings import Settings as Base
@@ -52,8 +52,7 @@ def check(settings: Settings) -> None:
     channels, height, width = catalogue.load(settings.data, "test").images.shape[1:]
     if height % settings.factor or width % settings.factor:
         raise SettingsError(f"factor {settings.factor} does not divide the size of {settings.data}, {height} x {width}")
-    with torch.device("meta"):  # shapes only: no memory, no time
-        build_backbone(settings.backbone, (2 * channels, height, width), seed=0)
+    check_fits(settings.backbone, (2 * channels, height, width))
 
 
 def run(settings: Settings, context: Context) -> Outcome:

@@ -1,30 +1,10 @@
-import hashlib
-
 import numpy as np
 import pytest
-import torch
+from inception_stand_in import put_weights
 
 from common.errors import DataError, RetraceError
 from common.metrics import inception
 from common.metrics.frechet import frechet_distance
-
-
-class StandIn(torch.nn.Module):
-    """Has the layout of clean-fid's TorchScript file, the mean colours of the image and of its upper half as first features."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = Colours()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x)
-
-
-class Colours(torch.nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        means = torch.cat([x.mean(dim=[2, 3]), x[:, :, : x.shape[2] // 2].mean(dim=[2, 3])], dim=1)
-        return torch.nn.functional.pad(means, [0, 2042])
-
 
 # clean-fid's file is TorchScript, which new versions of torch still read but call deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
@@ -32,11 +12,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    file = tmp_path / inception.WEIGHTS
-    torch.jit.script(StandIn()).save(str(file))
-    monkeypatch.setenv("RETRACE_DATA", str(tmp_path))
-    monkeypatch.setattr(inception, "WEIGHTS_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
-    return file
+    return put_weights(tmp_path, monkeypatch)
 
 
 def images(n: int, channels: int, seed: int) -> np.ndarray:

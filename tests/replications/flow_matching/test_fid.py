@@ -1,17 +1,16 @@
 """Table 1 with FID, on weights that stand in for Inception's."""
 
-import hashlib
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
+from inception_stand_in import put_weights
 
 from common.cli import main
 from common.data import catalogue
 from common.data.scale import to_unit
 from common.errors import DataError
-from common.metrics import inception
 from common.settings import resolve
 from replications.flow_matching import figures
 from replications.flow_matching.experiments.table1 import check
@@ -22,28 +21,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 PACKAGE = "replications.flow_matching"
 
 
-class Layers(torch.nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.pad(x.mean(dim=[2, 3]), [0, 2045])
-
-
-class StandIn(torch.nn.Module):
-    """Has the layout of clean-fid's file and the image's mean colours as first features."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = Layers()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x)
-
-
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    file = tmp_path / inception.WEIGHTS
-    torch.jit.script(StandIn()).save(str(file))
-    monkeypatch.setenv("RETRACE_DATA", str(tmp_path))
-    monkeypatch.setattr(inception, "WEIGHTS_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
+    return put_weights(tmp_path, monkeypatch)
 
 
 def test_table_1_has_fid_where_it_is_asked_for(weights, tmp_path):
@@ -59,14 +39,14 @@ def test_table_1_has_fid_where_it_is_asked_for(weights, tmp_path):
 
 
 def test_fid_of_paler_images_in_closed_form(weights):
-    """Three equal features of mean m and variance v against m/2 and v/4: 3 (m/2)^2 + 3 (v^(1/2) - v^(1/2)/2)^2."""
+    """Features of mean m and covariance C against m/2 and C/4: |m|^2 / 4 + tr C (1 + 1/4 - 2/2). Grey: every colour thrice."""
     test = catalogue.load("digits", "test")
     test = replace(test, images=test.images[:60], labels=None)
     images = to_unit(test.images, test.levels)
     distance = fid_to(test, torch.device("cpu"))
     assert distance(images) == pytest.approx(0, abs=1e-6)
-    means = images.mean(dim=(1, 2, 3))
-    expected = 3 * (means.mean() / 2) ** 2 + 3 * means.var() / 4
+    means = torch.stack([images.mean(dim=(1, 2, 3)), images[:, :, :4].mean(dim=(1, 2, 3))])
+    expected = 3 * (means.mean(dim=1).square() / 4 + means.var(dim=1) / 4).sum()
     # rounding to 256 levels, and a resize that weighs the border's pixels differently
     assert distance(images / 2) == pytest.approx(float(expected), rel=0.05)
 
