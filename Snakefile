@@ -6,7 +6,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 sys.path.insert(0, workflow.basedir)
 
-from common import workflow as retrace
+from common.runs import workflow as retrace
 from common.errors import RetraceError
 
 

@@ -5,11 +5,11 @@ import importlib
 import sys
 from pathlib import Path
 
-from common import settings as settings_of
-from common import workflow
 from common.errors import RetraceError, SettingsError
-from common.runs import check_writable
-from common.settings import package_folder
+from common.runs import settings as settings_of
+from common.runs import workflow
+from common.runs.folders import check_writable
+from common.runs.settings import package_folder
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
 
 def check_all(level: str, papers: list[str], results: Path) -> list[str]:
     """Return every problem that would stop a run of this level; empty if there is none."""
-    from common.claims import load_paper
+    from common.measure.claims import load_paper
 
     checks = [lambda: settings_of.check_level(level), lambda: check_writable(results / level)]
     for paper in papers:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import RetraceError
-from common.levels import LEVELS
-from common.settings import ROOT
+from common.runs.levels import LEVELS
+from common.runs.settings import ROOT
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT / "replications") -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import provenance
-from common.claims import Paper
 from common.errors import RetraceError
-from common.levels import WHERE
-from common.runs import write
+from common.measure.claims import Paper
+from common.runs import provenance
+from common.runs.folders import write
+from common.runs.levels import WHERE
 from report import cost
 from report.collect import Collection, Unfinished, write_tables
 from report.render import render

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.claims import CLAIM_COLUMNS, Paper, judge, load_paper
 from common.errors import RetraceError
-from common.figures import RunFolder
-from common.runs import COLUMNS
-from common.settings import hint
+from common.measure.claims import CLAIM_COLUMNS, Paper, judge, load_paper
+from common.measure.figures import RunFolder
+from common.runs.folders import COLUMNS
+from common.runs.settings import hint
 
 NOT_RUN = "an input of this run failed or the workflow was stopped"
 # Written without a trailing ".0": they are counts.
@@ -128,7 +128,7 @@ def _identity(folder: Path, root: Path) -> dict:
 
 
 def judge_all(papers: Iterable[Paper], collection: Collection) -> pd.DataFrame:
-    """Return the claims of all papers with their verdicts, the columns being `common.claims.CLAIM_COLUMNS`."""
+    """Return the claims of all papers with their verdicts, the columns being `common.measure.claims.CLAIM_COLUMNS`."""
     judged = [judge(paper, collection.metrics, collection.level) for paper in papers]
     return pd.concat(judged, ignore_index=True) if judged else pd.DataFrame(columns=list(CLAIM_COLUMNS))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.figures import RunFolder
+from common.measure.figures import RunFolder
 
 MACHINE = ("cpu", "cores", "memory_gb", "device", "threads", "platform", "python")
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from common.claims import Paper, finished_rows, paper_module
-from common.figures import Figure, Runs, Table, style
+from common.measure.claims import Paper, finished_rows, paper_module
+from common.measure.figures import Figure, Runs, Table, style
 from report.collect import Collection
 
 # Drawings up to this size go in as SVG, sharp at any zoom; scatter plots are smaller, and faster to show, as PNG.

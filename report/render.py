@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from common.claims import GRADES, SOURCES, VERDICTS
+from common.measure.claims import GRADES, SOURCES, VERDICTS
 from report import numbers
 
 FOLDER = Path(__file__).resolve().parent

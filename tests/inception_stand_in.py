@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.metrics import inception
+from common.measure.metrics import inception
 
 
 class StandIn(torch.nn.Module):

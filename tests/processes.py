@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["torch", "torch._dynamo", "sklearn.datasets", "common.cli", "common.fit", "common.models"])
+_context.set_forkserver_preload(
+    ["torch", "torch._dynamo", "sklearn.datasets", "common.runs.cli", "common.learning.fit", "common.learning.models"]
+)
 
 
 def start(function: Callable[..., Any], *arguments: Any, output: Path) -> multiprocessing.Process:

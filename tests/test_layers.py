@@ -4,10 +4,10 @@ from itertools import combinations
 
 import grimp
 
-from common.claims import load_paper
-from common.dependencies import graph
-from common.settings import ROOT
-from common.workflow import papers
+from common.measure.claims import load_paper
+from common.runs.dependencies import graph
+from common.runs.settings import ROOT
+from common.runs.workflow import papers
 
 
 def chains(importer: str, imported: str) -> set:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from common.settings import ROOT
+from common.runs.settings import ROOT
 
 SMOKE = ["--config", "level=smoke", "papers=[flow_matching]"]  # one paper shows what the workflow does
 
@@ -81,7 +81,7 @@ def test_a_second_call_has_nothing_to_do(tree):
 
 
 def test_an_edit_reruns_what_imports_the_file_and_nothing_else(tree):
-    with edited(tree / "common/likelihood.py", lambda text: text + "\n# edited\n"):
+    with edited(tree / "common/dynamics/likelihood.py", lambda text: text + "\n# edited\n"):
         jobs = set(dry_run(tree))
     assert {"flow_matching_toy_2d", "flow_matching_table1", "report"} <= jobs
     untouched = ("features", "flow_matching_exact_paths", "flow_matching_solver_error")

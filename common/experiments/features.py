@@ -9,14 +9,14 @@ from pathlib import Path
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from common.data import catalogue
-from common.data.scale import to_unit
 from common.errors import RetraceError
-from common.experiment import Context
-from common.features import accuracy, train_feature_net
-from common.runs import Outcome, row
-from common.runs_layout import model_folder
-from common.settings import Settings as Base
+from common.learning.data import catalogue
+from common.learning.data.scale import to_unit
+from common.measure.features import accuracy, train_feature_net
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.layout import model_folder
+from common.runs.settings import Settings as Base
 
 VARIANT = ("data",)
 

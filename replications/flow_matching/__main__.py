@@ -2,6 +2,6 @@
 
 import sys
 
-from common.cli import main
+from common.runs.cli import main
 
 sys.exit(main("replications.flow_matching"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.statistics import difference, per_seed, rank_of, ratio
+from common.measure.statistics import difference, per_seed, rank_of, ratio
 from replications.flow_matching.claim_tables import on_images
 from replications.flow_matching.claims_training import *  # noqa: F403
 

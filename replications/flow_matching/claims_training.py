@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.statistics import curve, difference, log_slope, per_seed, ratio
+from common.measure.statistics import curve, difference, log_slope, per_seed, ratio
 from replications.flow_matching.claim_tables import on_images
 
 

@@ -22,8 +22,8 @@ The paper compares five objectives with one network. They differ in the path and
 from jaxtyping import Float
 from torch import Tensor
 
-from common.models import ObjectiveSettings
-from common.paths import GaussianPath, broadcast
+from common.dynamics.paths import GaussianPath, broadcast
+from common.learning.models import ObjectiveSettings
 
 OBJECTIVES: dict[str, ObjectiveSettings] = {
     "fm_ot": ObjectiveSettings(path="ot", prediction="velocity", weight="one"),

@@ -1,13 +1,13 @@
 """The checkerboard's exact marginal fields: what a perfect network would learn, so that paths are judged without training.
 
 The board is represented by a mixture of small Gaussians on a grid inside its dark cells; its marginal velocity on any
-Gaussian path is then known in closed form (common.oracles).
+Gaussian path is then known in closed form (common.dynamics.oracles).
 """
 
 import torch
 
-from common.oracles import GaussianMixture
-from common.paths import GaussianPath
+from common.dynamics.oracles import GaussianMixture
+from common.dynamics.paths import GaussianPath
 
 CELL = 2.0  # side of one of the eight cells of the board on [-4, 4]^2
 

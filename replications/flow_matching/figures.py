@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from common.figures import Figure, Runs, Table, colour, mean_and_range
+from common.measure.figures import Figure, Runs, Table, colour, mean_and_range
 
 # as the paper writes them, in the order of the tables
 NAMES = {

@@ -9,14 +9,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from common.data import catalogue
-from common.data.scale import to_unit
-from common.data.split import ImageSplit
-from common.experiment import Context
-from common.features import load_feature_net
-from common.metrics.frechet import frechet_distance
-from common.metrics.inception import inception_features
-from common.settings import Settings
+from common.learning.data import catalogue
+from common.learning.data.scale import to_unit
+from common.learning.data.split import ImageSplit
+from common.measure.features import load_feature_net
+from common.measure.metrics.frechet import frechet_distance
+from common.measure.metrics.inception import inception_features
+from common.runs.experiment import Context
+from common.runs.settings import Settings
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 
 

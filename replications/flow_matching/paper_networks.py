@@ -1,10 +1,10 @@
-"""The paper's networks (Table 3): guided-diffusion U-Nets in the form of `common.nets.unet`, and the images they are for.
+"""The paper's networks (Table 3): guided-diffusion U-Nets as `common.learning.nets.unet`, and the images they are for.
 
 The paper lists four heads and 64 channels a head, which do not fit all its widths together; as in guided diffusion, the channels
 a head decide.
 """
 
-from common.nets.build import UNetSettings
+from common.learning.nets.build import UNetSettings
 
 SHAPES = {"cifar10": (3, 32, 32), "imagenet32": (3, 32, 32), "imagenet64": (3, 64, 64), "imagenet128": (3, 128, 128)}
 NETWORKS = {

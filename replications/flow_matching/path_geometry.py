@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from common.runs import row
+from common.runs.folders import row
 
 
 def straightness(

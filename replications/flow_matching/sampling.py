@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from common.denoiser import Denoising
-from common.paths import uniform_times
-from common.samplers.ode import torchdiffeq_solver
+from common.dynamics.denoiser import Denoising
+from common.dynamics.paths import uniform_times
+from common.dynamics.samplers.ode import torchdiffeq_solver
 
 
 def sample_adaptively(

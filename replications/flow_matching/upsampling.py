@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from common.objectives import Objective, regression_loss
+from common.learning.objectives import Objective, regression_loss
 
 
 def shrink_and_enlarge(images: Float[Tensor, "batch c h w"], factor: int) -> Float[Tensor, "batch c h w"]:

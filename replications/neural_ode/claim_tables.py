@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.statistics import curve, difference, per_seed
+from common.measure.statistics import curve, difference, per_seed
 
 
 def rows_of(metrics: pd.DataFrame, experiment: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.statistics import MissingRows, difference, log_slope, per_seed, ratio
+from common.measure.statistics import MissingRows, difference, log_slope, per_seed, ratio
 from replications.neural_ode.target_names import MULTIMODAL
 
 

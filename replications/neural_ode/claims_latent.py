@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from common.statistics import MissingRows, difference, per_seed, ratio
+from common.measure.statistics import MissingRows, difference, per_seed, ratio
 
 RIVALS = ("rnn", "rnn_gaps")
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from common.statistics import MissingRows, difference, log_slope, per_seed, ratio
+from common.measure.statistics import MissingRows, difference, log_slope, per_seed, ratio
 from replications.neural_ode.claim_tables import along, excess_in_standard_errors, rank_correlation, rows_of
 
 TRAINED, LOOSE = "1e-05", "0.01"  # the tolerances of claim 7, as the rows write them

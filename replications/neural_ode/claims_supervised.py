@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.statistics import log_slope, per_seed, ratio
+from common.measure.statistics import log_slope, per_seed, ratio
 from replications.neural_ode.claim_tables import along, excess_in_standard_errors, rank_correlation, rows_of
 
 # Claim 1: test error and parameters

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from common.data import catalogue
-from common.data.scale import to_unit
 from common.errors import CheckpointError, RetraceError
-from common.settings import validated
+from common.learning.data import catalogue
+from common.learning.data.scale import to_unit
+from common.runs.settings import validated
 from replications.neural_ode.networks import Classifier, ClassifierSettings
 
 

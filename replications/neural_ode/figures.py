@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from common.figures import Figure, Runs, Table
+from common.measure.figures import Figure, Runs, Table
 from replications.neural_ode import figures_flows, figures_latent, figures_supervised
 
 PARTS = (figures_supervised, figures_flows, figures_latent)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from common.figures import BLUE, VERMILION, Figure, RunFolder, Runs, Table, mean_and_range
+from common.measure.figures import BLUE, VERMILION, Figure, RunFolder, Runs, Table, mean_and_range
 
 NAMES = {"cnf": "CNF", "nf": "planar flow"}
 COLOURS = {"cnf": BLUE, "nf": VERMILION}

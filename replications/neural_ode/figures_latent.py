@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from common.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table
+from common.measure.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table
 
 NAMES = {"latent_ode": "latent ODE", "rnn_gaps": "RNN with time gaps", "rnn": "RNN"}
 PAST, WINDOW = 25, 100  # points before and in the observed window, as in the arrays

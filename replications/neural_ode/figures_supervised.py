@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-from common.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, Figure, Runs, Table, mean_and_range
+from common.measure.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, Figure, Runs, Table, mean_and_range
 
 NAMES = {
     "resnet": "ResNet",

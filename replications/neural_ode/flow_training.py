@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from common.experiment import Context
-from common.settings import fingerprint
-from common.training.loop import Trained, train
-from common.training.settings import TrainSettings
+from common.learning.training.loop import Trained, train
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.settings import fingerprint
 from replications.neural_ode.planar_cnf import PlanarCNF, base_log_density, transport
 from replications.neural_ode.planar_flow import PlanarFlow
 from replications.neural_ode.target_energies import ENERGIES

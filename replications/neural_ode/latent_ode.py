@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from common.samplers.ode import integrate
+from common.dynamics.samplers.ode import integrate
 from replications.neural_ode.autonomous_solve import Solution, solve
 from replications.neural_ode.recurrent import StackedRNN, aligned
 from replications.neural_ode.spirals import STEP

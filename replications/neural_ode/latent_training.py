@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from common.data.batches import EpochSampler
-from common.experiment import Context
-from common.settings import fingerprint
-from common.training.loop import Trained, train
-from common.training.settings import TrainSettings
+from common.learning.data.batches import EpochSampler
+from common.learning.training.loop import Trained, train
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.settings import fingerprint
 from replications.neural_ode.autonomous_solve import Hermite
 from replications.neural_ode.latent_ode import LatentODE, negative_elbo, observed_mask
 from replications.neural_ode.rnn_forecaster import Forecaster

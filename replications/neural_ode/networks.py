@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from common.settings import Settings
+from common.runs.settings import Settings
 from replications.neural_ode.adjoint import Solve, solve_ode, solve_ode_adjoint
 from replications.neural_ode.solvers import Counting, adaptive, unit_interval
 

@@ -19,9 +19,9 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from common.likelihood import LogLikelihood
-from common.samplers.ode import integrate
-from common.samplers.result import Counted
+from common.dynamics.likelihood import LogLikelihood
+from common.dynamics.samplers.ode import integrate
+from common.dynamics.samplers.result import Counted
 
 Points = Float[Tensor, "models batch dim"]
 LogDensity = Float[Tensor, "models batch"]

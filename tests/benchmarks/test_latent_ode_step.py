@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torchdiffeq import odeint_adjoint
 
-from common.settings import resolve
+from common.runs.settings import resolve
 from replications.neural_ode.autonomous_solve import Hermite
 from replications.neural_ode.latent_ode import LatentODE, negative_elbo, observed_mask
 from replications.neural_ode.spirals import NOISE, STEP, WINDOW, observation_indices, spirals, times

@@ -16,7 +16,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torchdiffeq import odeint_adjoint
 
-from common.settings import resolve
+from common.runs.settings import resolve
 from replications.neural_ode.adjoint import solve_ode_adjoint
 from replications.neural_ode.classifiers import labelled_images
 from replications.neural_ode.networks import ClassifierSettings

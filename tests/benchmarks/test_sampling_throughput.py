@@ -6,9 +6,9 @@ import pytest
 import torch
 from torchdiffeq import odeint
 
-from common.models import ModelSettings
-from common.paths import uniform_times
-from common.samplers.ode import torchdiffeq_solver
+from common.dynamics.paths import uniform_times
+from common.dynamics.samplers.ode import torchdiffeq_solver
+from common.learning.models import ModelSettings
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 
 pytestmark = pytest.mark.benchmark

@@ -5,10 +5,10 @@ import time
 import pytest
 import torch
 
-from common.data.batches import EpochSampler
-from common.nets.build import MLPSettings, build_backbone
-from common.training.loop import train
-from common.training.settings import TrainSettings
+from common.learning.data.batches import EpochSampler
+from common.learning.nets.build import MLPSettings, build_backbone
+from common.learning.training.loop import train
+from common.learning.training.settings import TrainSettings
 
 pytestmark = pytest.mark.benchmark
 STEPS, ROUNDS, BATCH = 600, 7, 128

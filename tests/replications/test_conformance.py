@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from common import settings as settings_of
-from common.claims import load_paper
-from common.levels import LEVELS
-from common.settings import ROOT
-from common.workflow import papers
+from common.measure.claims import load_paper
+from common.runs import settings as settings_of
+from common.runs.levels import LEVELS
+from common.runs.settings import ROOT
+from common.runs.workflow import papers
 
 FILES = ["README.md", "paper.yaml", "claims.py", "settings.yaml", "figures.py", "rules.smk", "__main__.py"]
 SOURCES = {"paper", "derived", "code", "figure", "memory"}

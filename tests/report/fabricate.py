@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from common.runs import COLUMNS, to_csv
+from common.runs.folders import COLUMNS, to_csv
 
 HOSTILE = "<script>alert('pwned')</script> & \"quoted\""
 LEVEL = "laptop"
 
 STATISTICS = """
-from common.statistics import per_seed
+from common.measure.statistics import per_seed
 
 def gain(metrics):
     "Method b minus method a."
@@ -35,7 +35,7 @@ FIGURES = """
 import functools
 import matplotlib.pyplot as plt
 import pandas as pd
-from common.figures import Figure, Table, colour, mean_and_range
+from common.measure.figures import Figure, Table, colour, mean_and_range
 
 def figures(runs):
     found = runs.find("evaluate")

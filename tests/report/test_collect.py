@@ -6,9 +6,9 @@ import fabricate
 import pandas as pd
 import pytest
 
-from common.claims import CLAIM_COLUMNS
 from common.errors import RetraceError
-from common.runs import COLUMNS
+from common.measure.claims import CLAIM_COLUMNS
+from common.runs.folders import COLUMNS
 from report.__main__ import main
 from report.collect import NOT_RUN, collect, judge_all, load_papers, read_plan
 

@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from common.figures import Figure, RunFolder, Table, style
+from common.measure.figures import Figure, RunFolder, Table, style
 from report.cost import by_experiment, distinct, machines, total
 from report.pictures import Problem, _attempt, _checked, encode
 

@@ -10,10 +10,10 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from common.errors import RetraceError
-from common.experiment import Context
-from common.models import load_denoiser, snapshot_file
-from common.runs import Outcome, row
-from common.training.settings import TrainSettings
+from common.learning.models import load_denoiser, snapshot_file
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
 from replications.flow_matching.image_models import ImageModels, check, yardstick
 from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.sampling import sample_adaptively

@@ -11,11 +11,11 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from common.experiment import Context
-from common.paths import PATHS, uniform_times
-from common.runs import Outcome, row
-from common.samplers.ode import torchdiffeq_solver, trajectory
-from common.settings import Settings as Base
+from common.dynamics.paths import PATHS, uniform_times
+from common.dynamics.samplers.ode import torchdiffeq_solver, trajectory
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import conditional_field
 from replications.flow_matching.exact_fields import checkerboard_mixture
 from replications.flow_matching.path_geometry import noise_left, noise_left_rows, straightness

@@ -10,14 +10,14 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from common.data.densities import DENSITIES
-from common.experiment import Context
-from common.nets.build import MLPSettings, build_backbone
-from common.objectives import draw_times
-from common.oracles import EmpiricalDistribution
-from common.paths import PATHS, GaussianPath
-from common.runs import Outcome, row
-from common.settings import Settings as Base
+from common.dynamics.oracles import EmpiricalDistribution
+from common.dynamics.paths import PATHS, GaussianPath
+from common.learning.data.densities import DENSITIES
+from common.learning.nets.build import MLPSettings, build_backbone
+from common.learning.objectives import draw_times
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 
 VARIANT = ()
 METHODS = {"fm_ot": "ot", "fm_vp": "vp"}

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from common.experiment import Context
-from common.models import load_denoiser
-from common.paths import uniform_times
-from common.runs import Outcome, row
-from common.samplers.ode import torchdiffeq_solver, trajectory
+from common.dynamics.paths import uniform_times
+from common.dynamics.samplers.ode import torchdiffeq_solver, trajectory
+from common.learning.models import load_denoiser
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
 from replications.flow_matching.image_models import ImageModels, check, yardstick
 from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.path_geometry import noise_left_rows

@@ -10,14 +10,14 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from common.data import catalogue
-from common.data.scale import to_unit
-from common.experiment import Context
-from common.likelihood import log_likelihood
-from common.metrics.density import bits_per_dim, importance_weighted
-from common.metrics.inception import find_weights
-from common.models import load_denoiser
-from common.runs import Outcome, row
+from common.dynamics.likelihood import log_likelihood
+from common.learning.data import catalogue
+from common.learning.data.scale import to_unit
+from common.learning.models import load_denoiser
+from common.measure.metrics.density import bits_per_dim, importance_weighted
+from common.measure.metrics.inception import find_weights
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
 from replications.flow_matching import image_models
 from replications.flow_matching.image_models import ImageModels, fid_to, yardstick
 from replications.flow_matching.image_sets import SETS

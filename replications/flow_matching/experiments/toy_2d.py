@@ -10,15 +10,15 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from common.data.densities import DENSITIES
-from common.experiment import Context
-from common.likelihood import log_likelihood
-from common.metrics.wasserstein import wasserstein
-from common.models import load_denoiser
-from common.paths import uniform_times
-from common.runs import Outcome, row
-from common.samplers.ode import torchdiffeq_solver, trajectory
-from common.settings import Settings as Base
+from common.dynamics.likelihood import log_likelihood
+from common.dynamics.paths import uniform_times
+from common.dynamics.samplers.ode import torchdiffeq_solver, trajectory
+from common.learning.data.densities import DENSITIES
+from common.learning.models import load_denoiser
+from common.measure.metrics.wasserstein import wasserstein
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 
 VARIANT = ("data",)

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from common.experiment import Context
-from common.fit import FitSettings, check, fit, folder
-from common.runs import Outcome
+from common.learning.fit import FitSettings, check, fit, folder
+from common.runs.experiment import Context
+from common.runs.folders import Outcome
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 from replications.flow_matching.image_sets import SETS
 

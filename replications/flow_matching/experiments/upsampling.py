@@ -11,19 +11,19 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
-from common.data import catalogue
-from common.data.scale import to_unit
-from common.denoiser import Denoiser
+from common.dynamics.denoiser import Denoiser
 from common.errors import SettingsError
-from common.experiment import Context
-from common.fit import batches
-from common.nets.build import BackboneSettings, build_backbone, check_fits
-from common.objectives import draw_times
-from common.runs import Outcome, row
-from common.settings import Settings as Base
-from common.settings import fingerprint
-from common.training.loop import train
-from common.training.settings import TrainSettings
+from common.learning.data import catalogue
+from common.learning.data.scale import to_unit
+from common.learning.fit import batches
+from common.learning.nets.build import BackboneSettings, build_backbone, check_fits
+from common.learning.objectives import draw_times
+from common.learning.training.loop import train
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
+from common.runs.settings import fingerprint
 from replications.flow_matching import upsampling as method
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 from replications.flow_matching.image_models import yardstick

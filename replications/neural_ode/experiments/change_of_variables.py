@@ -9,11 +9,11 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from common.experiment import Context
-from common.likelihood import flow_log_density
-from common.runs import Outcome, row
-from common.samplers.ode import integrate
-from common.settings import Settings as Base
+from common.dynamics.likelihood import flow_log_density
+from common.dynamics.samplers.ode import integrate
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 from replications.neural_ode.planar_cnf import PlanarCNF, Units, base_log_density, field_and_trace, log_density, solve
 
 VARIANT = ()

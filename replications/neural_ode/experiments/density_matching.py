@@ -7,10 +7,10 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from common.experiment import Context
-from common.runs import Outcome, row
-from common.settings import Settings as Base
-from common.training.settings import TrainSettings
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 from replications.neural_ode.flow_training import Push, cnf_to_data, fit, planar_push, reverse_kl
 from replications.neural_ode.planar_cnf import base_log_density, sample
 from replications.neural_ode.target_energies import ENERGIES, log_normaliser

@@ -8,10 +8,10 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from common.experiment import Context
-from common.runs import Outcome, row
-from common.settings import Settings as Base
-from common.training.settings import TrainSettings
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 from replications.neural_ode import latent_training
 from replications.neural_ode.latent_ode import LatentODE, Posterior, gaussian_kl
 from replications.neural_ode.rnn_forecaster import VARIANTS

@@ -7,12 +7,12 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
-from common.data.densities import DENSITIES
-from common.experiment import Context
-from common.metrics.wasserstein import wasserstein
-from common.runs import Outcome, row
-from common.settings import Settings as Base
-from common.training.settings import TrainSettings
+from common.learning.data.densities import DENSITIES
+from common.learning.training.settings import TrainSettings
+from common.measure.metrics.wasserstein import wasserstein
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 from replications.neural_ode.flow_training import Push, cnf_to_base, fit, negative_log_likelihood, planar_push
 from replications.neural_ode.planar_cnf import base_log_density, log_density, sample, solve
 

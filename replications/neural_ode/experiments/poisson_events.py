@@ -8,12 +8,12 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
-from common.experiment import Context
-from common.runs import Outcome, row
-from common.settings import Settings as Base
-from common.settings import fingerprint
-from common.training.loop import train
-from common.training.settings import TrainSettings
+from common.learning.training.loop import train
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
+from common.runs.settings import fingerprint
 from replications.neural_ode.poisson_process import Events, LatentRate, grids_at, log_likelihood, simulate
 
 VARIANT = ()

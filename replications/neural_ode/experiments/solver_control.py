@@ -12,11 +12,11 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from common.data import catalogue
 from common.errors import SolverError
-from common.experiment import Context
-from common.runs import Outcome, row
-from common.settings import Settings as Base
+from common.learning.data import catalogue
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 from replications.neural_ode.classifiers import labelled_images, load_classifier
 from replications.neural_ode.measures import adjoint_counts, relative_error, shortest_seconds, solved
 from replications.neural_ode.networks import Classifier

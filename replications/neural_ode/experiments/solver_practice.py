@@ -7,10 +7,10 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
-from common.data import catalogue
-from common.experiment import Context
-from common.runs import Outcome, row
-from common.settings import Settings as Base
+from common.learning.data import catalogue
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
 from replications.neural_ode.classifiers import error_percent, labelled_images, load_classifier
 from replications.neural_ode.measures import reconstruction_error, saved_bytes, solved
 from replications.neural_ode.networks import Classifier

@@ -12,15 +12,15 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from common.data import catalogue
-from common.data.batches import EpochSampler
-from common.experiment import Context
-from common.runs import Outcome, row
-from common.runs_layout import model_folder
-from common.settings import Settings as Base
-from common.settings import fingerprint
-from common.training.loop import Trained, train
-from common.training.settings import TrainSettings
+from common.learning.data import catalogue
+from common.learning.data.batches import EpochSampler
+from common.learning.training.loop import Trained, train
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.layout import model_folder
+from common.runs.settings import Settings as Base
+from common.runs.settings import fingerprint
 from replications.neural_ode.classifiers import error_percent, labelled_images, shifted
 from replications.neural_ode.networks import RESIDUAL_BLOCKS, Classifier, ClassifierSettings, NetworkSettings, ODEBlock
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from common.denoiser import Denoiser
-from common.oracles import GaussianMixture
-from common.paths import PATHS
+from common.dynamics.denoiser import Denoiser
+from common.dynamics.oracles import GaussianMixture
+from common.dynamics.paths import PATHS
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES, conditional_field
 
 TIMES = torch.tensor([0.05, 0.3, 0.5, 0.8, 0.95], dtype=torch.float64)  # the paper's

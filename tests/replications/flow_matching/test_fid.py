@@ -7,11 +7,11 @@ import pytest
 import torch
 from inception_stand_in import put_weights
 
-from common.cli import main
-from common.data import catalogue
-from common.data.scale import to_unit
 from common.errors import DataError
-from common.settings import resolve
+from common.learning.data import catalogue
+from common.learning.data.scale import to_unit
+from common.runs.cli import main
+from common.runs.settings import resolve
 from replications.flow_matching import figures
 from replications.flow_matching.experiments.table1 import check
 from replications.flow_matching.image_models import fid_to

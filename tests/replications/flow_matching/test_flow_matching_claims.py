@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from common.statistics import MissingRows
+from common.measure.statistics import MissingRows
 from replications.flow_matching import claims
 
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from common import settings as settings_of
-from common.nets.build import build_backbone
-from common.nets.mlp import parameter_count
+from common.learning.nets.build import build_backbone
+from common.learning.nets.mlp import parameter_count
+from common.runs import settings as settings_of
 from replications.flow_matching.paper_networks import NETWORKS, SHAPES
 
 # counted once; a change of the U-Net that moves them changes what "paper level" means

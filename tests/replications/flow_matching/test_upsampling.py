@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from common.nets.build import MLPSettings, build_backbone
+from common.learning.nets.build import MLPSettings, build_backbone
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 from replications.flow_matching.upsampling import Conditioned, matching_loss, psnr, regression, regressor_loss, shrink_and_enlarge
 

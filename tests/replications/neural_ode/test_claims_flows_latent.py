@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from common.statistics import MissingRows
+from common.measure.statistics import MissingRows
 from replications.neural_ode import claims_flows, claims_latent
 
 SEEDS = (0, 1, 2)

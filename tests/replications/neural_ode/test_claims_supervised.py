@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from common.claims import load_paper
-from common.settings import ROOT
-from common.statistics import MissingRows
+from common.measure.claims import load_paper
+from common.measure.statistics import MissingRows
+from common.runs.settings import ROOT
 from replications.neural_ode import claims
 
 CLAIMS = {claim.statistic: claim for claim in load_paper(ROOT / "replications" / "neural_ode").claims}

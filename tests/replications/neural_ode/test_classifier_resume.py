@@ -6,7 +6,7 @@ import re
 import numpy as np
 import processes
 
-from common import cli
+from common.runs import cli
 
 STEPS = 40
 # at this tolerance the solver takes 14 evaluations in some steps and 20 in others

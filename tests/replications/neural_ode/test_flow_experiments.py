@@ -5,10 +5,10 @@ import math
 import pandas as pd
 import pytest
 
-from common.claims import judge, load_paper
-from common.cli import main
-from common.figures import RunFolder
-from common.settings import ROOT
+from common.measure.claims import judge, load_paper
+from common.measure.figures import RunFolder
+from common.runs.cli import main
+from common.runs.settings import ROOT
 from replications.neural_ode import figures_flows
 
 CLAIMS = {"tolerance-densities", "moons-likelihood", "circles-likelihood", "sampling-by-reversal", "reverse-cost"}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from common.nets.mlp import parameter_count
+from common.learning.nets.mlp import parameter_count
 from replications.neural_ode.classifiers import error_percent, shifted
 from replications.neural_ode.measures import adjoint_counts, reconstruction_error, saved_bytes, solved
 from replications.neural_ode.networks import ClassifierSettings, NetworkSettings

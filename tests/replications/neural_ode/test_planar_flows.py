@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from common.likelihood import flow_log_density
+from common.dynamics.likelihood import flow_log_density
 from replications.neural_ode.planar_cnf import PlanarCNF, base_log_density, field_and_trace, log_density, sample, solve, transport
 from replications.neural_ode.planar_flow import PlanarFlow
 from replications.neural_ode.target_energies import ENERGIES, log_normaliser

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from common.claims import judge, load_paper
-from common.cli import main
-from common.figures import RunFolder, Runs, style
-from common.settings import ROOT
+from common.measure.claims import judge, load_paper
+from common.measure.figures import RunFolder, Runs, style
+from common.runs.cli import main
+from common.runs.settings import ROOT
 from replications.neural_ode import figures_supervised
 from replications.neural_ode.classifiers import error_percent, labelled_images, load_classifier
 from replications.neural_ode.experiments.train_classifier import by_epoch

@@ -1,0 +1,130 @@
+"""Models that are exact: the distribution of the data is known, so denoiser, score and velocity are known on any path.
+
+Solvers and likelihoods are judged against these first: no training, no model error.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from common.dynamics.denoiser import Time, as_time, convert
+from common.dynamics.paths import GaussianPath, broadcast
+
+
+class GaussianMixture:
+    """A mixture of isotropic Gaussians: weights [k], means [k, dim], stds [k]; data and states are [batch, dim].
+
+    At time t component k is N(alpha m_k, v_k I) with v_k = alpha^2 s_k^2 + sigma^2, so with its posterior weight r_k(x)
+
+        score = sum_k r_k (alpha m_k - x) / v_k        E[x_0 | x] = sum_k r_k (sigma^2 m_k + alpha s_k^2 x) / v_k
+
+    Both are sums of well-scaled terms: nothing cancels where sigma is tiny, as (alpha E[x_0 | x] - x) / sigma^2 would.
+    """
+
+    levels: Tensor | None = None
+
+    def __init__(
+        self,
+        path: GaussianPath,
+        *,
+        weights: Float[Tensor, " k"],
+        means: Float[Tensor, "k dim"],
+        stds: Float[Tensor, " k"],
+    ) -> None:
+        self.path = path
+        self.weights, self.means, self.stds = weights / weights.sum(), means, stds
+
+    def _components(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the components' variances at t [batch or 1, k] and their log joint densities [batch, k]."""
+        alpha, sigma = self.path.alpha(t).reshape(-1, 1), self.path.sigma(t).reshape(-1, 1)
+        means, stds, weights = (part.to(x) for part in (self.means, self.stds, self.weights))
+        spread = (alpha * stds).square() + sigma.square()
+        # |x - alpha m|^2 without a [dim, batch, k] tensor would cancel digits near the data; the mixtures here are small.
+        # The short axis comes first: a sum over two neighbours in memory costs several times more.
+        distance = (x.T[:, :, None] - alpha * means.T[:, None]).square().sum(0)
+        return spread, weights.log() - 0.5 * (distance / spread + x.shape[1] * torch.log(2 * math.pi * spread))
+
+    def _answers(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return E[x_0 | x_t = x] and the score."""
+        alpha, sigma = broadcast(self.path.alpha(t), x), broadcast(self.path.sigma(t), x)
+        spread, log_joint = self._components(x, t)
+        precision = log_joint.softmax(1) / spread
+        of_means = precision @ self.means.to(x)
+        of_x = (precision * self.stds.to(x).square()).sum(1, keepdim=True)
+        return sigma.square() * of_means + alpha * of_x * x, alpha * of_means - precision.sum(1, keepdim=True) * x
+
+    def log_density(self, x: Float[Tensor, "batch dim"], t: Time = 0.0) -> Float[Tensor, " batch"]:
+        """Return log p_t(x) in nats, p_t being the marginal of the path (with its sigma at t = 0 too)."""
+        return self._components(x, as_time(t, x))[1].logsumexp(1)
+
+    def denoised(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
+        """Return E[x_0 | x_t = x]."""
+        return self._answers(x, as_time(t, x))[0]
+
+    def noise(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
+        """Return E[eps | x_t = x]."""
+        t = as_time(t, x)
+        return -broadcast(self.path.sigma(t), x) * self._answers(x, t)[1]
+
+    def score(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
+        """Return the gradient of log p_t at x."""
+        return self._answers(x, as_time(t, x))[1]
+
+    def velocity(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
+        """Return the probability-flow field alpha' E[x_0 | x] + sigma' E[eps | x]."""
+        t = as_time(t, x)
+        denoised, score = self._answers(x, t)
+        return broadcast(self.path.alpha_dot(t), x) * denoised - broadcast(self.path.sigma_dot(t) * self.path.sigma(t), x) * score
+
+    def sample(self, n: int, *, generator: Generator) -> Float[Tensor, "n dim"]:
+        """Return data drawn from the mixture itself, on the generator's device."""
+        weights, means, stds = (part.to(generator.device) for part in (self.weights, self.means, self.stds))
+        which = torch.multinomial(weights, n, replacement=True, generator=generator)
+        noise = torch.randn(n, means.shape[1], generator=generator, device=means.device, dtype=means.dtype)
+        return means[which] + stds[which, None] * noise
+
+
+def gaussian(path: GaussianPath, mean: Float[Tensor, " dim"], std: float) -> GaussianMixture:
+    """Return the oracle of data N(mean, std^2 I)."""
+    one = torch.ones(1, dtype=mean.dtype)
+    return GaussianMixture(path, weights=one, means=mean[None], stds=std * one)
+
+
+class EmpiricalDistribution:
+    """The training set itself as a distribution: data [n, *shape]; the denoiser is a softmax over data points.
+
+    `chunk` states are handled at once, so memory is chunk * n numbers. Distances are taken in float64, since they are divided by
+    sigma^2; noise, score and velocity follow from the denoiser.
+    """
+
+    levels: Tensor | None = None
+
+    def __init__(self, path: GaussianPath, data: Float[Tensor, "n *shape"], chunk: int = 1024) -> None:
+        self.path, self.data, self.chunk = path, data, chunk
+
+    def denoised(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+        """Return E[x_0 | x_t = x], a convex combination of data points."""
+        states, data = x.double().flatten(1), self.data.to(x.device, torch.float64).flatten(1)
+        times = as_time(t, states).expand(len(x))
+        parts = [self._denoised(*part, data) for part in zip(states.split(self.chunk), times.split(self.chunk))]
+        return torch.cat(parts).to(x.dtype).reshape(x.shape)
+
+    def _denoised(self, x: Tensor, t: Tensor, data: Tensor) -> Tensor:
+        alpha, variance = self.path.alpha(t)[:, None], self.path.sigma(t).square()[:, None]
+        # |x - alpha d|^2 up to the term |x|^2, which the softmax does not see
+        distance = alpha.square() * data.square().sum(1) - 2 * alpha * (x @ data.T)
+        return (-0.5 * distance / variance).softmax(1) @ data
+
+    def noise(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+        """Return E[eps | x_t = x]."""
+        return convert(self.path, "data", "noise", self.denoised(x, t), x, t)
+
+    def score(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+        """Return the gradient of log p_t at x."""
+        return convert(self.path, "data", "score", self.denoised(x, t), x, t)
+
+    def velocity(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+        """Return the probability-flow field at x."""
+        return convert(self.path, "data", "velocity", self.denoised(x, t), x, t)

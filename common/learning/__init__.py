@@ -1,0 +1,1 @@
+"""Learning: objectives, data, networks, the training loop, models kept in run folders."""

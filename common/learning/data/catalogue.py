@@ -1,0 +1,32 @@
+"""Image data sets by name: what experiments call."""
+
+import functools
+
+from common.errors import DataError
+from common.learning.data import digits as _digits
+from common.learning.data import imagenet as _imagenet
+from common.learning.data import images as _images
+from common.learning.data import patches as _patches
+from common.learning.data.split import ImageSplit
+from common.runs.settings import hint
+
+SPLITS = ("train", "validation", "test")
+LOADERS = {
+    "digits": _digits.digits,
+    "patches_grey8": _patches.patches_grey8,
+    "patches_colour16": _patches.patches_colour16,
+    **{name: functools.partial(_images.load_images, name) for name in _images.SOURCES},
+    **{f"imagenet{size}": functools.partial(_imagenet.load_imagenet, size) for size in _imagenet.SIZES},
+}
+
+
+def load(name: str, split: str) -> ImageSplit:
+    """Return one split of an image data set.
+
+    Raises `DataError` if the name or split is unknown, or a file is missing or not the published one.
+    """
+    if name not in LOADERS:
+        raise DataError(f"there is no image data set {name!r}{hint(name, LOADERS)}")
+    if split not in SPLITS:
+        raise DataError(f"{name}: there is no split {split!r}{hint(split, SPLITS)}")
+    return LOADERS[name](split)

@@ -1,0 +1,78 @@
+"""Every training objective here is one weighted regression on a Gaussian path:
+
+    E_{t, x_0, eps}  w(t) | prediction(x_t, t) - target |^2
+
+with the conditional quantity as target: x_0, eps, the score -eps/sigma, or the velocity alpha' x_0 + sigma' eps. Score
+matching (w = sigma^2, Song & Ermon 2019), its likelihood weighting (w = g^2, "ScoreFlow", Song 2021), noise matching (Ho 2020)
+and conditional flow matching (Lipman 2022) differ in the target and the weight alone. Losses of different targets do not compare.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from common.dynamics.denoiser import Quantity, functional
+from common.dynamics.paths import GaussianPath, broadcast
+
+Weight = Literal["one", "sigma_squared", "diffusion_squared"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a model is trained to predict, along which path, with which weight over time."""
+
+    path: GaussianPath
+    prediction: Quantity
+    weight: Weight
+
+
+def weight_at(path: GaussianPath, weight: Weight, t: Tensor) -> Tensor:
+    """Return w(t)."""
+    if weight == "sigma_squared":
+        return path.sigma(t).square()
+    if weight == "diffusion_squared":
+        return path.diffusion_squared(t)
+    return torch.ones_like(t)
+
+
+def target(
+    path: GaussianPath,
+    quantity: Quantity,
+    x0: Float[Tensor, "batch *shape"],
+    t: Float[Tensor, " batch"],
+    noise: Float[Tensor, "batch *shape"],
+) -> Float[Tensor, "batch *shape"]:
+    """Return the conditional quantity that is regressed on."""
+    q0, q1 = functional(path, quantity, t)
+    return broadcast(q0, x0) * x0 + broadcast(q1, x0) * noise
+
+
+def regression_loss(
+    predict: Callable[[Tensor, Tensor], Tensor],
+    objective: Objective,
+    x0: Float[Tensor, "batch *shape"],
+    *,
+    t: Float[Tensor, " batch"],
+    noise: Float[Tensor, "batch *shape"],
+) -> Float[Tensor, " batch"]:
+    """Return each sample's weighted squared error, averaged over its dimensions; `predict(x, t)` is a denoiser or its wrapper."""
+    path = objective.path
+    error = predict(path.perturb(x0, t, noise), t) - target(path, objective.prediction, x0, t, noise)
+    return weight_at(path, objective.weight, t) * error.square().flatten(1).mean(1)
+
+
+def draw_times(
+    path: GaussianPath,
+    batch: int,
+    *,
+    generator: Generator,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, " batch"]:
+    """Return times uniform on [t_min, 1]."""
+    uniform = torch.rand(batch, generator=generator, device=device, dtype=dtype)
+    return path.t_min + (1 - path.t_min) * uniform

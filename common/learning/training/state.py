@@ -1,0 +1,49 @@
+"""The whole state of a training in one file: a killed run goes on from it and ends bit for bit where an unbroken one ends.
+
+Random numbers need no state: every step's generator is seeded from (run, process, step).
+"""
+
+import pickle
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from common.errors import CheckpointError
+from common.runs.folders import write
+
+
+def state_path(file: Path, fingerprint: str) -> Path:
+    """Return the file of one training: other settings have another file, so neither resumes from nor overwrites the other."""
+    return file.with_name(f"{file.stem}-{fingerprint[:8]}{file.suffix}")
+
+
+def save_state(file: Path, state: dict[str, Any]) -> None:
+    """Write the state whole or not at all."""
+
+    def fill(stream: IO[bytes]) -> None:
+        try:
+            torch.save(state, stream)
+        except RuntimeError as error:
+            # when the disk fills up half-way, torch hides the stream's own error behind one about positions in the archive
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+    write(file, fill)
+
+
+def load_state(file: Path, fingerprint: str, device: torch.device) -> dict[str, Any] | None:
+    """Return the saved state, or None if there is none.
+
+    Raises `CheckpointError` if the file is truncated, corrupt or of another training.
+    """
+    if not file.exists():
+        return None
+    remedy = f"delete {file} to train from the start"
+    try:
+        state = torch.load(file, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{file}: this training state is truncated or corrupt ({reason}); {remedy}") from None
+    if not isinstance(state, dict) or state.get("fingerprint") != fingerprint:
+        raise CheckpointError(f"{file}: this training state belongs to other settings; {remedy}")
+    return state

@@ -1,0 +1,1 @@
+"""Measuring: metrics, statistics over seeds, claims and their verdicts, figures."""

@@ -1,0 +1,202 @@
+"""What a paper's figures.py takes and gives: run folders in, figures and tables out.
+
+    figures(runs: Runs) -> Iterable[Figure | Callable[[], Figure]]
+    tables(metrics: pd.DataFrame) -> Iterable[Table | Callable[[], Table]]
+
+Figures are drawn when the report is built, never during training. A function without arguments may stand for what it
+draws (`functools.partial(samples, run)`): if it raises, only its own place in the report is lost, while an exception
+inside a generator also ends what would have followed.
+"""
+
+import contextlib
+import functools
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+# Not inside the functions: nothing but the papers' figures and the report imports this module.
+import numpy as np
+import pandas as pd
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from common.errors import RetraceError
+from common.runs.folders import COLUMNS
+
+# Okabe and Ito's palette, told apart under every common colour blindness; its yellow is too light for lines on white.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
+PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+# One colour per method in every figure of the report.
+COLOURS = {
+    "fm_ot": BLUE,
+    "fm_vp": VERMILION,
+    "score_vp": GREEN,
+    "ddpm_vp": PURPLE,
+    "scoreflow_vp": ORANGE,
+    "score_ve": SKY,
+    "data": BLACK,
+    "exact": BLACK,
+    "noise": GREY,
+}
+NUMBERS = ("value", "nfe", "seconds", "n")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with its title, caption and a text for those who cannot see it; `id` is unique within the paper."""
+
+    id: str
+    title: str
+    caption: str
+    alt: str
+    figure: Drawing
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; its index is not shown. `id` is unique within the paper and names the CSV file."""
+
+    id: str
+    title: str
+    caption: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One finished run. `info` is its run.json; metrics and arrays are read when they are asked for."""
+
+    path: Path
+    info: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Return the run in `path`. Raises `RetraceError` if its run.json cannot be read."""
+        file = path / "run.json"
+        try:
+            info = json.loads(file.read_text())
+        except (OSError, ValueError) as error:
+            raise RetraceError(f"{file}: cannot be read ({error}); delete the folder and run again") from None
+        if not isinstance(info, dict):
+            raise RetraceError(f"{file}: is not a JSON object; delete the folder and run again")
+        return cls(path, info)
+
+    @functools.cached_property
+    def metrics(self) -> pd.DataFrame:
+        """The measured rows, with the columns of `common.runs.folders.COLUMNS`."""
+        return read_metrics(self.path / "metrics.csv")
+
+    @functools.cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that the run left for figures (arrays.npz)."""
+        return self._load("arrays.npz")
+
+    @functools.cached_property
+    def samples(self) -> dict[str, np.ndarray]:
+        """The samples that the run drew (samples.npz)."""
+        return self._load("samples.npz")
+
+    def has(self, **where: Any) -> bool:
+        """Return whether every field, at run.json's top level or among its settings, has this value."""
+        fields = {**self.info.get("settings", {}), **self.info}
+        return all(key in fields and fields[key] == value for key, value in where.items())
+
+    def _load(self, name: str) -> dict[str, np.ndarray]:
+        file = self.path / name
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except FileNotFoundError:
+            raise RetraceError(f"{file} is missing; delete the folder and run again") from None
+
+
+class Runs:
+    """The finished runs that a paper's figures may use."""
+
+    def __init__(self, folders: Iterable[RunFolder], paper: str) -> None:
+        self.paper = paper
+        self.folders = sorted(folders, key=lambda run: (str(run.path.parent), run.info.get("seed", 0), str(run.path)))
+
+    def find(self, experiment: str, **where: Any) -> list[RunFolder]:
+        """Return the runs of an experiment whose fields have these values, by folder and then by seed.
+
+        A field is one of run.json's top level or of its settings: seed=0, data="digits", objective="fm_ot". Only this
+        paper's runs count unless `paper` says otherwise.
+        """
+        where = {"paper": self.paper, **where, "experiment": experiment}
+        return [run for run in self.folders if run.has(**where)]
+
+
+def read_metrics(file: Path) -> pd.DataFrame:
+    """Read a metrics.csv: text stays text (an empty cell is ""), numbers are float64 with NaN for empty, seed is int.
+
+    Raises `RetraceError` if the file is not a table with the columns of `common.runs.folders.COLUMNS`.
+    """
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        if list(table.columns) != list(COLUMNS):
+            raise ValueError(f"its columns are {', '.join(table.columns)}")
+        for column in NUMBERS:
+            table[column] = [float(text or "nan") for text in table[column]]
+        return table.astype({"seed": int})
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise RetraceError(f"{file}: is not a metrics table ({error}); delete the folder and run again") from None
+
+
+def colour(method: str) -> str:
+    """Return the method's colour, the same in every figure; methods without an entry in COLOURS get one by their name."""
+    return COLOURS.get(method) or PALETTE[zlib.crc32(method.encode()) % len(PALETTE)]
+
+
+def mean_and_range(axis: Axes, values: pd.DataFrame, colour: str, label: str) -> None:
+    """Draw the mean over the columns (seeds) against the index, with a band from the smallest to the largest."""
+    values = values.sort_index()
+    x = values.index.to_numpy(float)
+    axis.plot(x, values.mean(axis=1).to_numpy(), color=colour, label=label, marker="o", markersize=3)
+    if values.shape[1] > 1:
+        low, high = values.min(axis=1).to_numpy(), values.max(axis=1).to_numpy()
+        axis.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Draw in the report's style: colour-blind-safe cycle, two spines, light grid, white ground, no screen needed."""
+    settings = {
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.labelsize": 9,
+        "axes.prop_cycle": cycler(color=PALETTE),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlesize": 9.5,
+        "figure.constrained_layout.use": True,
+        "figure.dpi": 96,
+        "figure.max_open_warning": 0,
+        "font.family": "DejaVu Sans",  # comes with matplotlib, so a figure looks the same on every machine
+        "font.size": 9,
+        "grid.color": "#E4E4E4",
+        "grid.linewidth": 0.6,
+        "image.cmap": "cividis",
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "lines.linewidth": 1.4,
+        "savefig.dpi": 192,  # twice the nominal size, for fine screens and print
+        "svg.hashsalt": "retrace",  # element names that do not change between builds
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+    }
+    backend = plt.get_backend()
+    plt.switch_backend("agg")
+    try:
+        with plt.rc_context(settings):
+            yield
+    finally:
+        plt.close("all")
+        plt.switch_backend(backend)

@@ -1,0 +1,85 @@
+"""What an experiment is, and what it is given.
+
+An experiment is a module `replications/<paper>/experiments/<name>.py` with
+
+    docstring             its first line is the help text
+    Settings              a pydantic model (common.runs.settings.Settings)
+    VARIANT               names of the settings that tell its runs apart, e.g. ("data", "objective"); may be empty
+    run(settings, context) -> Outcome
+
+and, where they apply,
+
+    folder(settings, ...) -> Path    of runs that are models, which other jobs take as inputs
+    check(settings)                  raises what would stop the run, before any compute
+    SETS                             level -> the data sets (setting `data`) that the workflow runs it on, if they are several
+"""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from common.errors import RetraceError
+from common.runs import layout, seeds
+from common.runs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and as what a run happens: everything that is not a setting."""
+
+    paper: str
+    experiment: str
+    level: str
+    seed: int
+    base_seed: int
+    results: Path
+    out: Path
+    device: torch.device
+
+    def seed_for(self, *purpose: str | int) -> int:
+        """Return the seed of one purpose in this run; methods that pass the same purpose share their randomness."""
+        return seeds.derive_seed(self.base_seed, self.paper, self.experiment, self.seed, *purpose)
+
+    def generator(self, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+        """Return a fresh generator for one purpose."""
+        return torch.Generator(device=device).manual_seed(self.seed_for(*purpose))
+
+    def model(self, data: str, backbone: str, objective: str, seed: int | None = None) -> Path:
+        """Return the folder of a trained model of this level and seed, or say how to train it."""
+        seed = self.seed if seed is None else seed
+        folder = layout.model_folder(self.results, self.level, data, backbone, objective, seed)
+        return present(folder, "weights.safetensors")
+
+    def run_of(self, paper: str, experiment: str, variant: str, seed: int | None = None) -> Path:
+        """Return the folder of another run of this level, or say how to make it."""
+        seed = self.seed if seed is None else seed
+        return present(layout.run_folder(self.results, self.level, paper, experiment, variant, seed), "metrics.csv")
+
+
+def present(folder: Path, file: str) -> Path:
+    """Return `folder` if it holds `file`; otherwise raise with the command that makes it."""
+    if not (folder / file).is_file():
+        raise RetraceError(f"{folder / file} is missing; make it with: snakemake --cores all {folder / 'metrics.csv'}")
+    return folder
+
+
+def load(package: str, experiment: str) -> ModuleType:
+    """Import one experiment (and nothing of the others)."""
+    return importlib.import_module(f"{package}.experiments.{experiment}")
+
+
+def variant(module: ModuleType, settings: Settings) -> str:
+    """Return the name that tells this run from the experiment's others, e.g. "checkerboard-fm_ot"."""
+    return "-".join(str(getattr(settings, key)) for key in module.VARIANT)
+
+
+def default_folder(module: ModuleType, settings: Settings, context: dict[str, Any]) -> Path:
+    """Return the folder that the workflow uses for this run."""
+    results, level, seed = context["results"], context["level"], context["seed"]
+    if hasattr(module, "folder"):
+        return module.folder(settings, results=results, level=level, seed=seed)
+    return layout.run_folder(results, level, context["paper"], context["experiment"], variant(module, settings), seed)

@@ -1,0 +1,65 @@
+"""A killed training ends bit for bit where an unbroken one ends."""
+
+import random
+
+import numpy as np
+import processes
+import pytest
+
+from common.runs import cli
+
+PAPER = "replications.flow_matching"
+WORDS = ["train_images", "--level", "smoke", "--set", "train.steps=400", "--set", "objective=fm_vp"]
+WORDS += ["--set", "train.checkpoint_seconds=0.02", "--set", "train.snapshots=4"]
+FOLDER = "smoke/models/digits-mlp-fm_vp/seed0"
+
+
+def start(results, *more):
+    results.mkdir(exist_ok=True)
+    return processes.start(cli.main, PAPER, [*WORDS, "--results", str(results), *more], output=results / "output.txt")
+
+
+def content(folder):
+    """The run's weights, snapshots, loss curve and metrics; rows without the timing column."""
+    arrays = np.load(folder / "arrays.npz")
+    snapshots = [(folder / f"snapshots/{step}.safetensors").read_bytes() for step in (100, 200, 300, 400)]
+    assert snapshots[-1] == (folder / "weights.safetensors").read_bytes() != snapshots[0]
+    return snapshots, arrays["loss"].tobytes(), processes.untimed_rows(folder)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    results = tmp_path_factory.mktemp("unbroken")
+    assert processes.status(start(results)) == 0
+    return content(results / FOLDER)
+
+
+def test_killed_three_times_and_resumed(tmp_path, unbroken):
+    """kill -9 at three random moments after the first saved state, then run to the end."""
+    moments = random.Random(7)
+    for _ in range(3):
+        processes.kill_in_training(start(tmp_path), tmp_path / FOLDER, moments.uniform(0.0, 0.3))
+    process = start(tmp_path)
+    assert processes.status(process) == 0
+    assert "resumed at step" in (tmp_path / "output.txt").read_text()
+    assert content(tmp_path / FOLDER) == unbroken
+    assert not list((tmp_path / FOLDER).glob("training-state-*"))
+
+
+def test_same_seed_same_bytes_other_seed_other_numbers(tmp_path, unbroken):
+    assert processes.status(start(tmp_path, "--seed", "1", "0")) == 0
+    assert content(tmp_path / FOLDER) == unbroken, "what the process did before makes no difference"
+    assert content(tmp_path / FOLDER.replace("seed0", "seed1"))[0] != unbroken[0]
+
+
+def test_truncated_state_is_named_with_its_remedy(tmp_path):
+    process = start(tmp_path)
+    assert processes.next_state(tmp_path / FOLDER, process)
+    process.kill()
+    processes.status(process)
+    (state,) = (tmp_path / FOLDER).glob("training-state-*.pt")
+    state.write_bytes(state.read_bytes()[:1000])
+    assert processes.status(start(tmp_path)) == 1
+    message = (tmp_path / "output.txt").read_text()
+    assert f"{state}: this training state is truncated or corrupt" in message and f"delete {state}" in message
+    assert len(state.read_bytes()) == 1000, "the file is left for its owner to look at"

@@ -1,0 +1,182 @@
+"""Every verdict of `judge`, and every mistake in a paper.yaml answered with file, claim, key and remedy."""
+
+import math
+
+import pandas as pd
+import pytest
+import yaml
+
+from common.errors import SettingsError
+from common.measure.claims import CLAIM_COLUMNS, criterion, judge, load_paper
+from common.runs.folders import COLUMNS
+
+CLAIM = {
+    "id": "half",
+    "number": "1",
+    "location": "Table 1",
+    "statement": "One half.",
+    "grade": "solid",
+    "reported": {"value": 0.5, "source": "derived", "protocol": "by hand"},
+    "level": "laptop",
+    "statistic": "value_of_a",
+    "range": [0.4, 0.6],
+}
+PAPER = {
+    "id": "toy",
+    "title": "A Toy",
+    "authors": ["A. Author"],
+    "year": 2020,
+    "venue": "Nowhere",
+    "arxiv": "2001.00001",
+    "summary": "An idea.",
+    "claims": [CLAIM],
+}
+STATISTICS = """
+from common.measure.statistics import per_seed
+
+def value_of_a(metrics):
+    "The value itself."
+    return per_seed(metrics, metric="value", method="a")
+
+def broken(metrics):
+    "Fails."
+    raise ZeroDivisionError("by nothing")
+
+def not_a_series(metrics):
+    "Forgets the seeds."
+    return 1.0
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes the paper with changed claims or keys and loads it."""
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    (folder / "claims.py").write_text(STATISTICS)
+
+    def load(*claims, **changes):
+        text = yaml.safe_dump(PAPER | {"claims": [CLAIM | claim for claim in claims] or [CLAIM]} | changes)
+        (folder / "paper.yaml").write_text(text)
+        return load_paper(folder)
+
+    return load
+
+
+def table(*values, level="laptop", status="ok", paper="toy"):
+    shared = {"paper": paper, "metric": "value", "method": "a", "level": level, "status": status}
+    return pd.DataFrame([{**shared, "seed": seed, "value": value} for seed, value in enumerate(values)], columns=list(COLUMNS))
+
+
+def test_a_replicated_claim_with_every_column(write):
+    claims = judge(write({"unit": "m", "note": "aside"}), table(0.49, 0.50, 0.51), "laptop")
+    assert tuple(claims.columns) == CLAIM_COLUMNS
+    row = claims.iloc[0]
+    half = 4.302652729911275 * 0.01 / math.sqrt(3)  # Student-t quantile for two degrees of freedom, s = 0.01
+    assert (row.measured, row.low, row.high) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
+    assert (row.paper, row.claim, row.number, row.location, row.grade) == ("toy", "half", "1", "Table 1", "solid")
+    assert (row.reported, row.source, row.protocol) == ("0.5", "derived", "by hand")
+    assert (row.n_seeds, row.criterion, row.unit, row.verdict) == (3, "from 0.4 to 0.6", "m", "replicated")
+    assert "95%" in row.reason
+    assert row.command == "snakemake toy --cores all --config level=laptop"
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [((0.7, 0.71, 0.72), "contradicted"), ((0.3, 0.5, 0.7), "inconclusive"), ((0.5, 0.5), "inconclusive")],
+)
+def test_the_interval_decides(write, values, word):
+    assert judge(write(), table(*values), "laptop").verdict.item() == word
+
+
+def test_one_seed_counts_only_where_the_claim_allows_it_and_says_why(write):
+    strict, excused = {"id": "strict"}, {"id": "excused", "one_seed": "a week of compute"}
+    claims = judge(write(strict, excused), table(0.5), "laptop").set_index("claim")
+    assert claims.verdict.to_dict() == {"strict": "inconclusive", "excused": "replicated"}
+    assert claims.reason["excused"].startswith("one seed: ") and claims.reason["excused"].endswith("(a week of compute)")
+
+
+def test_below_its_level_a_claim_is_measured_but_not_judged(write):
+    row = judge(write(), table(0.7, 0.71, 0.72, level="smoke"), "smoke").iloc[0]
+    assert (row.verdict, row.reason, row.n_seeds) == ("not run", "needs level laptop", 3)
+    assert row.measured == pytest.approx(0.71)
+    assert row.command.endswith("level=laptop"), "the command that would judge it"
+
+
+@pytest.mark.parametrize(
+    "metrics", [table(), table(0.5, 0.5, 0.5, status="failed"), table(0.5, 0.5, 0.5, level="smoke"), table(0.5, paper="other")]
+)
+def test_only_finished_rows_of_this_paper_and_level_count(write, metrics):
+    row = judge(write(), metrics, "laptop").iloc[0]
+    assert row.verdict == "not run" and row.reason.startswith("its runs are missing or failed: ")
+    assert math.isnan(row.measured) and row.n_seeds == 0
+
+
+def test_missing_rows_below_the_level_name_the_level_that_is_needed(write):
+    row = judge(write({"level": "gpu"}), table(), "laptop").iloc[0]
+    assert (row.verdict, row.reason) == ("not run", "needs level gpu")
+
+
+@pytest.mark.parametrize(
+    ("statistic", "words"),
+    [("broken", "ZeroDivisionError: by nothing"), ("not_a_series", "not float"), ("absent", "no function absent")],
+)
+def test_a_statistic_that_fails_costs_its_own_claim_only(write, statistic, words):
+    claims = judge(write({"id": "bad", "statistic": statistic}, {"id": "good"}), table(0.5, 0.5, 0.5), "laptop")
+    assert list(claims.verdict) == ["inconclusive", "replicated"]
+    assert "its statistic failed" in claims.reason[0] and words in claims.reason[0]
+
+
+def test_a_claim_without_a_number_of_the_paper(write):
+    row = judge(write({"reported": "none"}), table(), "laptop").iloc[0]
+    assert (row.reported, row.source, row.protocol) == ("none", "", "")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ((None, 1.0), "at most 1"),
+        ((0.0, None), "at least 0"),
+        ((1.0, 1.0), "exactly 1"),
+        ((0.999999, 1.000001), "from 0.999999 to 1.000001"),
+    ],
+)
+def test_criterion_in_words(bounds, words):
+    assert criterion(bounds) == words
+
+
+@pytest.mark.parametrize(
+    ("claims", "changes", "words"),
+    [
+        ([{"grade": "sollid"}], {}, ["claims 'half': grade", "'solid'", "got 'sollid'"]),
+        ([{"statistics": "x"}], {}, ["claims 'half': statistics", "unknown key", "did you mean 'statistic'"]),
+        ([{"id": "Not kebab"}], {}, ["claims 'Not kebab': id", "got 'Not kebab'"]),
+        ([{"range": [None, None]}], {}, ["claims 'half'", "open at both ends"]),
+        ([{"range": [1, 0]}], {}, ["claims 'half'", "[1, 0] is empty"]),
+        ([{"reported": {"value": "1", "source": "hearsay", "protocol": "p"}}], {}, ["reported.source", "'memory'", "'hearsay'"]),
+        ([{"reported": {"value": "1", "source": "paper"}}], {}, ["claims 'half': reported.protocol: missing"]),
+        ([{"reported": {"values": "1", "source": "paper", "protocol": "p"}}], {}, ["reported.values", "did you mean 'value'"]),
+        ([{}, {}], {}, ["two claims have the id 'half'"]),
+        ([], {"yeer": 2020}, ["yeer", "did you mean 'year'"]),
+        ([], {"id": "other"}, ["id", "'other'", "'toy'"]),
+        (
+            [],
+            {
+                "reported_tables": [
+                    {"title": "T", "location": "l", "source": "paper", "protocol": "p", "columns": ["a"], "rows": [[1, 2]]}
+                ]
+            },
+            ["reported_tables 'T'", "2 cells for 1 columns"],
+        ),
+    ],
+)
+def test_mistakes_name_file_claim_key_and_remedy(write, claims, changes, words):
+    with pytest.raises(SettingsError) as error:
+        write(*claims, **changes)
+    assert all(word in str(error.value) for word in ["toy/paper.yaml", *words]), str(error.value)
+
+
+def test_an_empty_file_is_named(tmp_path):
+    (tmp_path / "paper.yaml").write_text("")
+    with pytest.raises(SettingsError, match=r"paper\.yaml"):
+        load_paper(tmp_path)

@@ -1,0 +1,86 @@
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.errors import RetraceError
+from common.measure.figures import BLUE, PALETTE, RunFolder, Runs, colour, mean_and_range, read_metrics, style
+from common.runs.folders import COLUMNS, to_csv
+
+
+def run(folder, *, paper="toy", experiment="fit", seed=0, **settings):
+    folder.mkdir(parents=True)
+    info = {"paper": paper, "experiment": experiment, "seed": seed, "dataset": settings.get("data", ""), "settings": settings}
+    (folder / "run.json").write_text(json.dumps(info))
+    rows = [{"paper": paper, "seed": seed, "metric": "nll", "method": "nan", "value": 0.1 + 0.2, "status": "ok"}]
+    (folder / "metrics.csv").write_text(to_csv(rows))
+    np.savez(folder / "arrays.npz", loss=np.arange(3))
+    return RunFolder.open(folder)
+
+
+def test_find_by_top_level_fields_and_settings_in_order_of_seeds(tmp_path):
+    seeds = [run(tmp_path / "a" / f"seed{seed}", seed=seed, data="digits") for seed in (10, 2)]
+    other_data = run(tmp_path / "b", data="moons")
+    foreign = run(tmp_path / "c", paper="other", data="digits")
+    run(tmp_path / "d", experiment="table1", data="digits")
+    runs = Runs([*seeds, other_data, foreign], "toy")
+    assert [found.info["seed"] for found in runs.find("fit", data="digits")] == [2, 10]
+    assert [found.info["seed"] for found in runs.find("fit", dataset="digits", seed=10)] == [10]
+    assert runs.find("fit", paper="other") == [foreign]
+    assert runs.find("fit", no_such_setting=None) == [] == runs.find("absent")
+
+
+def test_rows_and_arrays_read_back_exactly(tmp_path):
+    found = run(tmp_path / "a")
+    assert found.metrics.value.tolist() == [0.1 + 0.2]
+    assert found.metrics.method.tolist() == ["nan"], "text stays text"
+    assert found.metrics.dataset.tolist() == [""] and np.isnan(found.metrics.nfe).all()
+    assert found.metrics.seed.dtype == int and tuple(found.metrics.columns) == COLUMNS
+    np.testing.assert_array_equal(found.arrays["loss"], [0, 1, 2])
+    with pytest.raises(RetraceError, match=r"samples\.npz is missing"):
+        _ = found.samples
+
+
+def test_pickled_arrays_are_refused(tmp_path):
+    found = run(tmp_path / "a")
+    np.savez(tmp_path / "a" / "arrays.npz", evil=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        _ = found.arrays
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", ",".join(COLUMNS) + "\n" + "x," * 17 + "\n"])
+def test_what_is_no_metrics_table_is_named(tmp_path, text):
+    (tmp_path / "metrics.csv").write_text(text)
+    with pytest.raises(RetraceError, match=r"metrics\.csv: is not a metrics table"):
+        read_metrics(tmp_path / "metrics.csv")
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_broken_run_json_is_named(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(RetraceError, match=r"run\.json"):
+        RunFolder.open(tmp_path)
+
+
+def test_colours_are_fixed_by_the_method():
+    assert colour("fm_ot") == BLUE
+    assert colour("something new") == colour("something new") in PALETTE
+
+
+def test_mean_and_range_spans_the_seeds():
+    with style():
+        axis = plt.figure().subplots()
+        mean_and_range(axis, pd.DataFrame({0: [3.0, 1.0], 1: [5.0, 2.0]}, index=[20, 10]), BLUE, "line")
+        (line,), (band,) = axis.lines, axis.collections
+        np.testing.assert_array_equal(line.get_xydata(), [[10, 1.5], [20, 4.0]])
+        assert band.get_paths()[0].get_extents().ymin == 1.0 and band.get_paths()[0].get_extents().ymax == 5.0
+
+
+def test_style_leaves_nothing_behind():
+    before = plt.rcParams["axes.grid"]
+    with pytest.raises(KeyError), style():
+        plt.figure()
+        raise KeyError
+    assert plt.rcParams["axes.grid"] == before and not plt.get_fignums()

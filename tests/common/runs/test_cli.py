@@ -1,0 +1,155 @@
+"""The command line, on a toy paper outside the repository and on the real one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import processes
+import pytest
+import yaml
+
+from common.runs import cli
+from common.runs import settings as settings_of
+from common.runs.settings import ROOT
+
+EXPERIMENT = '''"""Add a number to one and write the sum down."""
+
+from common.errors import RetraceError
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
+from pydantic import PositiveInt
+
+VARIANT = ("steps",)
+
+
+class Settings(Base):
+    steps: PositiveInt
+
+
+def run(settings, context):
+    if settings.steps == 13:
+        raise RetraceError("13 is an unlucky number of steps; choose another")
+    if settings.steps == 14:
+        raise ValueError("a bug")
+    (context.out / "training-state-00000000.pt").write_text("state")
+    return Outcome([row("sum", 1 + settings.steps)])
+'''
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    root = tmp_path / "tree"
+    folder = root / "toys" / "adder"
+    (folder / "experiments").mkdir(parents=True)
+    for package in (root / "toys", folder, folder / "experiments"):
+        (package / "__init__.py").write_text("")
+    (folder / "experiments" / "add.py").write_text(EXPERIMENT)
+    (folder / "settings.yaml").write_text(yaml.safe_dump({"add": {"smoke": {"steps": 2}, "laptop": {"steps": 3}}}))
+    monkeypatch.setattr(settings_of, "ROOT", root)
+    monkeypatch.syspath_prepend(str(root))
+    yield lambda *words: cli.main("toys.adder", [*words, "--results", str(tmp_path / "results")])
+    for name in [name for name in sys.modules if name.startswith("toys")]:
+        del sys.modules[name]
+
+
+def test_one_run_writes_its_folder(toy, tmp_path):
+    assert toy("add", "--level", "smoke", "--seed", "4") == 0
+    folder = tmp_path / "results" / "smoke" / "adder" / "add" / "2" / "seed4"
+    assert (folder / "metrics.csv").read_text().splitlines()[1].startswith("adder,add,,,2,4,sum,3.0,")
+    info = json.loads((folder / "run.json").read_text())
+    assert info["settings"] == {"steps": 2} and info["seed"] == 4 and info["level"] == "smoke"
+    assert {"commit", "versions", "device", "threads", "seconds", "cpu_seconds", "startup_seconds", "peak_memory_mb"} <= set(info)
+    assert not list(folder.glob("training-state-*")), "the training state goes when the whole call has succeeded"
+
+
+def test_a_person_and_the_workflow_start_from_the_same_base_seed():
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    assert cli._parser("replications.flow_matching").get_default("base_seed") == config["base_seed"]
+
+
+def test_sweeps_and_seeds_multiply(toy, tmp_path):
+    assert toy("add", "--level", "smoke", "--seed", "0", "1", "--sweep", "steps=5,6") == 0
+    found = sorted(str(f.parent.relative_to(tmp_path / "results")) for f in tmp_path.rglob("metrics.csv"))
+    assert found == [f"smoke/adder/add/{steps}/seed{seed}" for steps in (5, 6) for seed in (0, 1)]
+
+
+@pytest.mark.parametrize(("steps", "message"), [(13, "13 is an unlucky number of steps"), (14, "ValueError: a bug")])
+def test_a_failed_run_leaves_its_reason_and_the_others_finish(toy, tmp_path, capsys, steps, message):
+    assert toy("add", "--level", "smoke", "--sweep", f"steps={steps},7") == 1
+    failed = tmp_path / "results" / "smoke" / "adder" / "add" / str(steps) / "seed0"
+    finished = failed.parent.parent / "7" / "seed0"
+    record = json.loads((failed / "failure.json").read_text())
+    assert message in record["message"] and record["status"] == "failed" and "toys.adder add" in record["command"]
+    assert not (failed / "metrics.csv").exists() and (finished / "metrics.csv").exists()
+    assert list(finished.glob("training-state-*")), "a retry of the call resumes what had finished"
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["ad"], "toys.adder has no experiment 'ad'; did you mean 'add'"),
+        (["add", "--level", "smoek"], "no level 'smoek'; did you mean 'smoke'"),
+        (["add", "--set", "stpes=3"], "--set stpes=3: unknown key 'stpes'; did you mean 'steps'"),
+        (["add", "--set", "steps=-3"], "--set steps=-3: Input should be greater than 0; got -3"),
+        (["add", "--sweep", "steps"], "--sweep steps: expected key=value1,value2"),
+        (["add", "--sweep", "steps=1,0"], "steps=0: Input should be greater than 0"),
+        (["add", "--sweep", "steps=1,2", "--out", "x"], "--out x: 2 runs cannot share one folder"),
+    ],
+)
+def test_bad_input_is_found_before_any_run(toy, tmp_path, capsys, words, message):
+    assert toy(*words) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("metrics.csv")) and not Path("x").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="unshare and tmpfs are Linux's")
+def test_a_full_disk_is_found_before_any_compute(tmp_path):
+    """A real disk of 1 MB, mounted where nobody else sees it."""
+    script = (
+        'mount -t tmpfs -o size=1m tmpfs "$1" && cd "$2" && '
+        '"$3" -m replications.flow_matching train_2d --level smoke --results "$1/results"'
+    )
+    words = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(tmp_path), str(ROOT), sys.executable]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "only 1 MB free on this disk, a run needs 64; free some space or choose another --results" in done.stderr
+    assert "step" not in done.stdout, "no training has begun"
+
+
+def test_torchrun_splits_every_batch_and_writes_one_folder(tmp_path):
+    """Two processes of 32 images each end near one process of 64: same weights and batches, other noise."""
+    words = ["train_images", "--level", "smoke", "--sweep", "objective=fm_ot,ddpm_vp", "--results"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    said = processes.torchrun(cli.main, "replications.flow_matching", [*words, str(two)], output=tmp_path)
+    assert [text.count("wrote") for text in said] == [2, 0]
+    assert (
+        processes.status(processes.start(cli.main, "replications.flow_matching", [*words, str(one)], output=tmp_path / "o")) == 0
+    )
+    assert not list(two.rglob("training-state-*"))
+    # losses without heavy tails: a single image near t = 0 would decide the mean of another objective
+    for objective in ("fm_ot", "ddpm_vp"):
+        curves = [np.load(root / f"smoke/models/digits-mlp-{objective}/seed0/arrays.npz")["loss"] for root in (one, two)]
+        assert abs(curves[1][-10:].mean() / curves[0][-10:].mean() - 1) < 0.1 and not np.array_equal(*curves)
+
+
+def test_a_batch_that_torchrun_cannot_split_is_refused(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "7")
+    words = ["train_2d", "--level", "smoke", "--results", str(tmp_path)]
+    assert cli.main("replications.flow_matching", words) == 1
+    assert "train.batch 256 does not divide over 7 processes; choose a multiple of 7" in capsys.readouterr().err
+
+
+def test_unknown_device(toy, tmp_path, capsys):
+    assert toy("add", "--level", "smoke", "--device", "gpu9") == 1
+    assert "--device gpu9: not a device; use auto, cpu, cuda" in capsys.readouterr().err
+
+
+def test_help_lists_experiments_levels_and_examples(capsys):
+    with pytest.raises(SystemExit):
+        cli.main("replications.flow_matching", ["--help"])
+    text = capsys.readouterr().out
+    assert "table1" in text and "NLL in bits/dim, Fréchet distance and NFE" in text
+    assert "laptop" in text and "two cores, no GPU" in text and "python -m replications.flow_matching" in text

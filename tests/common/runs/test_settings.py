@@ -1,0 +1,87 @@
+import pytest
+import yaml
+
+from common.errors import SettingsError
+from common.runs import settings as settings_of
+from common.runs.settings import Settings, validated
+
+
+class Inner(Settings):
+    steps: int = 1
+
+
+class Outer(Settings):
+    rate: float
+    inner: Inner = Inner()
+
+
+@pytest.fixture
+def paper(tmp_path, monkeypatch):
+    """A paper with one experiment, outside the repository."""
+    monkeypatch.setattr(settings_of, "ROOT", tmp_path)
+    folder = tmp_path / "replications" / "toy"
+    (folder / "experiments").mkdir(parents=True)
+    (folder / "experiments" / "fit.py").write_text('"""Fit."""\n')
+    blocks = {"fit": {"all": {"rate": 1.0, "inner": {"steps": 5}}, "smoke": {"inner": {"steps": 2}}, "laptop": {}}}
+    (folder / "settings.yaml").write_text(yaml.safe_dump(blocks))
+    return folder
+
+
+def test_level_is_merged_over_all_and_overrides_go_on_top(paper):
+    assert settings_of.raw("replications.toy", "fit", "laptop") == {"rate": 1.0, "inner": {"steps": 5}}
+    merged = settings_of.raw("replications.toy", "fit", "smoke", ["inner.steps=7", "rate=0.002"])
+    assert merged == {"rate": 0.002, "inner": {"steps": 7}}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"rate": 1.0, "inner": {"stpes": 3}}, ["here.yaml: fit.smoke.inner.stpes", "unknown key", "did you mean 'steps'"]),
+        ({"rat": 1.0}, ["here.yaml: fit.smoke.rat", "did you mean 'rate'", "here.yaml: fit.smoke.rate: missing"]),
+        ({"rate": "fast"}, ["here.yaml: fit.smoke.rate", "number", "'fast'"]),
+    ],
+)
+def test_errors_name_file_key_value_and_remedy(values, words):
+    with pytest.raises(SettingsError) as error:
+        validated(Outer, values, where="here.yaml: fit.smoke")
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_an_override_at_fault_is_named_instead_of_the_file():
+    with pytest.raises(SettingsError, match=r"^--set inner\.stpes=3: unknown key 'stpes'; did you mean 'steps'"):
+        validated(Outer, {"rate": 1, "inner": {"stpes": 3}}, where="here.yaml: fit.smoke", overrides=["inner.stpes=3"])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: settings_of.raw("replications.toy", "fot", "smoke"), ["'fot'", "did you mean 'fit'"]),
+        (lambda: settings_of.raw("replications.toy", "fit", "smoek"), ["no level 'smoek'", "did you mean 'smoke'"]),
+        (lambda: settings_of.raw("replications.toy", "fit", "gpu"), ["toy/settings.yaml", "no settings for level 'gpu'"]),
+        (lambda: settings_of.raw("replications.toy", "fit", "smoke", ["rate"]), ["--set rate", "key=value"]),
+        (lambda: settings_of.raw("replications.toy", "fit", "smoke", ["rate=[1"]), ["--set rate=[1", "YAML"]),
+    ],
+)
+def test_wrong_names_are_answered_with_the_right_ones(paper, call, words):
+    with pytest.raises(SettingsError) as error:
+        call()
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_a_misspelt_level_and_broken_yaml_in_the_file(paper):
+    file = paper / "settings.yaml"
+    file.write_text("fit: {lapto: {}}\n")
+    with pytest.raises(SettingsError, match=r"settings\.yaml: fit\.lapto: not a level; did you mean 'laptop'"):
+        settings_of.raw("replications.toy", "fit", "smoke")
+    file.write_text("fit: {smoke: [\n")
+    with pytest.raises(SettingsError, match=r"toy/settings\.yaml is not valid YAML"):
+        settings_of.raw("replications.toy", "fit", "smoke")
+    file.unlink()
+    with pytest.raises(SettingsError, match=r"toy/settings\.yaml does not exist"):
+        settings_of.raw("replications.toy", "fit", "smoke")
+
+
+def test_fingerprint_depends_on_every_value():
+    base = settings_of.fingerprint({"a": 1, "b": 2}, 0)
+    assert base == settings_of.fingerprint({"b": 2, "a": 1}, 0)
+    assert len({base, settings_of.fingerprint({"a": 1, "b": 3}, 0), settings_of.fingerprint({"a": 1, "b": 2}, 1)}) == 3
