@@ -1,7 +1,7 @@
-"""One job, one command: `python -m replications.<paper> <experiment> --level laptop --seed 0 [--set key=value ...]`.
+"""One job, one command: `python -m replications.<paper> <experiment> ... --level laptop --seed 0 [--set key=value ...]`.
 
-The workflow runs exactly this. Every combination of `--seed` and `--sweep` values is one run with a folder of its own; they
-share the process, because importing torch costs as much as training a small network for a while.
+The workflow runs exactly this. Every combination of experiment, `--seed` and `--sweep` values is one run with a folder of its
+own; they share the process, because importing torch costs as much as training a small network for a while.
 """
 
 import argparse
@@ -31,8 +31,11 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(options.threads)
     try:
-        settings_of.check_experiment(package, options.experiment)
+        for experiment in options.experiments:
+            settings_of.check_experiment(package, experiment)
         settings_of.check_level(options.level)
+        if options.base_seed is None:
+            options.base_seed = settings_of.base_seed()
         plans = _plan(package, options)
     except RetraceError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -58,11 +61,11 @@ def _parser(package: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m {package}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Run one experiment; its run folder then holds metrics.csv, arrays, weights and run.json.",
+        description="Run experiments; a run folder then holds metrics.csv, arrays, weights and run.json.",
         epilog="\n".join(["experiments:", *lines, "", "levels:", *levels, "", "examples:", *examples]),
     )
     add = parser.add_argument
-    add("experiment", help="one of the experiments below")
+    add("experiments", nargs="+", metavar="experiment", help="one or several of the experiments below, in one process")
     add("--level", default="laptop", help="budget: %(default)s unless told otherwise; see below")
     add("--seed", type=int, nargs="+", default=[0], metavar="N", help="replicate(s); default 0")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, e.g. --set train.steps=100")
@@ -77,7 +80,7 @@ def _parser(package: str) -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", help="run folder, for a single run; default: the one that the workflow uses")
     add("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads of this job; default %(default)s")
-    add("--base-seed", type=int, default=2, metavar="N", help="root of all seeds; default %(default)s, as in config/config.yaml")
+    add("--base-seed", type=int, metavar="N", help="root of all seeds; default: base_seed of config/config.yaml")
     add("--show-settings", action="store_true", help="print the resolved settings of the first run and stop")
     return parser
 
@@ -97,13 +100,13 @@ def _plan(package: str, options: argparse.Namespace) -> list[dict[str, Any]]:
         if not equals or not values:
             raise RetraceError(f"--sweep {sweep}: expected key=value1,value2, for example --sweep objective=fm_ot,fm_vp")
         sweeps.append([f"{key}={value}" for value in values.split(",")])
-    module = experiment_of.load(package, options.experiment)
     plans = []
-    for seed, *swept in itertools.product(options.seed, *sweeps):
-        settings = settings_of.resolve(package, options.experiment, options.level, [*options.set, *swept])
+    for experiment, seed, *swept in itertools.product(options.experiments, options.seed, *sweeps):
+        module = experiment_of.load(package, experiment)
+        settings = settings_of.resolve(package, experiment, options.level, [*options.set, *swept])
         place = {
             "paper": package.rpartition(".")[2],
-            "experiment": options.experiment,
+            "experiment": experiment,
             "level": options.level,
             "seed": seed,
             "results": options.results,

@@ -63,6 +63,15 @@ def load_yaml(file: Path) -> Any:
         raise SettingsError(f"{_shown(file)} is not valid YAML: {error}") from None
 
 
+def base_seed() -> int:
+    """Return the root of all seeds, from its one source, config/config.yaml."""
+    file = ROOT / "config" / "config.yaml"
+    found = (load_yaml(file) or {}).get("base_seed")
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise SettingsError(f"{_shown(file)}: base_seed: must be a whole number from 0 on; got {found!r}")
+    return found
+
+
 def raw(package: str, experiment: str, level: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Return the merged but unchecked settings of one experiment (what the workflow watches for changes)."""
     check_experiment(package, experiment)

@@ -46,7 +46,12 @@ def toy(tmp_path, monkeypatch):
     for package in (root / "toys", folder, folder / "experiments"):
         (package / "__init__.py").write_text("")
     (folder / "experiments" / "add.py").write_text(EXPERIMENT)
-    (folder / "settings.yaml").write_text(yaml.safe_dump({"add": {"smoke": {"steps": 2}, "laptop": {"steps": 3}}}))
+    (folder / "settings.yaml").write_text(
+        yaml.safe_dump({name: {"smoke": {"steps": 2}, "laptop": {"steps": 3}} for name in ("add", "again")})
+    )
+    (folder / "experiments" / "again.py").write_text(EXPERIMENT)
+    (root / "config").mkdir()
+    (root / "config" / "config.yaml").write_text("base_seed: 7\n")
     monkeypatch.setattr(settings_of, "ROOT", root)
     monkeypatch.syspath_prepend(str(root))
     yield lambda *words: cli.main("toys.adder", [*words, "--results", str(tmp_path / "results")])
@@ -64,9 +69,23 @@ def test_one_run_writes_its_folder(toy, tmp_path):
     assert not list(folder.glob("training-state-*")), "the training state goes when the whole call has succeeded"
 
 
-def test_a_person_and_the_workflow_start_from_the_same_base_seed():
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    assert cli._parser("replications.flow_matching").get_default("base_seed") == config["base_seed"]
+def test_the_base_seed_has_one_source(toy, tmp_path, capsys):
+    assert settings_of.base_seed() == 7, "config/config.yaml of the tree"
+    assert toy("add", "--level", "smoke") == 0 and toy("again", "--level", "smoke", "--base-seed", "8") == 0
+    seeds = {name: json.loads(next(tmp_path.rglob(f"{name}/**/run.json")).read_text())["base_seed"] for name in ("add", "again")}
+    assert seeds == {"add": 7, "again": 8}
+    (settings_of.ROOT / "config" / "config.yaml").write_text("base_seed: -1\n")
+    assert toy("add", "--level", "smoke") == 2
+    assert "config/config.yaml: base_seed: must be a whole number from 0 on; got -1" in capsys.readouterr().err
+
+
+def test_several_experiments_share_one_process(toy, tmp_path, capsys):
+    assert toy("add", "again", "--level", "smoke", "--seed", "0", "1") == 0
+    found = sorted(str(f.parent.relative_to(tmp_path / "results" / "smoke")) for f in tmp_path.rglob("metrics.csv"))
+    assert found == [f"adder/{name}/2/seed{seed}" for name in ("add", "again") for seed in (0, 1)]
+    # a bad name is found before the good ones run
+    assert toy("add", "agian", "--level", "laptop") == 2 and "did you mean 'again'" in capsys.readouterr().err
+    assert not (tmp_path / "results" / "laptop").exists()
 
 
 def test_sweeps_and_seeds_multiply(toy, tmp_path):
