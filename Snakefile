@@ -19,17 +19,9 @@ except RetraceError as error:
     raise WorkflowError(str(error)) from None
 
 LEVEL = config["level"]
-SEEDS = retrace.seeds(config)
 
 
 include: "common/rules.smk"
-
-
-for paper in retrace.papers():
-
-    include: f"replications/{paper}/rules.smk"
-
-
 include: "report/rules.smk"
 
 

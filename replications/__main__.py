@@ -9,6 +9,7 @@ from common.errors import RetraceError, SettingsError
 from common.runs import settings as settings_of
 from common.runs import workflow
 from common.runs.folders import check_writable
+from common.runs.plan import Entry, entries
 from common.runs.settings import package_folder
 
 
@@ -62,8 +63,8 @@ def existing(paper: str) -> Path:
 def check_one(package: str, experiment: str, level: str) -> None:
     """Check one experiment's settings and, for each data set that it is run on, that its files are there and whole."""
     module = importlib.import_module(f"{package}.experiments.{experiment}")
-    sets = getattr(module, "SETS", {}).get(level, ())
-    for override in [[f"data={name}"] for name in sets] or [[]]:
+    entry = entries(package).get(experiment, Entry()) if package.startswith("replications.") else Entry()
+    for override in [[f"data={name}"] for name in entry.sets(level)] or [[]]:
         settings = settings_of.resolve(package, experiment, level, override)
         if hasattr(module, "check"):
             module.check(settings)

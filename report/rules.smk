@@ -2,6 +2,11 @@
 
 PLAN = f"{RESULTS}/runs.txt"
 RUNS_CHOSEN = [folder for paper in CHOSEN for folder in RUNS[paper]]
+REPORT = f"python -m report all --level {LEVEL} --results {retrace.RESULTS}"
+WRITE_REPORT = (
+    "printf '%s\\n' {params.runs} > {output.plan}; "
+    "{params.job} --runs {output.plan} --out {params.folder} > {log} 2>&1"
+)
 REPORT_FILES = [f"report/{name}" for name in retrace.report_assets()]
 
 
@@ -24,14 +29,13 @@ rule report:
     conda:
         ENVIRONMENT
     params:
+        job=REPORT,
         runs=RUNS_CHOSEN,
         folder=subpath(output.page, parent=True),
     message:
         f"report on level {LEVEL}"
     shell:
-        "printf '%s\\n' {params.runs} > {output.plan}; "
-        f"python -m report all --level {LEVEL} --results {retrace.RESULTS} "
-        "--runs {output.plan} --out {params.folder} > {log} 2>&1"
+        WRITE_REPORT
 
 
 for paper in retrace.papers():
@@ -55,16 +59,13 @@ for paper in retrace.papers():
         conda:
             ENVIRONMENT
         params:
-            paper=paper,
+            job=f"{REPORT} --papers {paper}",
             runs=RUNS[paper],
             folder=subpath(output.page, parent=True),
         message:
             f"report on {paper}, level {LEVEL}"
         shell:
-            "printf '%s\\n' {params.runs} > {output.plan}; "
-            f"python -m report all --level {LEVEL} --results {retrace.RESULTS} --papers "
-            "{params.paper} "
-            "--runs {output.plan} --out {params.folder} > {log} 2>&1"
+            WRITE_REPORT
 
     rule:
         name:

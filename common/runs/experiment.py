@@ -11,7 +11,6 @@ and, where they apply,
 
     folder(settings, ...) -> Path    of runs that are models, which other jobs take as inputs
     check(settings)                  raises what would stop the run, before any compute
-    SETS                             level -> the data sets (setting `data`) that the workflow runs it on, if they are several
 """
 
 import importlib

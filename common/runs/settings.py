@@ -58,9 +58,9 @@ def load_yaml(file: Path) -> Any:
     try:
         return yaml.safe_load(file.read_text())
     except FileNotFoundError:
-        raise SettingsError(f"{_shown(file)} does not exist; every paper needs one") from None
+        raise SettingsError(f"{shown(file)} does not exist; every paper needs one") from None
     except yaml.YAMLError as error:
-        raise SettingsError(f"{_shown(file)} is not valid YAML: {error}") from None
+        raise SettingsError(f"{shown(file)} is not valid YAML: {error}") from None
 
 
 def base_seed() -> int:
@@ -68,7 +68,7 @@ def base_seed() -> int:
     file = ROOT / "config" / "config.yaml"
     found = (load_yaml(file) or {}).get("base_seed")
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise SettingsError(f"{_shown(file)}: base_seed: must be a whole number from 0 on; got {found!r}")
+        raise SettingsError(f"{shown(file)}: base_seed: must be a whole number from 0 on; got {found!r}")
     return found
 
 
@@ -79,12 +79,12 @@ def raw(package: str, experiment: str, level: str, overrides: Sequence[str] = ()
     file = package_folder(package) / "settings.yaml"
     blocks = (load_yaml(file) or {}).get(experiment)
     if not isinstance(blocks, Mapping):
-        raise SettingsError(f"{_shown(file)}: no block {experiment!r}; add one with a part for each level")
+        raise SettingsError(f"{shown(file)}: no block {experiment!r}; add one with a part for each level")
     if unknown := set(blocks) - {"all", *LEVELS}:
         key = sorted(map(str, unknown))[0]
-        raise SettingsError(f"{_shown(file)}: {experiment}.{key}: not a level{hint(key, ['all', *LEVELS])}")
+        raise SettingsError(f"{shown(file)}: {experiment}.{key}: not a level{hint(key, ['all', *LEVELS])}")
     if level not in blocks:
-        raise SettingsError(f"{_shown(file)}: {experiment}: no settings for level {level!r}; add a block {level!r}")
+        raise SettingsError(f"{shown(file)}: {experiment}: no settings for level {level!r}; add a block {level!r}")
     merged = _merge(blocks.get("all") or {}, blocks[level] or {})
     for override in overrides:
         merged = _merge(merged, parse_override(override))
@@ -95,7 +95,7 @@ def resolve(package: str, experiment: str, level: str, overrides: Sequence[str] 
     """Return the checked settings of one experiment at one level, `overrides` being `key=value` texts."""
     values = raw(package, experiment, level, overrides)
     module = importlib.import_module(f"{package}.experiments.{experiment}")
-    where = f"{_shown(package_folder(package) / 'settings.yaml')}: {experiment}.{level}"
+    where = f"{shown(package_folder(package) / 'settings.yaml')}: {experiment}.{level}"
     return validated(module.Settings, values, where=where, overrides=overrides)
 
 
@@ -174,5 +174,6 @@ def _walk(model: type[BaseModel], location: Sequence[Any]) -> tuple[list[str], l
     return written, known
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
+    """Return a file as messages name it: relative to the root where it lies below."""
     return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)

@@ -9,11 +9,13 @@ import pytest
 
 from common.measure.claims import load_paper
 from common.runs import settings as settings_of
+from common.runs.experiment import default_folder
 from common.runs.levels import LEVELS
+from common.runs.plan import entries, runs_of
 from common.runs.settings import ROOT
 from common.runs.workflow import papers
 
-FILES = ["README.md", "paper.yaml", "claims.py", "settings.yaml", "figures.py", "rules.smk", "__main__.py"]
+FILES = ["README.md", "paper.yaml", "claims.py", "settings.yaml", "figures.py", "jobs.yaml", "__main__.py"]
 SOURCES = {"paper", "derived", "code", "figure", "memory"}
 EXPERIMENTS = [(paper, name) for paper in papers() for name in settings_of.experiments(f"replications.{paper}")]
 
@@ -71,6 +73,23 @@ def test_reported_numbers_carry_their_source(paper):
 @pytest.mark.parametrize("level", LEVELS)
 def test_settings_at_every_level(paper, name, level):
     settings_of.resolve(f"replications.{paper}", name, level)
+
+
+@every_paper
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_plan_runs_every_experiment_where_it_writes(paper, level):
+    """A planned run's folder is the one that the command line gives it, and each of its values is a setting."""
+    table = entries(f"replications.{paper}")
+    assert set(table) == set(settings_of.experiments(f"replications.{paper}")), "jobs.yaml: one entry per experiment"
+    for name, entry in table.items():
+        module = importlib.import_module(f"replications.{paper}.experiments.{name}")
+        runs = runs_of(f"replications.{paper}", name, level, [0, 1], entry)
+        assert runs, f"{name} runs on nothing at level {level}"
+        for run in runs:
+            overrides = [f"{key}={value}" for key, value in run.values.items()]
+            settings = settings_of.resolve(f"replications.{paper}", name, level, overrides)
+            place = {"paper": paper, "experiment": name, "level": level, "seed": run.seed, "results": Path("results")}
+            assert run.folder == str(default_folder(module, settings, place))
 
 
 @every_experiment

@@ -15,10 +15,9 @@ from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from replications.flow_matching.image_models import ImageModels, check, yardstick
-from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.sampling import sample_adaptively
 
-__all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
+__all__ = ["VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 

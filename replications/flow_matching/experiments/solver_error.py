@@ -15,10 +15,9 @@ from common.learning.models import load_denoiser
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from replications.flow_matching.image_models import ImageModels, check, yardstick
-from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.path_geometry import noise_left_rows
 
-__all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
+__all__ = ["VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}  # evaluations per step

@@ -20,10 +20,9 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from replications.flow_matching import image_models
 from replications.flow_matching.image_models import ImageModels, fid_to, yardstick
-from replications.flow_matching.image_sets import SETS
 from replications.flow_matching.sampling import sample_adaptively
 
-__all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
+__all__ = ["VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 

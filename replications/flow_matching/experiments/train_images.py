@@ -11,9 +11,8 @@ from common.learning.fit import FitSettings, check, fit, folder
 from common.runs.experiment import Context
 from common.runs.folders import Outcome
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
-from replications.flow_matching.image_sets import SETS
 
-__all__ = ["SETS", "VARIANT", "Settings", "check", "folder", "run"]
+__all__ = ["VARIANT", "Settings", "check", "folder", "run"]
 
 VARIANT = ("data", "objective")
 

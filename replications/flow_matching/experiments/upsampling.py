@@ -27,10 +27,9 @@ from common.runs.settings import fingerprint
 from replications.flow_matching import upsampling as method
 from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 from replications.flow_matching.image_models import yardstick
-from replications.flow_matching.image_sets import UPSAMPLING_SETS as SETS
 from replications.flow_matching.sampling import sample_adaptively
 
-__all__ = ["SETS", "VARIANT", "Settings", "check", "run"]
+__all__ = ["VARIANT", "Settings", "check", "run"]
 
 VARIANT = ("data",)
 

@@ -7,7 +7,6 @@ from common.learning.data import catalogue
 from common.learning.fit import check
 from common.runs.settings import resolve
 from replications.__main__ import check_one
-from replications.flow_matching.image_sets import SETS
 
 PACKAGE = "replications.flow_matching"
 
@@ -39,4 +38,4 @@ def test_the_check_before_a_run_looks_at_every_data_set_of_the_level(monkeypatch
 
     monkeypatch.setattr(catalogue, "LOADERS", {name: loader(name) for name in catalogue.LOADERS})
     check_one(PACKAGE, "table1", "gpu")
-    assert asked == list(SETS["gpu"])
+    assert asked == ["cifar10", "fashion_mnist"]

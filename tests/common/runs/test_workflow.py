@@ -33,18 +33,6 @@ def test_bad_config_is_answered_with_key_value_and_remedy(changes, words):
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
-def test_job_is_the_command_that_a_person_types():
-    command = workflow.job("replications.x", "fit", config(level="smoke"), seeds=[0, 1], sweep={"data": ["a", "b"]})
-    assert command == ("python -m replications.x fit --level smoke --seed 0 1 --base-seed 2 --results results --sweep data=a,b")
-
-
-def test_jobs_on_a_gpu_do_one_run_each_and_share_a_process_on_a_cpu():
-    assert workflow.parts("laptop", [0, 1], ["a", "b"]) == [("", [0, 1], ["a", "b"])]
-    each = [("_a_seed0", [0], ["a"]), ("_b_seed0", [0], ["b"]), ("_a_seed1", [1], ["a"]), ("_b_seed1", [1], ["b"])]
-    assert workflow.parts("gpu", [0, 1], ["a", "b"]) == each
-    assert [part.tag for part in workflow.parts("gpu", [0, 1])] == ["_seed0", "_seed1"]
-
-
 def test_sources_of_a_job_are_what_it_imports_and_nothing_else():
     sources = dependencies.job_sources("replications.flow_matching", "train_2d")
     assert (

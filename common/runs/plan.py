@@ -1,0 +1,201 @@
+"""The plan: every job of a level, read from the papers' jobs.yaml; one rule of the workflow is filled from it.
+
+    table1:
+      data: {laptop: [digits], gpu: [cifar10, fashion_mnist]}   # or one list for all levels
+      takes: {train_images: {}}                                 # runs whose models are its inputs: same data, same seed
+      features: true                                            # takes the feature network of its data sets
+      writes: [samples.npz]                                     # besides metrics.csv and run.json
+
+On a CPU one job does all runs of an experiment, because they share the start-up; on a GPU every run is a job of its own, so that
+a cluster does them side by side. Nothing here imports torch: Snakemake reads it again for every call.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from common.errors import SettingsError
+from common.runs import settings as settings_of
+from common.runs.dependencies import job_sources
+from common.runs.layout import RESULTS, model_folder
+from common.runs.levels import LEVELS
+from common.runs.settings import Settings, hint, package_folder, validated
+
+ONE_RUN_PER_JOB = ("gpu", "paper")
+MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}
+MEMORY_MB = {"smoke": 8000, "laptop": 8000, "gpu": 16000, "paper": 64000}
+MODEL_FILES = ("run.json", "weights.safetensors")
+
+
+class Entry(Settings):
+    """What jobs.yaml says of one experiment."""
+
+    data: list[str] | dict[str, list[str]] = Field(
+        default=[], description="data sets (setting `data`), for all levels or by level"
+    )
+    sweep: dict[str, list[str]] = Field(default={}, description="other settings of which every value is a run")
+    folder: str = Field(default="", description="folder of a run, from its settings; by default its data set and swept values")
+    takes: dict[str, dict[str, list[str]]] = Field(
+        default={}, description="experiments whose models it takes, and of which sweep"
+    )
+    features: bool = Field(default=False, description="whether it takes the feature network of its data sets")
+    writes: list[str] = Field(default=[], description="files that a run writes besides metrics.csv and run.json")
+    first: bool = Field(default=False, description="whether the others wait for it, so that it starts before them")
+    gpu: bool = Field(default=True, description="whether it asks for a GPU where there is one")
+    memory_mb: int | None = Field(default=None, gt=0, description="memory to ask of a cluster, if not the level's")
+
+    def sets(self, level: str) -> list[str]:
+        """Return the data sets of a level."""
+        return self.data.get(level, []) if isinstance(self.data, dict) else self.data
+
+
+class Run(NamedTuple):
+    """One run: its folder, and the values that tell it from the experiment's others."""
+
+    folder: str
+    values: dict[str, str]
+    seed: int
+
+
+class Job(NamedTuple):
+    """One job of the workflow: `name` is its rule, `command` what a person would type."""
+
+    name: str
+    target: str
+    command: str
+    runs: list[Run]
+    inputs: dict[str, list[str]]
+    outputs: list[str]
+    settings: dict[str, Any]
+    log: str
+    benchmark: str
+    priority: int
+    resources: dict[str, int]
+
+
+def entries(package: str) -> dict[str, Entry]:
+    """Read and check a paper's jobs.yaml. Raises `SettingsError` naming the file, the experiment, the key and the remedy."""
+    file = package_folder(package) / "jobs.yaml"
+    content = settings_of.load_yaml(file)
+    if not isinstance(content, Mapping):
+        raise SettingsError(f"{settings_of.shown(file)}: must map each experiment to its entry, e.g. `gradients: {{}}`")
+    known = settings_of.experiments(package)
+    found = {}
+    for name, entry in content.items():
+        where = f"{settings_of.shown(file)}: {name}"
+        if name not in known:
+            raise SettingsError(f"{where}: there is no such experiment{hint(str(name), known)}")
+        found[name] = validated(Entry, entry or {}, where=where)
+    for name, entry in found.items():
+        where = f"{settings_of.shown(file)}: {name}"
+        for key, words, choices in (("takes", entry.takes, content), ("data", _levels(entry), LEVELS)):
+            for word in words:
+                if word not in choices:
+                    raise SettingsError(f"{where}.{key}: unknown {word!r}{hint(word, choices)}")
+    return found
+
+
+def _levels(entry: Entry) -> Sequence[str]:
+    return list(entry.data) if isinstance(entry.data, dict) else []
+
+
+def runs_of(package: str, experiment: str, level: str, seeds: Sequence[int], entry: Entry) -> list[Run]:
+    """Return an experiment's runs at a level: every data set x every swept value x every seed."""
+    sets = entry.sets(level)
+    axes = ({"data": sets} if entry.data else {}) | entry.sweep
+    paper = package.rpartition(".")[2]
+    runs = []
+    for values in itertools.product(*axes.values()):
+        chosen = dict(zip(axes, values))
+        place = Path(RESULTS, level, paper, experiment, "-".join(values) or "default")
+        if entry.folder:
+            settings = settings_of.raw(package, experiment, level, [f"{key}={value}" for key, value in chosen.items()])
+            place = Path(RESULTS, level, entry.folder.format(**settings))
+        runs += [Run(str(place / f"seed{seed}"), chosen, seed) for seed in seeds]
+    return runs
+
+
+def features_folder(level: str, data: str) -> str:
+    """Return the feature network's folder; it is one for all seeds: distances of different seeds share their yardstick."""
+    return str(model_folder(Path(RESULTS), level, data, "features", "classifier", 0))
+
+
+def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
+    """Return every job of the configured level: the papers' own, and the feature networks that they ask for."""
+    level, jobs, measured = config["level"], [], set()
+    seeds = list(range(config["seeds"][level]))
+    for paper in papers:
+        package = f"replications.{paper}"
+        table = entries(package)
+        for experiment, entry in table.items():
+            runs = runs_of(package, experiment, level, seeds, entry)
+            measured |= set(entry.sets(level)) if entry.features else set()
+            for part in [[run] for run in runs] if level in ONE_RUN_PER_JOB else [runs]:
+                inputs = {"models": _models(package, table, entry, level, part), "features": _yardsticks(entry, level, part)}
+                jobs.append(_job(package, experiment, entry, part, inputs, config))
+    features = Entry(writes=["weights.safetensors"], memory_mb=4000, first=True)
+    for data in sorted(measured):
+        run = Run(features_folder(level, data), {"data": data}, 0)
+        jobs.append(_job("common", "features", features, [run], {}, config, f"features_{data}"))
+    return jobs
+
+
+def _models(package: str, table: Mapping[str, Entry], entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
+    """Return the files of the trained models that these runs take."""
+    files = []
+    for name, narrowed in entry.takes.items():
+        source = table[name].model_copy(update={"sweep": {**table[name].sweep, **narrowed}})
+        for model in runs_of(package, name, level, sorted({run.seed for run in part}), source):
+            if any(model.values.get("data") == run.values.get("data", model.values.get("data")) for run in part):
+                files += [f"{model.folder}/{file}" for file in MODEL_FILES]
+    return files
+
+
+def _yardsticks(entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
+    sets = dict.fromkeys(run.values["data"] for run in part) if entry.features else ()
+    return [f"{features_folder(level, data)}/weights.safetensors" for data in sets]
+
+
+def _job(
+    package: str,
+    experiment: str,
+    entry: Entry,
+    part: Sequence[Run],
+    inputs: Mapping[str, list[str]],
+    config: Mapping[str, Any],
+    name: str = "",
+) -> Job:
+    level, paper = config["level"], package.rpartition(".")[2]
+    tag = f"_{'_'.join([*part[0].values.values(), f'seed{part[0].seed}'])}" if level in ONE_RUN_PER_JOB and not name else ""
+    name, results = name or f"{paper}_{experiment}{tag}", f"{RESULTS}/{level}"
+    sweep = {key: list(dict.fromkeys(run.values[key] for run in part)) for key in part[0].values}
+    words = [f"python -m {package} {experiment}", f"--level {level}"]
+    words += [f"--seed {' '.join(map(str, dict.fromkeys(run.seed for run in part)))}", f"--base-seed {config['base_seed']}"]
+    words += [f"--results {RESULTS}", *(f"--sweep {key}={','.join(values)}" for key, values in sweep.items())]
+    return Job(
+        name=name,
+        target=paper,
+        command=" ".join(words),
+        runs=list(part),
+        inputs={"code": job_sources(package, experiment), **inputs},
+        outputs=[f"{run.folder}/{file}" for run in part for file in ("metrics.csv", "run.json", *entry.writes)],
+        settings=settings_of.raw(package, experiment, level),
+        log=f"{results}/logs/{paper}/{name}.log",
+        benchmark=f"{results}/benchmarks/{paper}/{name}.tsv",
+        priority=10 if entry.first else 0,
+        resources={
+            "gpu": int(entry.gpu and level in ONE_RUN_PER_JOB),
+            "runtime": MINUTES[level],
+            "mem_mb": entry.memory_mb or MEMORY_MB[level],
+        },
+    )
+
+
+def runs_by_paper(papers: Sequence[str], jobs: Sequence[Job]) -> dict[str, list[str]]:
+    """Return the folders of the runs that each paper's report needs: its own, and the feature networks that it takes."""
+    own = {paper: [run.folder for job in jobs if job.target == paper for run in job.runs] for paper in papers}
+    taken = {paper: [file for job in jobs if job.target == paper for file in job.inputs["features"]] for paper in papers}
+    return {paper: [*own[paper], *dict.fromkeys(str(Path(file).parent) for file in taken[paper])] for paper in papers}

@@ -1,0 +1,103 @@
+"""The plan of the workflow: which jobs, with which inputs and outputs."""
+
+import re
+
+import pytest
+import yaml
+
+from common.errors import SettingsError
+from common.runs import settings as settings_of
+from common.runs.plan import entries, plan, runs_by_paper
+from common.runs.settings import ROOT
+from common.runs.workflow import papers
+
+
+def config(level):
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | {"level": level}
+
+
+@pytest.fixture
+def jobs_file(tmp_path, monkeypatch):
+    """Return a function that writes the jobs.yaml of a toy paper with the experiments `fit` and `look`."""
+    folder = tmp_path / "toys" / "adder"
+    (folder / "experiments").mkdir(parents=True)
+    for name in ("fit", "look"):
+        (folder / "experiments" / f"{name}.py").write_text("")
+    monkeypatch.setattr(settings_of, "ROOT", tmp_path)
+    return (folder / "jobs.yaml").write_text
+
+
+def test_a_job_is_the_command_that_a_person_types():
+    job = next(job for job in plan(papers(), config("smoke")) if job.name == "flow_matching_toy_2d")
+    assert job.command == (
+        "python -m replications.flow_matching toy_2d --level smoke --seed 0 1 --base-seed 2 --results results "
+        "--sweep data=checkerboard,eight_gaussians"
+    )
+
+
+@pytest.mark.parametrize("level", ["smoke", "laptop", "gpu", "paper"])
+def test_jobs_make_what_others_take_and_nothing_is_made_twice(level):
+    jobs = plan(papers(), config(level))
+    made = [file for job in jobs for file in job.outputs]
+    assert len(made) == len(set(made)) and len({job.name for job in jobs}) == len(jobs)
+    taken = {file for job in jobs for kind, files in job.inputs.items() if kind != "code" for file in files}
+    assert taken <= set(made)
+    assert all(re.fullmatch(r"[a-z0-9_]+", job.name) for job in jobs)
+
+
+def test_a_gpu_job_is_one_run_and_takes_its_own_data_and_seed():
+    jobs = {job.name: job for job in plan(papers(), config("gpu"))}
+    job = jobs["flow_matching_table1_cifar10_seed1"]
+    assert len(job.runs) == 1 and job.resources["gpu"] == 1 and "--sweep data=cifar10" in job.command
+    assert len(job.inputs["models"]) == 10 and all("cifar10-unet" in file and "/seed1/" in file for file in job.inputs["models"])
+    assert job.inputs["features"] == ["results/gpu/models/cifar10-features-classifier/seed0/weights.safetensors"]
+    assert jobs["flow_matching_gradients_seed0"].resources["gpu"] == 0
+    assert all(len(job.runs) == 1 for job in jobs.values())
+
+
+def test_a_cpu_job_does_all_runs_of_an_experiment():
+    jobs = {job.name: job for job in plan(papers(), config("laptop"))}
+    job = jobs["neural_ode_solver_control"]
+    assert [run.seed for run in job.runs] == list(range(config("laptop")["seeds"]["laptop"])) and job.resources["gpu"] == 0
+    assert {file.split("/")[3] for file in job.inputs["models"]} == {
+        "digits-ode_net-classifier",
+        "digits-ode_net_tight-classifier",
+    }
+    assert jobs["neural_ode_train_classifier"].priority > job.priority
+
+
+def test_a_papers_report_needs_its_runs_and_its_yardsticks():
+    jobs = plan(papers(), config("laptop"))
+    runs = runs_by_paper(papers(), jobs)
+    assert "results/laptop/models/digits-features-classifier/seed0" in runs["flow_matching"]
+    assert not [run for run in runs["neural_ode"] if "features" in run]
+    assert {folder for folders in runs.values() for folder in folders} == {run.folder for job in jobs for run in job.runs}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("loook: {}", ["toys/adder/jobs.yaml: loook: there is no such experiment", "did you mean 'look'"]),
+        ("look: {dta: [a]}", ["jobs.yaml: look.dta: unknown key 'dta'", "did you mean 'data'"]),
+        ("look: {data: {lapto: [a]}}", ["jobs.yaml: look.data: unknown 'lapto'", "did you mean 'laptop'"]),
+        ("look: {takes: {fitt: {}}}\nfit: {}", ["jobs.yaml: look.takes: unknown 'fitt'", "did you mean 'fit'"]),
+        ("look: {memory_mb: 0}", ["jobs.yaml: look.memory_mb", "greater than 0", "got 0"]),
+        ("- look", ["jobs.yaml: must map each experiment to its entry"]),
+    ],
+)
+def test_a_mistake_in_jobs_yaml_is_named(jobs_file, text, words):
+    jobs_file(text)
+    with pytest.raises(SettingsError) as error:
+        entries("toys.adder")
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_no_rule_reads_a_loop_variable_when_its_job_starts():
+    """A `shell` f-string, a lambda or a run block of a rule made in a loop takes the last job's values, without a word."""
+    files = [ROOT / "Snakefile", *ROOT.glob("*/*.smk"), *ROOT.glob("replications/*/*.smk")]
+    assert len(files) >= 3
+    for file in files:
+        text = re.sub(r"#.*", "", file.read_text())
+        assert not re.search(r"\blambda\b|^ *run:", text, flags=re.MULTILINE), file
+        shells = re.findall(r"^( *)shell:(.*(?:\n\1 +.*)*)", text, flags=re.MULTILINE)
+        assert not [body for _, body in shells if re.search(r"\bf[\"']", body)], file
