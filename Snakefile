@@ -29,6 +29,8 @@ rule all:
     default_target: True
     input:
         f"report/build/{LEVEL}/index.html",
+        # by themselves: a page that exists, such as a failed call leaves, would hide that runs are missing
+        [f"{run}/metrics.csv" for run in RUNS_CHOSEN],
 
 
 # Before any compute: settings, claims, data and disk of this level. Not a rule: every run would have to depend on it.

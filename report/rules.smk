@@ -72,3 +72,4 @@ for paper in retrace.papers():
             paper
         input:
             f"report/build/{LEVEL}/{paper}/index.html",
+            [f"{run}/metrics.csv" for run in RUNS[paper]],

@@ -42,9 +42,9 @@ def tree(tmp_path_factory):
     return folder
 
 
-def dry_run(tree):
+def dry_run(tree, target="all"):
     """Return the jobs that a call would run now: rule name -> count."""
-    done = snakemake(tree, *SMOKE, "--dry-run")
+    done = snakemake(tree, target, *SMOKE, "--dry-run")
     assert done.returncode == 0, done.stderr[-2000:]
     # the table "Job stats": a line of dashes, a line per rule, the total
     table = re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, flags=re.MULTILINE)
@@ -72,12 +72,25 @@ def test_every_planned_run_is_in_the_tables(tree):
     assert set(metrics.status) == {"ok"} and set(metrics.level) == {"smoke"}
     claims = pd.read_csv(tree / "results/smoke/claims.csv")
     assert set(claims.verdict) == {"not run"}, "smoke judges nothing: every claim needs a higher level"
-    assert (tree / "report/build/smoke/index.html").stat().st_size > 100_000
+    page = (tree / "report/build/smoke/index.html").read_text()
+    assert len(page) > 100_000
+    assert "could not be drawn" not in page and "could not be made" not in page, "every figure and table of a smoke run is there"
     assert (tree / "report/build/smoke/flow_matching/index.html").is_file(), "one paper alone has a report of its own"
 
 
 def test_a_second_call_has_nothing_to_do(tree):
     assert dry_run(tree) == {}
+
+
+@pytest.mark.parametrize("target", ["all", "flow_matching"])
+def test_a_deleted_run_is_made_again_though_the_page_exists(tree, target):
+    run, away = tree / "results/smoke/flow_matching/gradients/default", tree / "away"
+    run.rename(away)
+    try:
+        jobs = set(dry_run(tree, target))
+    finally:
+        away.rename(run)
+    assert jobs - {"flow_matching"} == {"flow_matching_gradients", "report" if target == "all" else "flow_matching_report"}
 
 
 def test_an_edit_reruns_what_imports_the_file_and_nothing_else(tree):

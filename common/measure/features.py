@@ -116,13 +116,6 @@ def accuracy(
     return (guesses == labels.cpu()).double().mean().item()
 
 
-def save_feature_net(net: FeatureNet, folder: Path) -> None:
-    """Write `folder`/weights.safetensors."""
-    from safetensors.torch import save_file
-
-    save_file({name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()}, folder / "weights.safetensors")
-
-
 def load_feature_net(folder: Path, device: torch.device | str = "cpu") -> Callable[[Tensor], np.ndarray]:
     """Return the function images [n, c, h, w] in [-1, 1] -> features [n, 64] of the network saved in a run folder.
 

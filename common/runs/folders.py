@@ -30,7 +30,6 @@ COLUMNS = (
     *("paper", "experiment", "dataset", "method", "variant", "seed", "metric", "value", "unit", "nfe", "seconds", "n"),
     *("status", "message", "level", "device", "versions", "commit"),
 )
-TIMING_COLUMNS = ("seconds",)
 # a run writes a few MB; half a disk page short of that is the wrong moment to find out
 FREE_SPACE_MB = 64
 

@@ -172,8 +172,8 @@ def exact_paths(runs: Runs) -> Figure:
     found = runs.find("exact_paths")
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
     for method in ("fm_ot", "fm_vp"):
-        curves = np.stack([run.arrays[f"noise_left_{method}"] for run in found])
-        left.plot(found[0].arrays["paper_time"], curves.mean(0), color=colour(method), label=NAMES[method])
+        remaining = np.stack([run.arrays[f"noise_left_{method}"] for run in found])
+        left.plot(found[0].arrays["paper_time"], remaining.mean(0), color=colour(method), label=NAMES[method])
     left.plot([0, 1], [1, 0], color="0.6", linestyle=":", label="linear")
     left.set(xlabel="paper's time t (0 noise, 1 data)", ylabel="distance left to the end point")
     left.legend()

@@ -1,4 +1,3 @@
-"""Names of the target densities of Figure 4, apart from their energies: claims and figures know them without torch."""
+"""Names of target densities of Figure 4, apart from their energies: claims know them without torch."""
 
-TARGETS = ("two_modes", "wave", "split_wave")
 MULTIMODAL = ("two_modes", "split_wave")

@@ -14,26 +14,10 @@ import torch
 from jaxtyping import Float, UInt8
 
 from common.errors import DataError, RetraceError
-from common.measure.metrics.frechet import frechet_distance
 
 WEIGHTS = "inception-2015-12-05.pt"
 WEIGHTS_URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{WEIGHTS}"
 WEIGHTS_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
-
-
-def inception_frechet(
-    images: UInt8[np.ndarray, "n c h w"],
-    reference: UInt8[np.ndarray, "m c h w"],
-    *,
-    device: torch.device | str = "cpu",
-    batch: int = 64,
-) -> float:
-    """Return the FID of `images` against `reference`, both integers 0..255 [n, c, h, w] with 1 or 3 channels.
-
-    State n with it: published values use 50 000 images, and FID falls with n. Raises `DataError` without the weights.
-    """
-    first, second = (inception_features(each, device=device, batch=batch) for each in (images, reference))
-    return frechet_distance(first, second)
 
 
 def inception_features(

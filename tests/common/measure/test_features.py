@@ -11,10 +11,10 @@ from common.measure.features import (
     extract_features,
     load_feature_net,
     read_feature_net,
-    save_feature_net,
     train_feature_net,
 )
 from common.measure.metrics.frechet import frechet_distance
+from common.runs.folders import write_weights
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -117,11 +117,11 @@ def test_images_of_any_size_give_64_features(shape):
 
 
 def test_saved_and_loaded_it_gives_the_same_features(net, digits, tmp_path):
-    save_feature_net(net, tmp_path)
+    write_weights(tmp_path / "weights.safetensors", net.state_dict())
     features = load_feature_net(tmp_path, torch.device("cpu"))
     np.testing.assert_array_equal(features(digits[0][:50]), extract_features(net, digits[0][:50]))
     colour = FeatureNet(3, 7, generator=generator())
-    save_feature_net(colour, tmp_path)
+    write_weights(tmp_path / "weights.safetensors", colour.state_dict())
     loaded = read_feature_net(tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(loaded.state_dict().values(), colour.state_dict().values()))
     assert loaded.classify.out_features == 7 and not loaded.scale.requires_grad
@@ -130,7 +130,7 @@ def test_saved_and_loaded_it_gives_the_same_features(net, digits, tmp_path):
 def test_files_that_are_not_a_feature_network(tmp_path, net):
     with pytest.raises(CheckpointError, match=r"weights\.safetensors: not a feature network .*No such file.*train it again"):
         load_feature_net(tmp_path)
-    save_feature_net(net, tmp_path)
+    write_weights(tmp_path / "weights.safetensors", net.state_dict())
     file = tmp_path / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-8])
     with pytest.raises(CheckpointError, match="not a feature network"):
