@@ -54,6 +54,18 @@ def test_no_average_gives_the_last_weights(tmp_path):
     torch.testing.assert_close(weights(trained.model), weights(model))
 
 
+def test_gradients_are_clipped_before_the_optimisers_step(tmp_path):
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+
+    def loss(network, step, generator):
+        return (1.0, 1e6)[step] * network(torch.ones(1, 1)).sum()
+
+    fit(tmp_path, model=model, loss=loss, steps=2, learning_rate=0.1, clip_norm=1.0)
+    # Adam steps by the learning rate while gradients are equal; an unclipped 1e6 would make the second step smaller
+    assert float(model.weight.detach()) == pytest.approx(-0.2, abs=1e-6)
+
+
 def test_gradients_are_clipped(tmp_path):
     before = torch.zeros(1, 3)
     model = nn.Linear(3, 1, bias=False)
