@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from common.dynamics.denoiser import Denoising, require_continuous
+from common.dynamics.answers import Answers, require
 from common.dynamics.divergence import Field, exact_divergence, hutchinson_divergence, rademacher
 from common.dynamics.samplers.ode import integrate
 from common.dynamics.samplers.result import Counted
@@ -61,7 +61,7 @@ def flow_log_density(
 
 @torch.no_grad()
 def log_likelihood(
-    denoiser: Denoising,
+    denoiser: Answers,
     x: Float[Tensor, "batch *shape"],
     *,
     divergence: Literal["exact", "hutchinson"] = "exact",
@@ -79,7 +79,7 @@ def log_likelihood(
     sampler started from the prior would make. `generator` draws the Rademacher probe of the Hutchinson divergence; `chunk` bounds
     the memory of the exact one.
     """
-    require_continuous(denoiser, "the ODE likelihood")
+    require(denoiser, "the ODE likelihood")
     probe = None
     if divergence == "hutchinson":
         if generator is None:

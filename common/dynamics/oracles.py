@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from common.dynamics.denoiser import Time, as_time, convert
+from common.dynamics.answers import Answers, Quantity, Time, as_time
 from common.dynamics.paths import GaussianPath, broadcast
 
 
-class GaussianMixture:
+class GaussianMixture(Answers):
     """A mixture of isotropic Gaussians: weights [k], means [k, dim], stds [k]; data and states are [batch, dim].
 
     At time t component k is N(alpha m_k, v_k I) with v_k = alpha^2 s_k^2 + sigma^2, so with its posterior weight r_k(x)
@@ -23,7 +23,7 @@ class GaussianMixture:
     Both are sums of well-scaled terms: nothing cancels where sigma is tiny, as (alpha E[x_0 | x] - x) / sigma^2 would.
     """
 
-    levels: Tensor | None = None
+    known_times: Tensor | None = None
 
     def __init__(
         self,
@@ -59,23 +59,16 @@ class GaussianMixture:
         """Return log p_t(x) in nats, p_t being the marginal of the path (with its sigma at t = 0 too)."""
         return self._components(x, as_time(t, x))[1].logsumexp(1)
 
-    def denoised(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
-        """Return E[x_0 | x_t = x]."""
-        return self._answers(x, as_time(t, x))[0]
-
-    def noise(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
-        """Return E[eps | x_t = x]."""
-        t = as_time(t, x)
-        return -broadcast(self.path.sigma(t), x) * self._answers(x, t)[1]
-
-    def score(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
-        """Return the gradient of log p_t at x."""
-        return self._answers(x, as_time(t, x))[1]
-
-    def velocity(self, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
-        """Return the probability-flow field alpha' E[x_0 | x] + sigma' E[eps | x]."""
+    def answer(self, quantity: Quantity, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
+        """Return any of the four quantities, each from well-scaled sums."""
         t = as_time(t, x)
         denoised, score = self._answers(x, t)
+        if quantity == "data":
+            return denoised
+        if quantity == "score":
+            return score
+        if quantity == "noise":
+            return -broadcast(self.path.sigma(t), x) * score
         return broadcast(self.path.alpha_dot(t), x) * denoised - broadcast(self.path.sigma_dot(t) * self.path.sigma(t), x) * score
 
     def sample(self, n: int, *, generator: Generator) -> Float[Tensor, "n dim"]:
@@ -92,19 +85,20 @@ def gaussian(path: GaussianPath, mean: Float[Tensor, " dim"], std: float) -> Gau
     return GaussianMixture(path, weights=one, means=mean[None], stds=std * one)
 
 
-class EmpiricalDistribution:
+class EmpiricalDistribution(Answers):
     """The training set itself as a distribution: data [n, *shape]; the denoiser is a softmax over data points.
 
     `chunk` states are handled at once, so memory is chunk * n numbers. Distances are taken in float64, since they are divided by
     sigma^2; noise, score and velocity follow from the denoiser.
     """
 
-    levels: Tensor | None = None
+    prediction: Quantity = "data"
+    known_times: Tensor | None = None
 
     def __init__(self, path: GaussianPath, data: Float[Tensor, "n *shape"], chunk: int = 1024) -> None:
         self.path, self.data, self.chunk = path, data, chunk
 
-    def denoised(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+    def predict(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return E[x_0 | x_t = x], a convex combination of data points."""
         states, data = x.double().flatten(1), self.data.to(x.device, torch.float64).flatten(1)
         times = as_time(t, states).expand(len(x))
@@ -116,15 +110,3 @@ class EmpiricalDistribution:
         # |x - alpha d|^2 up to the term |x|^2, which the softmax does not see
         distance = alpha.square() * data.square().sum(1) - 2 * alpha * (x @ data.T)
         return (-0.5 * distance / variance).softmax(1) @ data
-
-    def noise(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
-        """Return E[eps | x_t = x]."""
-        return convert(self.path, "data", "noise", self.denoised(x, t), x, t)
-
-    def score(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
-        """Return the gradient of log p_t at x."""
-        return convert(self.path, "data", "score", self.denoised(x, t), x, t)
-
-    def velocity(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
-        """Return the probability-flow field at x."""
-        return convert(self.path, "data", "velocity", self.denoised(x, t), x, t)

@@ -13,7 +13,7 @@ runs the other way: it is 1 - t here.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -28,17 +28,40 @@ def broadcast(values: Tensor, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class GaussianPath:
-    """A path, given by alpha, sigma and their derivatives: functions of a tensor of times, of any shape and float dtype."""
+class Prior:
+    """Where a flow ends: N(0, prior_std^2 I) at t = 1, and the times that may be asked for on the way from data at t = 0."""
 
     name: str
+    prior_std: float = field(kw_only=True)  # standard deviation of the prior N(0, prior_std^2 I) that samplers start from
+    t_min: float = field(kw_only=True, default=0.0)  # the smallest time at which the model is asked
+    t_max: float = field(kw_only=True, default=1.0)  # the largest time at which f and g are finite; the velocity is finite at 1
+
+    def prior_sample(
+        self,
+        shape: tuple[int, ...],
+        *,
+        generator: Generator,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float64,
+    ) -> Tensor:
+        """Return samples of the prior."""
+        return self.prior_std * torch.randn(shape, generator=generator, device=device, dtype=dtype)
+
+    def prior_log_density(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, " batch"]:
+        """Return the prior's log-density in nats."""
+        flat = x.flatten(1)
+        constant = flat.shape[1] * (0.5 * math.log(2 * math.pi) + math.log(self.prior_std))
+        return -0.5 * (flat / self.prior_std).square().sum(1) - constant
+
+
+@dataclass(frozen=True)
+class GaussianPath(Prior):
+    """A path, given by alpha, sigma and their derivatives: functions of a tensor of times, of any shape and float dtype."""
+
     alpha: Schedule
     sigma: Schedule
     alpha_dot: Schedule
     sigma_dot: Schedule
-    prior_std: float  # standard deviation of the prior N(0, prior_std^2 I) that samplers start from
-    t_min: float  # the smallest time at which the score is asked for
-    t_max: float = 1.0  # the largest time at which f and g are finite; the velocity is finite at 1 on every path
 
     def drift_coefficient(self, t: Tensor) -> Tensor:
         """Return f(t) of the forward SDE's drift f(t) x."""
@@ -67,23 +90,6 @@ class GaussianPath:
     ) -> Float[Tensor, "batch *shape"]:
         """Return d x_t / dt = alpha' x_0 + sigma' eps at fixed x_0 and eps."""
         return broadcast(self.alpha_dot(t), x0) * x0 + broadcast(self.sigma_dot(t), x0) * noise
-
-    def prior_sample(
-        self,
-        shape: tuple[int, ...],
-        *,
-        generator: Generator,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float64,
-    ) -> Tensor:
-        """Return samples of the prior."""
-        return self.prior_std * torch.randn(shape, generator=generator, device=device, dtype=dtype)
-
-    def prior_log_density(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, " batch"]:
-        """Return the prior's log-density in nats."""
-        flat = x.flatten(1)
-        constant = flat.shape[1] * (0.5 * math.log(2 * math.pi) + math.log(self.prior_std))
-        return -0.5 * (flat / self.prior_std).square().sum(1) - constant
 
 
 def _growth(beta_min: float, beta_max: float) -> tuple[Schedule, Schedule]:
@@ -170,12 +176,21 @@ def optimal_transport(sigma_min: float = 1e-5) -> GaussianPath:
 PATHS: dict[str, Callable[..., GaussianPath]] = {"vp": vp, "sub_vp": sub_vp, "ve": ve, "ot": optimal_transport}
 
 
-def ladder(sigma_max: float, sigma_min: float, levels: int) -> Float[Tensor, " levels"]:
+def level_times(path: GaussianPath, count: int) -> Float[Tensor, " levels"]:
+    """Return the times of `count` noise levels, largest noise first: evenly spaced from 1 down to the least noise there is.
+
+    On the VE path they are NCSN's geometric ladder, down to sigma_min; where there is no noise at 0 they end at 1/count (DDPM).
+    """
+    last = 0.0 if float(path.sigma(torch.zeros(()))) > 0 else 1 / count
+    return torch.linspace(1, last, count, dtype=torch.float64)
+
+
+def ladder(sigma_max: float, sigma_min: float, count: int) -> Float[Tensor, " levels"]:
     """Return NCSN's geometric ladder of noise levels, largest first: the VE path's sigma at evenly spaced times."""
-    times = torch.linspace(1, 0, levels, dtype=torch.float64)
-    return ve(sigma_min, sigma_max).sigma(times)
+    path = ve(sigma_min, sigma_max)
+    return path.sigma(level_times(path, count))
 
 
-def uniform_times(path: GaussianPath, steps: int, *, t_min: float | None = None, t_max: float = 1.0) -> Float[Tensor, " points"]:
+def uniform_times(path: Prior, steps: int, *, t_min: float | None = None, t_max: float = 1.0) -> Float[Tensor, " points"]:
     """Return steps + 1 evenly spaced times in float64, from `t_max` down to `t_min` (the path's own unless given)."""
     return torch.linspace(t_max, path.t_min if t_min is None else t_min, steps + 1, dtype=torch.float64)

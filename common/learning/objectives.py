@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from common.dynamics.denoiser import Quantity, functional
+from common.dynamics.answers import Quantity, functional
 from common.dynamics.paths import GaussianPath, broadcast
 
 Weight = Literal["one", "sigma_squared", "diffusion_squared"]

@@ -4,13 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from common.dynamics.denoiser import Denoising
+from common.dynamics.answers import Answers
 from common.dynamics.paths import uniform_times
 from common.dynamics.samplers.ode import torchdiffeq_solver
 
 
 def sample_adaptively(
-    denoiser: Denoising, noise: Float[Tensor, "n *shape"], batch: int, tolerance: float
+    denoiser: Answers, noise: Float[Tensor, "n *shape"], batch: int, tolerance: float
 ) -> tuple[Float[Tensor, "n *shape"], float]:
     """Return samples from standard normal `noise` and the mean number of evaluations per sample.
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from common.dynamics.denoiser import Denoising, require_continuous
+from common.dynamics.answers import Answers, require
 from common.dynamics.samplers.result import Callback, Counted, Samples, finished, require_finite
 from common.errors import SolverError
 
@@ -24,10 +24,10 @@ ADAPTIVE = ("adaptive_heun", "bosh3", "fehlberg2", "dopri5", "dopri8")
 
 @torch.no_grad()
 def euler(
-    denoiser: Denoising, x: State, times: Times, *, generator: Generator | None = None, callback: Callback | None = None
+    denoiser: Answers, x: State, times: Times, *, generator: Generator | None = None, callback: Callback | None = None
 ) -> Samples:
     """Explicit Euler on the given times: order 1, one evaluation per step."""
-    require_continuous(denoiser, "Euler")
+    require(denoiser, "Euler")
     x, grid = x.double(), times.tolist()
     for step, (t, t_next) in enumerate(pairwise(grid)):
         x = x + (t_next - t) * denoiser.velocity(x, t)
@@ -38,10 +38,10 @@ def euler(
 
 @torch.no_grad()
 def heun(
-    denoiser: Denoising, x: State, times: Times, *, generator: Generator | None = None, callback: Callback | None = None
+    denoiser: Answers, x: State, times: Times, *, generator: Generator | None = None, callback: Callback | None = None
 ) -> Samples:
     """Heun (explicit trapezoidal rule) on the given times: order 2, two evaluations per step."""
-    require_continuous(denoiser, "Heun")
+    require(denoiser, "Heun")
     x, grid = x.double(), times.tolist()
     for step, (t, t_next) in enumerate(pairwise(grid)):
         slope = denoiser.velocity(x, t)
@@ -68,14 +68,14 @@ def torchdiffeq_solver(
 
     @torch.no_grad()
     def sample(
-        denoiser: Denoising,
+        denoiser: Answers,
         x: State,
         times: Times,
         *,
         generator: Generator | None = None,
         callback: Callback | None = None,
     ) -> Samples:
-        require_continuous(denoiser, method)
+        require(denoiser, method)
         field = Counted(lambda t, state: denoiser.velocity(state, t))
         # only the end is kept unless somebody looks: a fixed-step solve on 1000 times must not hold 1000 states
         wanted = times if callback else times[[0, -1]]
@@ -90,10 +90,10 @@ def torchdiffeq_solver(
 
 @torch.no_grad()
 def trajectory(
-    denoiser: Denoising, x: State, times: Times, *, rtol: float = 1e-7, atol: float = 1e-7
+    denoiser: Answers, x: State, times: Times, *, rtol: float = 1e-7, atol: float = 1e-7
 ) -> Float[Tensor, "points batch *shape"]:
     """Return the flow's states at every one of `times`, by dopri5 with dense output."""
-    require_continuous(denoiser, "dopri5")
+    require(denoiser, "dopri5")
     return integrate(lambda t, state: denoiser.velocity(state, t), x, times, method="dopri5", rtol=rtol, atol=atol)
 
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from common.dynamics.denoiser import Denoising, Time
+from common.dynamics.answers import Answers, Time
 from common.errors import SolverError
 
 Callback = Callable[[int, float, Tensor], None]  # callback(step, time, state)
@@ -47,7 +47,7 @@ class Counted:
         return self.function(*arguments)
 
 
-def denoise_last(denoiser: Denoising, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
+def denoise_last(denoiser: Answers, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
     """Return E[x_0 | x_t = x]: one Tweedie step that removes the noise left at the sampler's last time."""
     with torch.no_grad():
         return denoiser.denoised(x, t)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from common.dynamics.denoiser import Denoising, as_time, require_continuous
+from common.dynamics.answers import Answers, as_time, require
 from common.dynamics.samplers.result import Callback, Counted, Samples, finished
 from common.errors import SolverError
 
@@ -22,7 +22,7 @@ TORCHSDE = ("euler", "milstein", "srk")
 
 @torch.no_grad()
 def euler_maruyama(
-    denoiser: Denoising, x: State, times: Times, *, generator: Generator, callback: Callback | None = None
+    denoiser: Answers, x: State, times: Times, *, generator: Generator, callback: Callback | None = None
 ) -> Samples:
     """Euler-Maruyama on the given times: weak order 1, one evaluation per step. The noise is drawn on x's device."""
     _check(denoiser, times, "Euler-Maruyama")
@@ -49,7 +49,7 @@ def torchsde_solver(method: str = "euler") -> Callable[..., Samples]:
         raise SolverError(f"no SDE method {method!r}; choose one of {', '.join(TORCHSDE)}")
 
     @torch.no_grad()
-    def sample(denoiser: Denoising, x: State, times: Times, *, generator: Generator, callback: Callback | None = None) -> Samples:
+    def sample(denoiser: Answers, x: State, times: Times, *, generator: Generator, callback: Callback | None = None) -> Samples:
         import torchsde
 
         _check(denoiser, times, f"torchsde's {method}")
@@ -88,7 +88,7 @@ class _ReverseSDE:
     noise_type = "diagonal"
     sde_type = "ito"
 
-    def __init__(self, denoiser: Denoising, shape: torch.Size, start: float, step: float) -> None:
+    def __init__(self, denoiser: Answers, shape: torch.Size, start: float, step: float) -> None:
         self.path, self.shape, self.start, self.step = denoiser.path, shape, start, step
         self.score = Counted(denoiser.score)
         # torchsde checks the drift's shape before the first step, and srk asks up to four times for the same drift
@@ -113,8 +113,8 @@ class _ReverseSDE:
         return as_time(self.start - self.step * float(s), y)
 
 
-def _check(denoiser: Denoising, times: Tensor, what: str) -> None:
-    require_continuous(denoiser, what)
+def _check(denoiser: Answers, times: Tensor, what: str) -> None:
+    require(denoiser, what, "score")
     if not bool((times[1:] < times[:-1]).all()):
         raise SolverError(f"{what} runs from noise to data; give decreasing times")
     if float(times[0]) > denoiser.path.t_max:

@@ -2,52 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from common.dynamics.denoiser import Denoiser, convert, require_continuous
-from common.dynamics.paths import PATHS, optimal_transport, vp
-from common.errors import UnsupportedModelError
+from common.dynamics.answers import QUANTITIES, convert
+from common.dynamics.denoiser import Conditioning, Denoiser
+from common.dynamics.paths import level_times, optimal_transport, ve, vp
 
 F64 = torch.float64
-QUANTITIES = ("data", "noise", "score", "velocity")
-
-
-def conditional(path, x0, t, noise):
-    """The four quantities straight from their definitions."""
-    score = -(path.perturb(x0, t, noise) - path.alpha(t)[:, None] * x0) / path.sigma(t)[:, None] ** 2
-    return {"data": x0, "noise": noise, "score": score, "velocity": path.conditional_velocity(x0, t, noise)}
-
-
-@pytest.mark.parametrize("name", PATHS)
-@pytest.mark.parametrize("target", QUANTITIES)
-@pytest.mark.parametrize("source", QUANTITIES)
-def test_conversion_follows_the_definitions_and_is_undone_by_its_inverse(name, source, target, draw):
-    path, x0, noise = PATHS[name](), draw(6, 3), draw(6, 3)
-    t = torch.tensor([0.01, 0.1, 0.3, 0.5, 0.8, 0.95], dtype=F64)
-    x, truth = path.perturb(x0, t, noise), conditional(path, x0, t, noise)
-    there = convert(path, source, target, truth[source], x, t)
-    torch.testing.assert_close(there, truth[target], rtol=1e-8, atol=1e-8)
-    torch.testing.assert_close(convert(path, target, source, there, x, t), truth[source], rtol=1e-8, atol=1e-8)
-
-
-@pytest.mark.parametrize("quantity", QUANTITIES)
-def test_converting_to_itself_rounds_nothing(quantity, draw):
-    output = draw(2, 3)
-    assert convert(vp(), quantity, quantity, output, draw(2, 3), 0.5) is output
-
-
-@pytest.mark.parametrize("name", PATHS)
-def test_velocity_is_the_probability_flow(name, draw):
-    """Song 2021, eq. 13: dx/dt = f x - g^2 score / 2, with f and g^2 that the conversion does not use."""
-    path, x, score = PATHS[name](), draw(5, 2), draw(5, 2)
-    t = torch.tensor([0.01, 0.2, 0.5, 0.7, 0.95], dtype=F64)
-    expected = path.drift_coefficient(t)[:, None] * x - 0.5 * path.diffusion_squared(t)[:, None] * score
-    torch.testing.assert_close(convert(path, "score", "velocity", score, x, t), expected, rtol=1e-9, atol=1e-9)
-
-
-def test_optimal_transport_answers_at_the_noise_end(draw):
-    """At t = 1 x is pure noise: a velocity or data prediction still says everything."""
-    path, x, velocity = optimal_transport(0.0), draw(3, 2), draw(3, 2)
-    torch.testing.assert_close(convert(path, "velocity", "data", velocity, x, 1.0), x - velocity)
-    torch.testing.assert_close(convert(path, "data", "noise", velocity, x, 1.0), x)
 
 
 class Recorder(nn.Module):
@@ -89,9 +48,30 @@ def test_every_answer_comes_from_one_evaluation(prediction, draw):
         torch.testing.assert_close(getattr(denoiser, method)(x, 0.3), convert(vp(), prediction, quantity, output, x, 0.3))
 
 
-def test_discrete_levels_are_refused_with_a_reason():
-    denoiser = Denoiser(nn.Identity(), vp(), "score", levels=torch.linspace(0, 1, 10))
-    with pytest.raises(UnsupportedModelError, match=r"Heun.*10 discrete noise levels"):
-        require_continuous(denoiser, "Heun")
-    require_continuous(Denoiser(nn.Identity(), vp(), "score"), "Heun")
-    assert not denoiser.state_dict()
+def given(conditioning, x, t, path, known_times=None):
+    """What the backbone is given."""
+    net = Recorder()
+    Denoiser(net, path, "noise", known_times, Conditioning(**conditioning))(x, t)
+    return net.x, net.t
+
+
+def test_backbone_is_given_the_time_in_the_form_it_was_trained_with(draw):
+    path, x, times = ve(0.01, 50.0), draw(3, 2), level_times(ve(), 10)
+    t = times[[0, 4, 9]]
+    for kind, expected in {
+        "t": t,
+        "steps": 999 * t,
+        "log_sigma": path.sigma(t).log(),
+        "index": torch.tensor([0.0, 4.0, 9.0], dtype=F64),
+        "none": torch.zeros(3, dtype=F64),
+    }.items():
+        torch.testing.assert_close(given({"t": kind}, x, t, path, times)[1], expected)
+
+
+@pytest.mark.parametrize("path", [vp(), ve(), optimal_transport()])
+def test_state_is_scaled_to_unit_variance(path, draw):
+    t, x0, noise = torch.tensor([0.02, 0.3, 0.9], dtype=F64), 3.0 * draw(40000, 3), draw(40000, 3)
+    x = (path.alpha(t) * x0 + path.sigma(t) * noise).T
+    scaled, _ = given({"x": "unit_variance", "data_std": 3.0}, x, t, path)
+    torch.testing.assert_close(scaled.std(1), torch.ones(3, dtype=F64), rtol=0.02, atol=0)
+    assert given({}, x, t, path)[0] is x

@@ -157,7 +157,7 @@ def test_float32_network_under_a_float64_state(dtype, draw):
 def test_what_cannot_be_answered_is_refused(draw):
     x = draw(3, 2)
     with pytest.raises(UnsupportedModelError, match="likelihood"):
-        log_likelihood(Denoiser(Linear(), vp(), "score", levels=torch.ones(3)), x)
+        log_likelihood(Denoiser(Linear(), vp(), "score", known_times=torch.ones(3)), x)
     with pytest.raises(SolverError, match="generator"):
         log_likelihood(gaussian(vp(), MEAN, STD), x, divergence="hutchinson")
     times = torch.tensor([0.0, 1.0], dtype=F64)

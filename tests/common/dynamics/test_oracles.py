@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.dynamics.denoiser import convert
+from common.dynamics.answers import convert
 from common.dynamics.oracles import EmpiricalDistribution, GaussianMixture, gaussian
 from common.dynamics.paths import PATHS, ve, vp
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from common.dynamics.paths import PATHS, ladder, optimal_transport, sub_vp, uniform_times, ve, vp
+from common.dynamics.paths import PATHS, ladder, level_times, optimal_transport, sub_vp, uniform_times, ve, vp
 
 F64 = torch.float64
 TIMES = torch.tensor([1e-5, 1e-3, 0.05, 0.3, 0.7, 0.95, 0.999], dtype=F64)
@@ -113,6 +113,11 @@ def test_prior(rng):
     expected = torch.distributions.Normal(0.0, 7.0).log_prob(x[:5]).sum(1)
     torch.testing.assert_close(path.prior_log_density(x[:5]), expected)
     torch.testing.assert_close(path.prior_log_density(x[:6].reshape(3, 2, 2)), path.prior_log_density(x[:6].reshape(3, 4)))
+
+
+def test_level_times_run_from_the_prior_to_the_least_noise():
+    torch.testing.assert_close(level_times(ve(), 3), torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))
+    torch.testing.assert_close(level_times(vp(), 4), torch.tensor([1.0, 0.75, 0.5, 0.25], dtype=torch.float64))
 
 
 def test_ladder_is_geometric():

@@ -171,7 +171,7 @@ def test_misuse_is_named(draw):
     x, times = draw(3, 2), uniform_times(vp(), 3)
     with pytest.raises(SolverError, match=r"rk5.*dopri5"):
         torchdiffeq_solver("rk5")
-    discrete = Denoiser(Zero(), vp(), "score", levels=torch.ones(3))
+    discrete = Denoiser(Zero(), vp(), "score", known_times=torch.ones(3))
     for solver in (euler, heun, torchdiffeq_solver("dopri5")):
         with pytest.raises(UnsupportedModelError):
             solver(discrete, x, times)

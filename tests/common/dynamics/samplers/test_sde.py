@@ -194,7 +194,7 @@ def test_state_keeps_its_dtype_around_a_float32_network(name, dtype, draw, rng):
 def test_misuse_is_named(name, draw, rng):
     sampler, x, times = SAMPLERS[name][0], draw(3, 1), uniform_times(vp(), 3)
     with pytest.raises(UnsupportedModelError):
-        sampler(Denoiser(Network(), vp(), "noise", levels=torch.ones(3)), x, times, generator=rng)
+        sampler(Denoiser(Network(), vp(), "noise", known_times=torch.ones(3)), x, times, generator=rng)
     with pytest.raises(SolverError, match="decreasing"):
         sampler(oracle_on(vp()), x, times.flip(0), generator=rng)
     with pytest.raises(SolverError, match=r"infinite at t = 1; start at t <= 0\.999"):
