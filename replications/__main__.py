@@ -9,7 +9,7 @@ from common.errors import RetraceError, SettingsError
 from common.runs import settings as settings_of
 from common.runs import workflow
 from common.runs.folders import check_writable
-from common.runs.plan import Entry, entries
+from common.runs.plan import Entry, entries, measured, requested
 from common.runs.settings import package_folder
 
 
@@ -41,9 +41,12 @@ def check_all(level: str, papers: list[str], results: Path) -> list[str]:
     checks = [lambda: settings_of.check_level(level), lambda: check_writable(results / level)]
     for paper in papers:
         checks.append(lambda paper=paper: load_paper(existing(paper)))
-    for package in ["common", *(f"replications.{paper}" for paper in papers if paper in workflow.papers())]:
-        for experiment in settings_of.experiments(package):
-            checks.append(lambda package=package, experiment=experiment: check_one(package, experiment, level))
+    known = [paper for paper in papers if paper in workflow.papers()]
+    for experiment, overrides in shared_runs(known, level):
+        checks.append(lambda experiment=experiment, overrides=overrides: check_run("common", experiment, level, overrides))
+    for paper in known:
+        for experiment in settings_of.experiments(f"replications.{paper}"):
+            checks.append(lambda paper=paper, experiment=experiment: check_one(f"replications.{paper}", experiment, level))
     problems = []
     for check in checks:
         try:
@@ -60,14 +63,30 @@ def existing(paper: str) -> Path:
     return package_folder(f"replications.{paper}")
 
 
+def shared_runs(papers: list[str], level: str) -> list[tuple[str, list[str]]]:
+    """Return the shared trainings that these papers take, with their overrides; empty if a jobs.yaml is wrong."""
+    try:
+        models = [
+            ("train", [f"data={data}", f"objective={name}"]) for data, names in requested(papers, level).items() for name in names
+        ]
+        return [*models, *(("features", [f"data={data}"]) for data in measured(papers, level))]
+    except RetraceError:
+        return []  # whose message the papers' own check gives
+
+
 def check_one(package: str, experiment: str, level: str) -> None:
     """Check one experiment's settings and, for each data set that it is run on, that its files are there and whole."""
-    module = importlib.import_module(f"{package}.experiments.{experiment}")
-    entry = entries(package).get(experiment, Entry()) if package.startswith("replications.") else Entry()
+    entry = entries(package).get(experiment, Entry())
     for override in [[f"data={name}"] for name in entry.sets(level)] or [[]]:
-        settings = settings_of.resolve(package, experiment, level, override)
-        if hasattr(module, "check"):
-            module.check(settings)
+        check_run(package, experiment, level, override)
+
+
+def check_run(package: str, experiment: str, level: str, overrides: list[str]) -> None:
+    """Raise what would stop one run."""
+    module = importlib.import_module(f"{package}.experiments.{experiment}")
+    settings = settings_of.resolve(package, experiment, level, overrides)
+    if hasattr(module, "check"):
+        module.check(settings)
 
 
 if __name__ == "__main__":

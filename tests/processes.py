@@ -14,7 +14,7 @@ from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["torch", "torch._dynamo", "sklearn.datasets", "common.runs.cli", "common.learning.fit", "common.learning.models"]
+    ["torch", "torch._dynamo", "sklearn.datasets", "common.runs.cli", "common.experiments.train", "common.learning.models"]
 )
 
 

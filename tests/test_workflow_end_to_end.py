@@ -104,7 +104,7 @@ def test_an_edit_reruns_what_imports_the_file_and_nothing_else(tree):
 
 
 def test_a_changed_setting_reruns_its_experiment_and_what_follows(tree):
-    file = tree / "replications/flow_matching/settings.yaml"
+    file = tree / "common/settings.yaml"
     with edited(file, lambda text: text.replace("smoke: {data: digits, starts: 32", "smoke: {data: digits, starts: 33")):
         jobs = set(dry_run(tree))
     assert "flow_matching_solver_error" in jobs
@@ -144,10 +144,10 @@ def test_bad_configuration_is_named_before_any_job(tree, words, messages):
 
 
 def test_bad_settings_stop_the_workflow_before_any_compute(tree):
-    file = tree / "replications/flow_matching/settings.yaml"
-    with edited(file, lambda text: text.replace("{train: {steps: 60}}", "{train: {stpes: 60}}")):
+    file = tree / "common/settings.yaml"
+    with edited(file, lambda text: text.replace("{steps: 60, batch: 64", "{stpes: 60, batch: 64")):
         done = snakemake(tree, *SMOKE)
     assert done.returncode != 0
-    message = "settings.yaml: train_2d.smoke.train.stpes: unknown key 'stpes'; did you mean 'steps'?"
+    message = "settings.yaml: train.smoke.train.stpes: unknown key 'stpes'; did you mean 'steps'?"
     assert message in done.stderr, done.stderr[-3000:]
     assert "Finished jobid" not in done.stderr

@@ -1,22 +1,22 @@
-"""A trained model: backbone + path + what it predicts, described in run.json and kept as safetensors.
+"""A trained model: what it was trained to do, what its network is given, the network; described in run.json, kept as safetensors.
 
 Nothing is pickled and no class is rebuilt from a string: the description is a checked pydantic model.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveFloat, PositiveInt, SerializeAsAny, model_validator
 
-from common.dynamics.denoiser import Denoiser
-from common.dynamics.paths import PATHS
+from common.dynamics.denoiser import Conditioning, Denoiser, StateInput, TimeInput
+from common.dynamics.paths import PATHS, level_times
 from common.errors import CheckpointError, SettingsError
-from common.learning.nets.build import BackboneSettings, build_backbone
+from common.learning.nets.build import COMMON, Backbone, build_backbone
 from common.learning.objectives import Objective
-from common.runs.settings import Settings, validated
+from common.runs.settings import Settings, hint, validated
 
 
 class ObjectiveSettings(Settings):
@@ -26,6 +26,9 @@ class ObjectiveSettings(Settings):
     path_options: dict[str, float] = Field(default={}, description="parameters of the path, e.g. {sigma_max: 50}")
     prediction: Literal["data", "noise", "score", "velocity"] = Field(description="what the network's output means")
     weight: Literal["one", "sigma_squared", "diffusion_squared"] = Field(default="one", description="weight over time")
+    noise_levels: PositiveInt | None = Field(
+        default=None, description="number of evenly spaced times it is trained at; null = all times"
+    )
 
     def build(self) -> Objective:
         """Return the objective with its path."""
@@ -33,41 +36,66 @@ class ObjectiveSettings(Settings):
             path = PATHS[self.path](**self.path_options)
         except TypeError as error:
             raise SettingsError(f"path_options of path {self.path!r}: {error}") from None
-        return Objective(path, self.prediction, self.weight)
+        known_times = level_times(path, self.noise_levels) if self.noise_levels else None
+        return Objective(path, self.prediction, self.weight, known_times)
 
 
-class ModelSettings(Settings):
-    """Everything needed to build a denoiser again: objective, backbone, shape of one sample."""
+class ConditioningSettings(Settings):
+    """What the network is given for a state and its time (common.dynamics.denoiser.Conditioning)."""
+
+    x: StateInput = Field(default="raw", description="the state itself, or scaled to unit variance")
+    t: TimeInput = Field(default="t", description="the time, 999 t, log sigma, the noise level's index, or nothing")
+    data_std: PositiveFloat = Field(default=1.0, description="standard deviation of the data that the scaling assumes")
+
+
+class Recipe(Settings):
+    """How a model is trained and asked, whatever its data and network: one row of the table of objectives."""
 
     objective: ObjectiveSettings
-    backbone: Annotated[BackboneSettings, Field(description="network and its size")]
+    conditioning: ConditioningSettings = ConditioningSettings()
+
+    @model_validator(mode="after")
+    def _index_needs_noise_levels(self) -> "Recipe":
+        if self.conditioning.t == "index" and self.objective.noise_levels is None:
+            raise ValueError("conditioning.t: index needs objective.noise_levels; set it, or choose log_sigma")
+        return self
+
+
+class ModelSettings(Recipe):
+    """Everything needed to build a denoiser again."""
+
+    pixel_range: tuple[float, float] | None = Field(
+        default=None, description="range that grey values were scaled to; null = no image"
+    )
+    backbone: SerializeAsAny[Backbone] = Field(description="network and its size")
     shape: tuple[int, ...] = Field(description="shape of one sample, e.g. [1, 8, 8]")
 
     def build(self, seed: int) -> Denoiser:
         """Return an untrained denoiser whose initial weights depend on `seed` alone."""
-        objective = self.objective.build()
+        objective, conditioning = self.objective.build(), Conditioning(**self.conditioning.model_dump())
         backbone = build_backbone(self.backbone, self.shape, seed=seed)
-        return Denoiser(backbone, objective.path, objective.prediction)
+        return Denoiser(backbone, objective.path, objective.prediction, objective.known_times, conditioning)
 
 
 WEIGHTS = "weights.safetensors"
 
 
-def snapshot_file(step: int) -> str:
-    """Return where a model's run folder keeps the averaged weights as they were after `step` steps."""
-    return f"snapshots/{step}.safetensors"
-
-
-def load_denoiser(folder: Path, device: torch.device | str = "cpu", file: str = WEIGHTS) -> Denoiser:
+def load_denoiser(
+    folder: Path,
+    device: torch.device | str = "cpu",
+    file: str = WEIGHTS,
+    *,
+    backbones: Sequence[type[Backbone]] = (),
+) -> Denoiser:
     """Return the trained denoiser of a model's run folder, in evaluation mode; `file` may be one of its snapshots.
 
-    Raises `CheckpointError` naming the file if it is missing, truncated or of another network.
+    `backbones` are the kinds of network that a caller knows beside common's own. Raises `CheckpointError` naming the file if it
+    is missing, truncated or of another network.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    description = read_description(folder)
-    denoiser = description.build(seed=0)
+    denoiser = read_description(folder, backbones).build(seed=0)
     try:
         denoiser.backbone.load_state_dict(load_file(folder / file))
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -77,11 +105,18 @@ def load_denoiser(folder: Path, device: torch.device | str = "cpu", file: str = 
     return denoiser.eval().requires_grad_(False).to(device)
 
 
-def read_description(folder: Path) -> ModelSettings:
-    """Return what run.json says of the model in `folder`."""
+def read_description(folder: Path, backbones: Sequence[type[Backbone]] = ()) -> ModelSettings:
+    """Return what run.json says of the model in `folder`, whose network is of common's kinds or one of `backbones`."""
     file = folder / "run.json"
     try:
-        content: Mapping[str, Any] = json.loads(file.read_text())
+        model: Mapping[str, Any] = json.loads(file.read_text())["model"]
+        kind = model["backbone"]["kind"]
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file}: cannot be read ({error}); delete {folder} and train again") from None
-    return validated(ModelSettings, content.get("model"), where=str(file))
+    except (KeyError, TypeError):
+        raise CheckpointError(f"{file}: describes no denoiser; give the folder of a model that `common train` made") from None
+    kinds = {each.model_fields["kind"].default: each for each in (*COMMON, *backbones)}
+    if kind not in kinds:
+        raise CheckpointError(f"{file}: model.backbone.kind: no network {kind!r} is known here{hint(str(kind), kinds)}")
+    backbone = validated(kinds[kind], model["backbone"], where=f"{file}: model.backbone")
+    return validated(ModelSettings, {**model, "backbone": backbone}, where=f"{file}: model")

@@ -28,6 +28,7 @@ class Objective:
     path: GaussianPath
     prediction: Quantity
     weight: Weight
+    known_times: Tensor | None = None  # of the noise levels it is trained on; None: all times
 
 
 def weight_at(path: GaussianPath, weight: Weight, t: Tensor) -> Tensor:
@@ -70,9 +71,13 @@ def draw_times(
     batch: int,
     *,
     generator: Generator,
+    known_times: Float[Tensor, " levels"] | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, " batch"]:
-    """Return times uniform on [t_min, 1]."""
+    """Return times uniform on [t_min, 1], or uniform among the noise levels' times if these are given."""
+    if known_times is not None:
+        chosen = torch.randint(len(known_times), (batch,), generator=generator, device=device)
+        return known_times.to(device, dtype)[chosen]
     uniform = torch.rand(batch, generator=generator, device=device, dtype=dtype)
     return path.t_min + (1 - path.t_min) * uniform

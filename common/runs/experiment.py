@@ -23,7 +23,7 @@ import torch
 
 from common.errors import RetraceError
 from common.runs import layout, seeds
-from common.runs.settings import Settings
+from common.runs.settings import Settings, shared_backbone
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,15 @@ class Context:
         """Return a fresh generator for one purpose."""
         return torch.Generator(device=device).manual_seed(self.seed_for(*purpose))
 
-    def model(self, data: str, backbone: str, objective: str, seed: int | None = None) -> Path:
-        """Return the folder of a trained model of this level and seed, or say how to train it."""
+    def model(self, data: str, objective: str, seed: int | None = None, *, backbone: str | None = None) -> Path:
+        """Return the folder of a trained model of this level, by default with the network of `common train`."""
         seed = self.seed if seed is None else seed
-        folder = layout.model_folder(self.results, self.level, data, backbone, objective, seed)
-        return present(folder, "weights.safetensors")
+        backbone = backbone or shared_backbone(self.level, data)
+        return present(layout.model_folder(self.results, self.level, data, backbone, objective, seed), "weights.safetensors")
+
+    def features(self, data: str) -> Path:
+        """Return the folder of a data set's feature network: one for all seeds, so that their distances share a yardstick."""
+        return self.model(data, "classifier", 0, backbone="features")
 
     def run_of(self, paper: str, experiment: str, variant: str, seed: int | None = None) -> Path:
         """Return the folder of another run of this level, or say how to make it."""

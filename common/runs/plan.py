@@ -2,11 +2,13 @@
 
     table1:
       data: {laptop: [digits], gpu: [cifar10, fashion_mnist]}   # or one list for all levels
-      takes: {train_images: {}}                                 # runs whose models are its inputs: same data, same seed
+      models: [fm_ot, ddpm_vp]                                  # objectives that common trains for it: same data, same seed
+      takes: {train_classifier: {kind: [resnet]}}               # the paper's own trainings whose models are its inputs
       features: true                                            # takes the feature network of its data sets
       writes: [samples.npz]                                     # besides metrics.csv and run.json
 
-On a CPU one job does all runs of an experiment, because they share the start-up; on a GPU every run is a job of its own, so that
+Models have one owner, `common train`: each that any paper asks for is trained once. On a CPU one job does all runs of an
+experiment, because they share the start-up, and one job all models of a data set; on a GPU every run is a job of its own, so that
 a cluster does them side by side. Nothing here imports torch: Snakemake reads it again for every call.
 """
 
@@ -38,6 +40,7 @@ class Entry(Settings):
     )
     sweep: dict[str, list[str]] = Field(default={}, description="other settings of which every value is a run")
     folder: str = Field(default="", description="folder of a run, from its settings; by default its data set and swept values")
+    models: list[str] = Field(default=[], description="objectives of the shared models that it takes")
     takes: dict[str, dict[str, list[str]]] = Field(
         default={}, description="experiments whose models it takes, and of which sweep"
     )
@@ -123,35 +126,70 @@ def features_folder(level: str, data: str) -> str:
     return str(model_folder(Path(RESULTS), level, data, "features", "classifier", 0))
 
 
+def shared_model(level: str, data: str, objective: str, seed: int) -> Run:
+    """Return the run of `common train` that makes a model."""
+    folder = model_folder(Path(RESULTS), level, data, settings_of.shared_backbone(level, data), objective, seed)
+    return Run(str(folder), {"data": data, "objective": objective}, seed)
+
+
+def requested(papers: Sequence[str], level: str) -> dict[str, list[str]]:
+    """Return the data sets whose shared models the papers take, and each one's objectives."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in (entry for paper in papers for entry in entries(f"replications.{paper}").values() if entry.models):
+        for data in entry.sets(level):
+            found.setdefault(data, {}).update(dict.fromkeys(entry.models))
+    return {data: list(objectives) for data, objectives in found.items()}
+
+
+def measured(papers: Sequence[str], level: str) -> list[str]:
+    """Return the data sets whose feature network the papers take."""
+    tables = [entries(f"replications.{paper}") for paper in papers]
+    return sorted({data for table in tables for entry in table.values() if entry.features for data in entry.sets(level)})
+
+
 def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
-    """Return every job of the configured level: the papers' own, and the feature networks that they ask for."""
-    level, jobs, measured = config["level"], [], set()
-    seeds = list(range(config["seeds"][level]))
+    """Return every job of the configured level: the shared models and feature networks that the papers take, and their own."""
+    level, seeds = config["level"], list(range(config["seeds"][config["level"]]))
+    jobs = _shared_jobs(papers, seeds, config)
     for paper in papers:
         package = f"replications.{paper}"
         table = entries(package)
         for experiment, entry in table.items():
-            runs = runs_of(package, experiment, level, seeds, entry)
-            measured |= set(entry.sets(level)) if entry.features else set()
-            for part in [[run] for run in runs] if level in ONE_RUN_PER_JOB else [runs]:
+            for part in _parts(runs_of(package, experiment, level, seeds, entry), level):
                 inputs = {"models": _models(package, table, entry, level, part), "features": _yardsticks(entry, level, part)}
                 jobs.append(_job(package, experiment, entry, part, inputs, config))
+    return jobs
+
+
+def _parts(runs: list[Run], level: str) -> list[list[Run]]:
+    return [[run] for run in runs] if level in ONE_RUN_PER_JOB else [runs]
+
+
+def _shared_jobs(papers: Sequence[str], seeds: Sequence[int], config: Mapping[str, Any]) -> list[Job]:
+    level, jobs = config["level"], []
+    train = Entry(writes=["arrays.npz", "weights.safetensors"], first=True)
+    for data, objectives in requested(papers, level).items():
+        runs = [shared_model(level, data, objective, seed) for objective in objectives for seed in seeds]
+        for part in _parts(runs, level):
+            words = [data, *([part[0].values["objective"], f"seed{part[0].seed}"] if level in ONE_RUN_PER_JOB else [])]
+            jobs.append(_job("common", "train", train, part, {}, config, f"train_{'_'.join(words)}"))
     features = Entry(writes=["weights.safetensors"], memory_mb=4000, first=True)
-    for data in sorted(measured):
+    for data in measured(papers, level):
         run = Run(features_folder(level, data), {"data": data}, 0)
         jobs.append(_job("common", "features", features, [run], {}, config, f"features_{data}"))
     return jobs
 
 
 def _models(package: str, table: Mapping[str, Entry], entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
-    """Return the files of the trained models that these runs take."""
-    files = []
+    """Return the files of the models that these runs take: shared ones of their own data and seed, and the paper's own."""
+    places = dict.fromkeys((run.values.get("data", ""), run.seed) for run in part)
+    folders = [shared_model(level, data, objective, seed).folder for data, seed in places for objective in entry.models]
     for name, narrowed in entry.takes.items():
         source = table[name].model_copy(update={"sweep": {**table[name].sweep, **narrowed}})
         for model in runs_of(package, name, level, sorted({run.seed for run in part}), source):
             if any(model.values.get("data") == run.values.get("data", model.values.get("data")) for run in part):
-                files += [f"{model.folder}/{file}" for file in MODEL_FILES]
-    return files
+                folders.append(model.folder)
+    return [f"{folder}/{file}" for folder in folders for file in MODEL_FILES]
 
 
 def _yardsticks(entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
@@ -182,7 +220,7 @@ def _job(
         runs=list(part),
         inputs={"code": job_sources(package, experiment), **inputs},
         outputs=[f"{run.folder}/{file}" for run in part for file in ("metrics.csv", "run.json", *entry.writes)],
-        settings=settings_of.raw(package, experiment, level),
+        settings=settings_of.raw(package, experiment, level, [f"data={part[0].values['data']}"] if package == "common" else ()),
         log=f"{results}/logs/{paper}/{name}.log",
         benchmark=f"{results}/benchmarks/{paper}/{name}.tsv",
         priority=10 if entry.first else 0,
@@ -195,7 +233,10 @@ def _job(
 
 
 def runs_by_paper(papers: Sequence[str], jobs: Sequence[Job]) -> dict[str, list[str]]:
-    """Return the folders of the runs that each paper's report needs: its own, and the feature networks that it takes."""
-    own = {paper: [run.folder for job in jobs if job.target == paper for run in job.runs] for paper in papers}
-    taken = {paper: [file for job in jobs if job.target == paper for file in job.inputs["features"]] for paper in papers}
-    return {paper: [*own[paper], *dict.fromkeys(str(Path(file).parent) for file in taken[paper])] for paper in papers}
+    """Return the folders of the runs that each paper's report needs: its own, and the models and feature networks it takes."""
+    found = {}
+    for paper in papers:
+        own = [job for job in jobs if job.target == paper]
+        taken = [str(Path(file).parent) for job in own for kind in ("models", "features") for file in job.inputs[kind]]
+        found[paper] = list(dict.fromkeys([*(run.folder for job in own for run in job.runs), *taken]))
+    return found

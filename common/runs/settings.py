@@ -1,8 +1,9 @@
 """Settings of an experiment: one block per level in the paper's settings.yaml, checked by a pydantic model.
 
-    train_2d:
-      all: {batch: 256}            # shared by every level
-      laptop: {steps: 4000}        # merged over `all`
+    train:
+      all: {batch: 256}                                # shared by every level
+      laptop: {steps: 4000}                            # merged over `all`
+      gpu: {sets: {mnist: {steps: 90000}}}             # what is a data set's own (setting `data`), merged over the level's
 
 `--set key=value` and `--set block.key=value` go on top. An unknown key, a wrong type or an impossible value is a
 `SettingsError` that names the file, the key, the value and the remedy.
@@ -34,6 +35,11 @@ class Settings(BaseModel):
 def package_folder(package: str) -> Path:
     """Return the folder of a package such as `replications.flow_matching`, without importing it."""
     return ROOT.joinpath(*package.split("."))
+
+
+def papers() -> list[str]:
+    """Return the papers of this repository: every folder of replications/ that has a paper.yaml."""
+    return sorted(folder.parent.name for folder in (ROOT / "replications").glob("*/paper.yaml"))
 
 
 def experiments(package: str) -> list[str]:
@@ -86,9 +92,25 @@ def raw(package: str, experiment: str, level: str, overrides: Sequence[str] = ()
     if level not in blocks:
         raise SettingsError(f"{shown(file)}: {experiment}: no settings for level {level!r}; add a block {level!r}")
     merged = _merge(blocks.get("all") or {}, blocks[level] or {})
-    for override in overrides:
-        merged = _merge(merged, parse_override(override))
-    return merged
+    chosen = _merge({}, *(parse_override(override) for override in overrides))
+    if "sets" in merged:
+        merged = _merge(merged, _of_set(merged.pop("sets"), chosen.get("data"), f"{shown(file)}: {experiment}.{level}.sets"))
+    return _merge(merged, chosen)
+
+
+def _of_set(sets: Mapping[str, Any], data: Any, where: str) -> dict[str, Any]:
+    """Return a data set's own settings, of the first set unless `data` names one."""
+    if not isinstance(sets, Mapping) or not sets:
+        raise SettingsError(f"{where}: must map data sets to their settings; got {sets!r}")
+    data = next(iter(sets)) if data is None else data
+    if data not in sets:
+        raise SettingsError(f"{where}: no settings for data set {data!r}; add a block for it{hint(str(data), sets)}")
+    return {"data": data, **sets[data]}
+
+
+def shared_backbone(level: str, data: str) -> str:
+    """Return the kind of network that `common train` trains on a data set at a level."""
+    return raw("common", "train", level, [f"data={data}"])["backbone"]["kind"]
 
 
 def resolve(package: str, experiment: str, level: str, overrides: Sequence[str] = ()) -> Settings:
@@ -136,9 +158,9 @@ def hint(word: str, known: Iterable[str]) -> str:
     return f"{guess} (known: {', '.join(known)})" if known else guess
 
 
-def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(base: Mapping[str, Any], *tops: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
-    for key, value in top.items():
+    for key, value in (item for top in tops for item in top.items()):
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _merge(merged[key], value) if both else value
     return merged

@@ -15,14 +15,9 @@ from common.runs.dependencies import sources
 from common.runs.layout import RESULTS
 from common.runs.levels import LEVELS
 from common.runs.plan import plan, runs_by_paper
-from common.runs.settings import ROOT
+from common.runs.settings import ROOT, papers
 
-__all__ = ["RESULTS", "plan", "runs_by_paper"]
-
-
-def papers() -> list[str]:
-    """Return the papers of this repository: every folder of replications/ that has a paper.yaml."""
-    return sorted(folder.parent.name for folder in (ROOT / "replications").glob("*/paper.yaml"))
+__all__ = ["RESULTS", "papers", "plan", "runs_by_paper"]
 
 
 def check_config(config: Mapping[str, Any]) -> list[str]:

@@ -10,28 +10,16 @@ so training draws a data point, a noise and a time, and is a plain regression: n
 
 Time runs from data (t = 0) to noise (t = 1) here; the paper's time is 1 - t, and its field has the other sign.
 
-The paper compares five objectives with one network. They differ in the path and in what the network's output means:
-
-    fm_ot        the field, on straight ("optimal transport") conditional paths
-    fm_vp        the field, on the variance-preserving diffusion path
-    score_vp     score matching: the score, weighted by sigma^2
-    ddpm_vp      noise matching: the noise (DDPM's simple loss)
-    scoreflow_vp the score, weighted by beta (ScoreFlow's likelihood weighting)
+The paper compares five objectives with one network (common.learning.objective_table): flow matching on straight ("optimal
+transport") conditional paths (fm_ot) and on the variance-preserving diffusion path (fm_vp), score matching (score_vp), noise
+matching (ddpm_vp) and ScoreFlow's likelihood weighting (scoreflow_vp). They differ in the path and in what the network's output
+means.
 """
 
 from jaxtyping import Float
 from torch import Tensor
 
 from common.dynamics.paths import GaussianPath, broadcast
-from common.learning.models import ObjectiveSettings
-
-OBJECTIVES: dict[str, ObjectiveSettings] = {
-    "fm_ot": ObjectiveSettings(path="ot", prediction="velocity", weight="one"),
-    "fm_vp": ObjectiveSettings(path="vp", prediction="velocity", weight="one"),
-    "score_vp": ObjectiveSettings(path="vp", prediction="score", weight="sigma_squared"),
-    "ddpm_vp": ObjectiveSettings(path="vp", prediction="noise", weight="one"),
-    "scoreflow_vp": ObjectiveSettings(path="vp", prediction="score", weight="diffusion_squared"),
-}
 
 
 def conditional_field(

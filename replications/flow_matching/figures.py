@@ -27,7 +27,7 @@ BOARD = "checkerboard"
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     """Yield what draws the paper's figures that the runs present allow; one that fails leaves the others alone."""
-    if runs.find("train_images") or runs.find("train_2d"):
+    if runs.find("train", paper="common"):
         yield partial(training_curves, runs)
     for run in runs.find("toy_2d", seed=0):
         yield partial(trajectories, run)
@@ -98,7 +98,7 @@ def _shown(cell: pd.Series) -> str:
 
 def training_curves(runs: Runs) -> Figure:
     """Loss against step, seed 0. Levels of different objectives do not compare: their targets differ."""
-    found = [*runs.find("train_2d", seed=0, dataset=BOARD), *runs.find("train_images", seed=0)]
+    found = [run for run in runs.find("train", paper="common", seed=0) if run.info["settings"]["objective"] in NAMES]
     datasets = sorted({run.info["dataset"] for run in found})
     figure, axes = plt.subplots(1, len(datasets), figsize=(4.2 * len(datasets), 3), squeeze=False)
     for axis, dataset in zip(axes[0], datasets):

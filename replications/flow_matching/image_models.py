@@ -12,12 +12,12 @@ from torch import Tensor
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
 from common.learning.data.split import ImageSplit
+from common.learning.objective_table import OBJECTIVES
 from common.measure.features import load_feature_net
 from common.measure.metrics.frechet import frechet_distance
 from common.measure.metrics.inception import inception_features
 from common.runs.experiment import Context
 from common.runs.settings import Settings
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 
 
 class ImageModels(Settings):
@@ -25,7 +25,6 @@ class ImageModels(Settings):
 
     data: str = Field(description="image data set")
     objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives to compare")
-    backbone: str = Field(default="mlp", description="kind of network that was trained")
 
 
 def check(settings: ImageModels) -> None:
@@ -39,7 +38,7 @@ def yardstick(data: str, context: Context) -> tuple[ImageSplit, Callable[[Tensor
     The feature network is one for all seeds: distances of different seeds share their yardstick.
     """
     test = catalogue.load(data, "test")
-    features = load_feature_net(context.model(data, "features", "classifier", seed=0), context.device)
+    features = load_feature_net(context.features(data), context.device)
     reference: np.ndarray = features(test.images, prepare=partial(to_unit, levels=test.levels))
     return test, lambda images: frechet_distance(features(images.float().cpu()), reference)
 

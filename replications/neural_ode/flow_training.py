@@ -5,16 +5,16 @@ gradient alone, so none of them notices the others.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from common.learning.training.loop import Trained, train
+from common.learning.training.loop import Trained
+from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
-from common.runs.settings import fingerprint
+from common.runs.settings import Settings
 from replications.neural_ode.planar_cnf import PlanarCNF, base_log_density, transport
 from replications.neural_ode.planar_flow import PlanarFlow
 from replications.neural_ode.target_energies import ENERGIES
@@ -60,17 +60,10 @@ def build(kind: str, sizes: Sequence[int], generator: Generator) -> nn.Module:
     return {"cnf": PlanarCNF, "nf": PlanarFlow}[kind](sizes, generator=generator)
 
 
-def fit(kind: str, sizes: Sequence[int], loss: Loss, settings: TrainSettings, context: Context, *mark: Any) -> Trained:
-    """Train models of one kind on `loss`; their initial weights and noise depend on the run's seed and on `mark`."""
+def train_flows(
+    kind: str, sizes: Sequence[int], loss: Loss, schedule: TrainSettings, settings: Settings, context: Context
+) -> Trained:
+    """Train models of one kind on `loss`, which depends on the experiment's `settings`."""
     flow = build(kind, sizes, context.generator("weights", kind)).to(context.device)
-    return train(
-        flow,
-        loss,
-        settings=settings,
-        # the same noise for both kinds: what differs between them is the flow alone
-        seed=context.seed_for("training noise"),
-        state_file=context.out / f"training-state-{kind}.pt",
-        device=context.device,
-        fingerprint=fingerprint(kind, sizes, context.seed, context.base_seed, settings.model_dump(), mark),
-        label=f"{context.experiment} {kind} seed {context.seed}",
-    )
+    # the same noise for both kinds: what differs between them is the flow alone
+    return train_run(context, flow, loss, schedule, seed=context.seed_for("training noise"), of=settings, name=kind)

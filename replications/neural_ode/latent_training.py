@@ -7,10 +7,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from common.learning.data.batches import EpochSampler
-from common.learning.training.loop import Trained, train
+from common.learning.training.loop import Trained
+from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
-from common.runs.settings import fingerprint
 from replications.neural_ode.autonomous_solve import Hermite
 from replications.neural_ode.latent_ode import LatentODE, negative_elbo, observed_mask
 from replications.neural_ode.rnn_forecaster import Forecaster
@@ -48,7 +48,7 @@ def train_latent_ode(settings: Any, seen: Observed, context: Context) -> Trained
         return negative_elbo(model.decode(grid(solution)), x, mask[:, :, chosen], posterior, NOISE).sum()
 
     model = LatentODE(len(settings.observations), generator=context.generator("weights", "latent_ode")).to(context.device)
-    return _train("latent_ode", model, loss, schedule, settings, context)
+    return train_run(context, model, loss, schedule, seed=context.seed_for("training noise"), of=settings, name="latent_ode")
 
 
 def train_forecaster(settings: Any, seen: Observed, context: Context) -> Trained:
@@ -62,18 +62,4 @@ def train_forecaster(settings: Any, seen: Observed, context: Context) -> Trained
         return model.next_errors(series.observed[chosen], [each[chosen] for each in indices]).sum()
 
     model = Forecaster(settings.observations, generator=context.generator("weights", "rnn")).to(context.device)
-    return _train("rnn", model, loss, schedule, settings, context)
-
-
-def _train(kind: str, model: nn.Module, loss: Any, schedule: TrainSettings, settings: Any, context: Context) -> Trained:
-    rest = settings.model_dump(mode="json", include={"observations", "train_series", "solver_steps"})
-    return train(
-        model,
-        loss,
-        settings=schedule,
-        seed=context.seed_for("training noise"),
-        state_file=context.out / f"training-state-{kind}.pt",
-        device=context.device,
-        fingerprint=fingerprint(kind, context.seed, context.base_seed, schedule.model_dump(), rest),
-        label=f"{context.experiment} {kind} seed {context.seed}",
-    )
+    return train_run(context, model, loss, schedule, seed=context.seed_for("training noise"), of=settings, name="rnn")

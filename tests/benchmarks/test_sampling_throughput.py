@@ -9,7 +9,8 @@ from torchdiffeq import odeint
 from common.dynamics.paths import uniform_times
 from common.dynamics.samplers.ode import torchdiffeq_solver
 from common.learning.models import ModelSettings
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from common.learning.nets.build import MLPSettings
+from common.learning.objective_table import OBJECTIVES
 
 pytestmark = pytest.mark.benchmark
 REPEATS = 7
@@ -24,8 +25,8 @@ def direct(network, noise, times, method, **options):
 @pytest.mark.parametrize(("method", "steps"), [("midpoint", 20), ("rk4", 10), ("dopri5", 1)])
 def test_sampling_is_no_slower_than_torchdiffeq_called_directly(method, steps, capsys):
     torch.set_num_threads(1)
-    backbone = {"kind": "mlp", "width": 192, "blocks": 3}
-    model = ModelSettings(objective=OBJECTIVES["fm_ot"], backbone=backbone, shape=(1, 8, 8))
+    backbone = MLPSettings(width=192, blocks=3)
+    model = ModelSettings(objective=OBJECTIVES["fm_ot"].objective, backbone=backbone, shape=(1, 8, 8))
     denoiser = model.build(0).eval().requires_grad_(False)
     torch.nn.init.normal_(denoiser.backbone.leave.weight, std=0.02)
     noise, times = torch.randn(500, 1, 8, 8), uniform_times(denoiser.path, steps)

@@ -1,4 +1,7 @@
-"""Backbones from settings. The initial weights depend on the seed alone."""
+"""Backbones from settings: a settings class knows how to build its network, and a paper may bring its own.
+
+No class is ever looked up by a name from a file; whoever loads a model says which kinds it may be.
+"""
 
 from typing import Annotated, Literal
 
@@ -12,7 +15,17 @@ from common.learning.nets.unet import UNet
 from common.runs.settings import Settings
 
 
-class MLPSettings(Settings):
+class Backbone(Settings):
+    """Base of every backbone's settings; a subclass fixes `kind` and says how its network is built."""
+
+    kind: str = Field(description="kind of network")
+
+    def build(self, shape: tuple[int, ...]) -> nn.Module:
+        """Return an untrained `net(x, t)` for samples of `shape`; raise `SettingsError` where the two do not fit."""
+        raise NotImplementedError(f"{type(self).__name__} must say how its network is built")
+
+
+class MLPSettings(Backbone):
     """A residual multilayer perceptron."""
 
     kind: Literal["mlp"] = "mlp"
@@ -20,8 +33,12 @@ class MLPSettings(Settings):
     blocks: PositiveInt = Field(description="residual blocks of two layers")
     embedding: PositiveInt = Field(default=64, multiple_of=2, description="size of the time embedding")
 
+    def build(self, shape: tuple[int, ...]) -> nn.Module:
+        """Return an untrained network; any shape will do."""
+        return ResidualMLP(shape, self.width, self.blocks, self.embedding)
 
-class UNetSettings(Settings):
+
+class UNetSettings(Backbone):
     """A U-Net with attention."""
 
     kind: Literal["unet"] = "unet"
@@ -35,35 +52,29 @@ class UNetSettings(Settings):
         default="residual", description="where the resolution changes: inside a residual block, or in a convolution"
     )
 
+    def build(self, shape: tuple[int, ...]) -> nn.Module:
+        """Return an untrained network for images."""
+        if len(shape) != 3:
+            raise SettingsError(f"backbone.kind: a U-Net needs images, but samples have shape {list(shape)}; use kind: mlp")
+        return UNet(shape, **self.model_dump(exclude={"kind"}))
 
+
+COMMON: tuple[type[Backbone], ...] = (MLPSettings, UNetSettings)
 BackboneSettings = Annotated[MLPSettings | UNetSettings, Field(discriminator="kind")]
 
 
-def check_fits(settings: MLPSettings | UNetSettings, shape: tuple[int, ...]) -> None:
+def check_fits(settings: Backbone, shape: tuple[int, ...]) -> None:
     """Raise `SettingsError` unless the network can be built for samples of `shape`; takes neither memory nor time."""
     with torch.device("meta"):
         build_backbone(settings, shape, seed=0)
 
 
-def build_backbone(settings: MLPSettings | UNetSettings, shape: tuple[int, ...], *, seed: int) -> nn.Module:
-    """Return an untrained network for samples of `shape`; the global random state is left as it was.
+def build_backbone(settings: Backbone, shape: tuple[int, ...], *, seed: int) -> nn.Module:
+    """Return an untrained network whose initial weights depend on the seed alone; the global random state is left as it was.
 
     Raises `SettingsError` where the settings do not fit the shape.
     """
     with torch.random.fork_rng(devices=[]):
         # torch's initialisers take no generator, so the global one is seeded for their sake and put back
         torch.manual_seed(seed)
-        if isinstance(settings, MLPSettings):
-            return ResidualMLP(shape, settings.width, settings.blocks, settings.embedding)
-        if len(shape) != 3:
-            raise SettingsError(f"backbone.kind: a U-Net needs images, but samples have shape {list(shape)}; use kind: mlp")
-        return UNet(
-            shape,
-            settings.channels,
-            settings.multipliers,
-            settings.blocks,
-            settings.attention,
-            settings.head_channels,
-            settings.dropout,
-            settings.resample,
-        )
+        return settings.build(shape)

@@ -48,5 +48,5 @@ class ResidualMLP(nn.Module):
 
 
 def parameter_count(net: nn.Module) -> int:
-    """Return how many numbers are trained."""
-    return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
+    """Return how many numbers a training moves; a loaded or averaged network, which is frozen, has as many."""
+    return sum(parameter.numel() for parameter in net.parameters())

@@ -112,9 +112,9 @@ class _Stage(nn.Module):
         return x if self.attention is None else self.attention(x)
 
 
-def _resolutions(height: int, levels: int) -> list[int]:
-    """Return the height at each level; odd ones are halved upwards."""
-    return [-(-height // 2**level) for level in range(levels)]
+def _heights(height: int, count: int) -> list[int]:
+    """Return the height at each of `count` resolutions; odd ones are halved upwards."""
+    return [-(-height // 2**halvings) for halvings in range(count)]
 
 
 class UNet(nn.Module):
@@ -137,9 +137,9 @@ class UNet(nn.Module):
         resample: Literal["residual", "convolution"] = "residual",
     ) -> None:
         super().__init__()
-        resolutions = _resolutions(shape[1], len(multipliers))
+        resolutions = _heights(shape[1], len(multipliers))
         if unknown := set(attention) - set(resolutions):
-            raise SettingsError(f"backbone.attention: no level has height {sorted(unknown)}; the heights are {resolutions}")
+            raise SettingsError(f"backbone.attention: no resolution has height {sorted(unknown)}; the heights are {resolutions}")
         time = 4 * channels
         self.embed = nn.Sequential(SinusoidalEmbedding(channels), nn.Linear(channels, time), nn.SiLU(), nn.Linear(time, time))
         self.enter = nn.Conv2d(shape[0], channels, 3, padding=1)

@@ -49,13 +49,13 @@ def train(
     device: torch.device,
     fingerprint: str,
     label: str = "training",
-    on_step: Callable[[int, nn.Module], None] | None = None,
+    on_step: Callable[[int, nn.Module, nn.Module], None] | None = None,
 ) -> Trained:
     """Train `model` in place and return the average (EMA) of its weights, resuming from `state_file` if it has a state.
 
-    `on_step(step, averaged model)` is called after every step. `fingerprint` names the training: only a state with the same one
-    is resumed. Of several processes the first one prints, saves and gives the loss curve. Raises `RetraceError` when the loss or
-    a weight is not finite; the last saved state stays.
+    `on_step(step, model, averaged model)` is called after every step. `fingerprint` names the training: only a state with the
+    same one is resumed. Of several processes the first one prints, saves and gives the loss curve. Raises `RetraceError` when the
+    loss or a weight is not finite; the last saved state stays.
     """
     file = state_path(state_file, fingerprint)
     if settings.channels_last:
@@ -95,7 +95,7 @@ def train(
                 save_state(file, state | {"fingerprint": fingerprint, "step": step + 1, "seconds": spent + now - begin})
                 saved_at = time.perf_counter()
             if on_step:
-                on_step(step + 1, average.module)
+                on_step(step + 1, model, average.module)
     progress.close()
     steps, losses = curve.points()
     return Trained(average.module.eval(), losses, steps, spent + time.perf_counter() - begin, first)

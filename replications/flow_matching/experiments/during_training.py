@@ -10,7 +10,8 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from common.errors import RetraceError
-from common.learning.models import load_denoiser, snapshot_file
+from common.learning.models import load_denoiser
+from common.learning.training.run import snapshot_file
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
@@ -37,7 +38,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     noise = torch.randn(settings.samples, *shape, generator=context.generator("noise"), dtype=torch.float64)
     rows = []
     for objective in settings.objectives:
-        folder = context.model(settings.data, settings.backbone, objective)
+        folder = context.model(settings.data, objective)
         for step in kept_steps(folder):
             denoiser = load_denoiser(folder, context.device, snapshot_file(step))
             images, nfe = sample_adaptively(denoiser, noise.to(context.device), settings.batch, settings.tolerance)

@@ -40,7 +40,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     noise = torch.randn(count, *test.images.shape[1:], generator=context.generator("noise"), dtype=torch.float64)
     rows = []
     for objective in settings.objectives:
-        denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
+        denoiser = load_denoiser(context.model(settings.data, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}
         rows += model_rows(denoiser, noise.to(context.device), distance_to_test, settings, labels)
     return Outcome(rows)

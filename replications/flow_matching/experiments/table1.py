@@ -66,7 +66,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     ]
     samples, fid = {}, fid_to(test, context.device) if settings.inception else None
     for objective in settings.objectives:
-        denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
+        denoiser = load_denoiser(context.model(settings.data, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}
         images, nfe = sample_adaptively(denoiser, noise.to(context.device), settings.batch, settings.tolerance)
         distance = distance_to_test(images)

@@ -15,11 +15,11 @@ from common.dynamics.paths import uniform_times
 from common.dynamics.samplers.ode import torchdiffeq_solver, trajectory
 from common.learning.data.densities import DENSITIES
 from common.learning.models import load_denoiser
+from common.learning.objective_table import OBJECTIVES
 from common.measure.metrics.wasserstein import wasserstein
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 
 VARIANT = ("data",)
 # fractions of the way from noise to data at which samples are compared with data: the paper's times
@@ -31,7 +31,6 @@ class Settings(Base):
 
     data: str = Field(default="checkerboard", description="two-dimensional density")
     objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives to compare")
-    backbone: str = Field(default="mlp", description="kind of network that was trained")
     test_points: PositiveInt = Field(description="held-out points of the NLL (exact divergence)")
     samples: PositiveInt = Field(description="samples compared with as many data points")
     batch: PositiveInt = Field(default=512, description="samples solved jointly when dopri5's evaluations are counted")
@@ -50,7 +49,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     rows = [row("wasserstein2", floor, dataset=settings.data, method="data", variant="floor", n=len(data))]
     arrays = {"data": data.astype(np.float32), "paper_times": np.array(PAPER_TIMES)}
     for objective in settings.objectives:
-        denoiser = load_denoiser(context.model(settings.data, settings.backbone, objective), context.device)
+        denoiser = load_denoiser(context.model(settings.data, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}
         rows += likelihood_rows(denoiser, test, settings, labels)
         start = (denoiser.path.prior_std * noise).to(context.device)

@@ -15,17 +15,16 @@ from common.dynamics.denoiser import Denoiser
 from common.errors import SettingsError
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
-from common.learning.fit import batches
+from common.learning.data.training import sample_shape, training_batches
 from common.learning.nets.build import BackboneSettings, build_backbone, check_fits
+from common.learning.objective_table import OBJECTIVES
 from common.learning.objectives import draw_times
-from common.learning.training.loop import train
+from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from common.runs.settings import fingerprint
 from replications.flow_matching import upsampling as method
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES
 from replications.flow_matching.image_models import yardstick
 from replications.flow_matching.sampling import sample_adaptively
 
@@ -71,7 +70,7 @@ def run(settings: Settings, context: Context) -> Outcome:
 
 def flow(settings: Settings, context: Context, given: Tensor) -> tuple[Tensor, float]:
     """Return one sample for each small image, and the evaluations it took."""
-    objective = OBJECTIVES["fm_ot"].build()
+    objective = OBJECTIVES["fm_ot"].objective.build()
 
     def loss(network: nn.Module, x0: Tensor, generator: Generator) -> Tensor:
         t = draw_times(objective.path, len(x0), generator=generator, device=x0.device, dtype=x0.dtype)
@@ -101,16 +100,11 @@ def regressed(settings: Settings, context: Context, given: Tensor) -> tuple[Tens
 def trained(name: str, loss: Callable[[nn.Module, Tensor, Generator], Tensor], settings: Settings, context: Context) -> nn.Module:
     """Return the averaged network of one method."""
     seed = context.seed_for("train", settings.data)
-    shape, draw = batches(settings.data, settings.train.batch, seed, context.device)
-    network = build_backbone(settings.backbone, (2 * shape[0], *shape[1:]), seed=seed).to(context.device)
-    result = train(
-        network,
-        lambda network, step, generator: loss(network, draw(step, generator), generator),
-        settings=settings.train,
-        seed=seed,
-        state_file=context.out / f"training-state-{name}.pt",
-        device=context.device,
-        fingerprint=fingerprint(name, settings.model_dump(), seed),
-        label=f"up-sampling {settings.data} {name} seed {context.seed}",
-    )
-    return result.model.requires_grad_(False)
+    channels, *size = sample_shape(settings.data)
+    draw = training_batches(settings.data, settings.train.batch, seed, context.device)
+    network = build_backbone(settings.backbone, (2 * channels, *size), seed=seed).to(context.device)
+
+    def of_batch(network: nn.Module, step: int, generator: Generator) -> Tensor:
+        return loss(network, draw(step, generator), generator)
+
+    return train_run(context, network, of_batch, settings.train, seed=seed, of=settings, name=name).model.requires_grad_(False)

@@ -11,7 +11,7 @@ from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.neural_ode.flow_training import Push, cnf_to_data, fit, planar_push, reverse_kl
+from replications.neural_ode.flow_training import Push, cnf_to_data, planar_push, reverse_kl, train_flows
 from replications.neural_ode.planar_cnf import base_log_density, sample
 from replications.neural_ode.target_energies import ENERGIES, log_normaliser
 
@@ -70,7 +70,7 @@ def train_kind(kind: str, push: Push, schedule: TrainSettings, settings: Setting
         base = torch.randn(1, schedule.batch, 2, generator=generator, device=context.device)
         return reverse_kl(flow, push, base, settings.targets, len(sizes)).sum()
 
-    return fit(kind, sizes, loss, schedule, context, settings.targets, settings.solver_steps)
+    return train_flows(kind, sizes, loss, schedule, settings, context)
 
 
 def judge_cnf(flow: Any, base: Tensor, settings: Settings) -> tuple[Tensor, Tensor, float]:

@@ -13,7 +13,7 @@ from common.measure.metrics.wasserstein import wasserstein
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.neural_ode.flow_training import Push, cnf_to_base, fit, negative_log_likelihood, planar_push
+from replications.neural_ode.flow_training import Push, cnf_to_base, negative_log_likelihood, planar_push, train_flows
 from replications.neural_ode.planar_cnf import base_log_density, log_density, sample, solve
 
 VARIANT = ()
@@ -71,9 +71,7 @@ def train_kind(kind: str, push: Push, schedule: TrainSettings, settings: Setting
     def loss(flow: nn.Module, step: int, generator: Generator) -> Tensor:
         return negative_log_likelihood(flow, push, draw(settings, schedule.batch, generator)).mean(1).sum()
 
-    return fit(
-        kind, [settings.units] * len(settings.densities), loss, schedule, context, settings.densities, settings.solver_steps
-    )
+    return train_flows(kind, [settings.units] * len(settings.densities), loss, schedule, settings, context)
 
 
 def nll_rows(nll: Tensor, nfe: int, labels: dict[str, Any]) -> list[dict[str, Any]]:

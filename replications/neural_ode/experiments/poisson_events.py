@@ -8,12 +8,11 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
-from common.learning.training.loop import train
+from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from common.runs.settings import fingerprint
 from replications.neural_ode.poisson_process import Events, LatentRate, grids_at, log_likelihood, simulate
 
 VARIANT = ()
@@ -51,7 +50,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         simulate(rates, CEILING, n, settings.span, generator=context.generator("events", part))
         for part, n in (("train", settings.train_sequences), ("test", settings.test_sequences))
     )
-    trained = fit(seen, settings, context)
+    trained = train_rates(seen, settings, context)
     grid = torch.linspace(0, settings.span, settings.points, dtype=torch.float64)
     true = torch.stack([rate(grid) for rate in rates])
     with torch.no_grad():
@@ -77,7 +76,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     return Outcome(rows, arrays={name: np.asarray(array) for name, array in arrays.items()})
 
 
-def fit(seen: Events, settings: Settings, context: Context) -> Any:
+def train_rates(seen: Events, settings: Settings, context: Context) -> Any:
     """Maximise the likelihood of all training events; each step is one solve."""
     grids = grids_at(seen.times, settings.span, settings.solver_steps)
 
@@ -86,16 +85,7 @@ def fit(seen: Events, settings: Settings, context: Context) -> Any:
         return -log_likelihood(model.log_rates(solution, grids), integral, seen.sequences)
 
     model = LatentRate(len(RATES), generator=context.generator("weights")).to(context.device)
-    return train(
-        model,
-        loss,
-        settings=settings.train,
-        seed=context.seed_for("training"),
-        state_file=context.out / "training-state.pt",
-        device=context.device,
-        fingerprint=fingerprint(context.seed, context.base_seed, settings.model_dump()),
-        label=f"poisson seed {context.seed}",
-    )
+    return train_run(context, model, loss, settings.train, seed=context.seed_for("training"), of=settings)
 
 
 def constant_log_likelihood(seen: Events, held_out: Events) -> Tensor:

@@ -50,7 +50,7 @@ def check(settings: Settings) -> None:
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Measure the trained ODE-Net of this seed."""
-    net = load_classifier(context.model(settings.data, "ode_net", "classifier"), context.device)
+    net = load_classifier(context.model(settings.data, "classifier", backbone="ode_net"), context.device)
     images, labels = (part.to(context.device) for part in labelled_images(settings.data, "test"))
     common = {"dataset": settings.data}
     exact = deepcopy(net).double()

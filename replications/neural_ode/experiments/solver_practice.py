@@ -47,7 +47,7 @@ def check(settings: Settings) -> None:
 def run(settings: Settings, context: Context) -> Outcome:
     """Measure the trained ODE-Nets of this seed."""
     kinds = ("ode_net", "ode_net_tight")
-    net, tight = (load_classifier(context.model(settings.data, kind, "classifier"), context.device) for kind in kinds)
+    net, tight = (load_classifier(context.model(settings.data, "classifier", backbone=kind), context.device) for kind in kinds)
     images, labels = (part.to(context.device) for part in labelled_images(settings.data, "test"))
     exact = deepcopy(net).double()
     with torch.no_grad():

@@ -14,13 +14,14 @@ from torch.nn.functional import cross_entropy
 
 from common.learning.data import catalogue
 from common.learning.data.batches import EpochSampler
-from common.learning.training.loop import Trained, train
+from common.learning.nets.mlp import parameter_count
+from common.learning.training.loop import Trained
+from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.layout import model_folder
 from common.runs.settings import Settings as Base
-from common.runs.settings import fingerprint
 from replications.neural_ode.classifiers import error_percent, labelled_images, shifted
 from replications.neural_ode.networks import RESIDUAL_BLOCKS, Classifier, ClassifierSettings, NetworkSettings, ODEBlock
 
@@ -76,7 +77,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         shape=tuple(images.shape[1:]),
         tolerance=settings.tight_tolerance if tight else settings.tolerance,
     )
-    trained = fit(description, images, labels, settings, context)
+    trained = train_classifier(description, images, labels, settings, context)
     net = trained.model.classifier
     test = [part.to(context.device) for part in labelled_images(settings.data, "test")]
     error = error_percent(net, *test, batch=settings.test_batch)
@@ -84,8 +85,8 @@ def run(settings: Settings, context: Context) -> Outcome:
     blocks = RESIDUAL_BLOCKS if settings.kind == "resnet" else 1
     rows = [
         row("test_error", error, unit="%", n=len(test[0]), seconds=trained.seconds, **labels_of),
-        row("parameters", count(net), unit="1", **labels_of),
-        row("parameters_per_block", count(net.body) / blocks, unit="1", **labels_of),
+        row("parameters", parameter_count(net), unit="1", **labels_of),
+        row("parameters_per_block", parameter_count(net.body) / blocks, unit="1", **labels_of),
     ]
     arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
     if isinstance(net.body, ODEBlock):
@@ -97,7 +98,9 @@ def run(settings: Settings, context: Context) -> Outcome:
     return Outcome(rows, arrays=arrays, weights=net.state_dict(), model=description.model_dump(mode="json"))
 
 
-def fit(description: ClassifierSettings, images: Tensor, labels: Tensor, settings: Settings, context: Context) -> Trained:
+def train_classifier(
+    description: ClassifierSettings, images: Tensor, labels: Tensor, settings: Settings, context: Context
+) -> Trained:
     """Train a classifier on the mean cross-entropy."""
     # the same purpose for every kind: same stem, batches and shifts
     seed = context.seed_for("train", settings.data)
@@ -109,21 +112,7 @@ def fit(description: ClassifierSettings, images: Tensor, labels: Tensor, setting
         batch = shifted(images[chosen], settings.shift, generator=generator)
         return cross_entropy(network(batch, step), labels[chosen])
 
-    return train(
-        model,
-        loss,
-        settings=settings.train,
-        seed=seed,
-        state_file=context.out / "training-state.pt",
-        device=context.device,
-        fingerprint=fingerprint(settings.model_dump(), seed),
-        label=f"{settings.data} {settings.kind} seed {context.seed}",
-    )
-
-
-def count(net: nn.Module) -> int:
-    """Return the number of parameters, those of an averaged (frozen) network included."""
-    return sum(parameter.numel() for parameter in net.parameters())
+    return train_run(context, model, loss, settings.train, seed=seed, of=settings)
 
 
 def by_epoch(values: np.ndarray, steps: float) -> np.ndarray:

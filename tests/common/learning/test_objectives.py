@@ -6,7 +6,7 @@ from torch import nn
 
 from common.dynamics.denoiser import Denoiser
 from common.dynamics.oracles import GaussianMixture
-from common.dynamics.paths import PATHS, optimal_transport, vp
+from common.dynamics.paths import PATHS, level_times, optimal_transport, ve, vp
 from common.learning.objectives import Objective, draw_times, regression_loss, target, weight_at
 
 F64 = torch.float64
@@ -131,6 +131,13 @@ def test_times_fill_the_training_interval(rng):
     twice = [draw_times(vp(), 5, generator=torch.Generator().manual_seed(1), dtype=F64) for _ in range(2)]
     assert torch.equal(*twice)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_times_of_noise_levels_are_drawn_evenly(rng):
+    known = level_times(ve(), 10)
+    t = draw_times(ve(), 20000, generator=rng, known_times=known, dtype=F64)
+    counts = (t[:, None] == known).sum(0)
+    assert counts.sum() == 20000 and (counts - 2000).abs().max() < 5 * 2000**0.5
 
 
 def test_an_objective_is_a_value():

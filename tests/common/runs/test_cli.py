@@ -127,10 +127,7 @@ def test_bad_input_is_found_before_any_run(toy, tmp_path, capsys, words, message
 @pytest.mark.skipif(sys.platform != "linux", reason="unshare and tmpfs are Linux's")
 def test_a_full_disk_is_found_before_any_compute(tmp_path):
     """A real disk of 1 MB, mounted where nobody else sees it."""
-    script = (
-        'mount -t tmpfs -o size=1m tmpfs "$1" && cd "$2" && '
-        '"$3" -m replications.flow_matching train_2d --level smoke --results "$1/results"'
-    )
+    script = 'mount -t tmpfs -o size=1m tmpfs "$1" && cd "$2" && "$3" -m common train --level smoke --results "$1/results"'
     words = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(tmp_path), str(ROOT), sys.executable]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 1
@@ -140,13 +137,11 @@ def test_a_full_disk_is_found_before_any_compute(tmp_path):
 
 def test_torchrun_splits_every_batch_and_writes_one_folder(tmp_path):
     """Two processes of 32 images each end near one process of 64: same weights and batches, other noise."""
-    words = ["train_images", "--level", "smoke", "--sweep", "objective=fm_ot,ddpm_vp", "--results"]
+    words = ["train", "--level", "smoke", "--set", "data=digits", "--sweep", "objective=fm_ot,ddpm_vp", "--results"]
     one, two = tmp_path / "one", tmp_path / "two"
-    said = processes.torchrun(cli.main, "replications.flow_matching", [*words, str(two)], output=tmp_path)
+    said = processes.torchrun(cli.main, "common", [*words, str(two)], output=tmp_path)
     assert [text.count("wrote") for text in said] == [2, 0]
-    assert (
-        processes.status(processes.start(cli.main, "replications.flow_matching", [*words, str(one)], output=tmp_path / "o")) == 0
-    )
+    assert processes.status(processes.start(cli.main, "common", [*words, str(one)], output=tmp_path / "o")) == 0
     assert not list(two.rglob("training-state-*"))
     # losses without heavy tails: a single image near t = 0 would decide the mean of another objective
     for objective in ("fm_ot", "ddpm_vp"):
@@ -156,8 +151,8 @@ def test_torchrun_splits_every_batch_and_writes_one_folder(tmp_path):
 
 def test_a_batch_that_torchrun_cannot_split_is_refused(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("WORLD_SIZE", "7")
-    words = ["train_2d", "--level", "smoke", "--results", str(tmp_path)]
-    assert cli.main("replications.flow_matching", words) == 1
+    words = ["train", "--level", "smoke", "--results", str(tmp_path)]
+    assert cli.main("common", words) == 1
     assert "train.batch 256 does not divide over 7 processes; choose a multiple of 7" in capsys.readouterr().err
 
 

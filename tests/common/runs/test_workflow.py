@@ -34,13 +34,13 @@ def test_bad_config_is_answered_with_key_value_and_remedy(changes, words):
 
 
 def test_sources_of_a_job_are_what_it_imports_and_nothing_else():
-    sources = dependencies.job_sources("replications.flow_matching", "train_2d")
+    sources = dependencies.job_sources("common", "train")
     assert (
         "common/dynamics/paths.py" in sources
         and "common/learning/training/loop.py" in sources
         and "common/runs/cli.py" in sources
     )
-    assert "replications/flow_matching/experiments/train_2d.py" in sources
+    assert "common/experiments/train.py" in sources
     foreign = ("table1", "figures", "claims", "common/dynamics/likelihood.py", "report/")
     assert not [source for source in sources if any(part in source for part in foreign)]
 

@@ -8,7 +8,9 @@ import torch
 from common.dynamics.denoiser import Denoiser
 from common.dynamics.oracles import GaussianMixture
 from common.dynamics.paths import PATHS
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES, conditional_field
+from common.learning.objective_table import OBJECTIVES
+from replications.flow_matching import figures
+from replications.flow_matching.conditional_flow_matching import conditional_field
 
 TIMES = torch.tensor([0.05, 0.3, 0.5, 0.8, 0.95], dtype=torch.float64)  # the paper's
 BETA_MIN, BETA_MAX = 0.1, 20.0
@@ -95,15 +97,17 @@ def test_score_matching_and_flow_matching_say_the_same_on_the_diffusion_path(poi
         def forward(self, x, t):
             return score
 
-    path = OBJECTIVES["score_vp"].build().path
+    path = OBJECTIVES["score_vp"].objective.build().path
     model = Denoiser(Known(), path, "score")
     slope = BETA_MIN + (1 - TIMES)[:, None] * (BETA_MAX - BETA_MIN)
     torch.testing.assert_close(-model.velocity(x, 1 - TIMES), slope / 2 * (x + score), rtol=1e-9, atol=1e-9)
 
 
 def test_the_five_objectives_are_the_papers():
-    described = {name: (each.path, each.prediction, each.weight) for name, each in OBJECTIVES.items()}
-    assert described == {
+    described = {
+        name: (each.objective.path, each.objective.prediction, each.objective.weight) for name, each in OBJECTIVES.items()
+    }
+    assert {name: what for name, what in described.items() if name in figures.NAMES} == {
         "fm_ot": ("ot", "velocity", "one"),
         "fm_vp": ("vp", "velocity", "one"),
         "score_vp": ("vp", "score", "sigma_squared"),

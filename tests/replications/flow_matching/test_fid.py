@@ -29,7 +29,7 @@ def weights(tmp_path, monkeypatch):
 def test_table_1_has_fid_where_it_is_asked_for(weights, tmp_path):
     common = ["--level", "smoke", "--results", str(tmp_path)]
     assert main("common", ["features", *common]) == 0
-    assert main(PACKAGE, ["train_images", *common, "--set", "objective=fm_ot"]) == 0
+    assert main("common", ["train", *common, "--set", "objective=fm_ot", "--set", "data=digits"]) == 0
     fewer = ["objectives=[fm_ot]", "samples=20", "batch=20", "test_images=2", "dequantisations=[1]", "inception=true"]
     assert main(PACKAGE, ["table1", *common, *(word for each in fewer for word in ("--set", each))]) == 0
     rows = pd.read_csv(tmp_path / "smoke/flow_matching/table1/digits/seed0/metrics.csv")

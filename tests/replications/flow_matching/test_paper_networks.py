@@ -50,5 +50,5 @@ def test_one_optimisation_step_of_a_narrow_one(name):
 
 
 def test_the_settings_of_the_paper_level_are_these():
-    settings = settings_of.resolve("replications.flow_matching", "train_images", "paper", [])
+    settings = settings_of.resolve("common", "train", "paper", ["data=cifar10"])
     assert settings.data == "cifar10" and settings.backbone == NETWORKS["cifar10"]

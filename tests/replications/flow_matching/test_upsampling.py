@@ -3,7 +3,7 @@ import math
 import torch
 
 from common.learning.nets.build import MLPSettings, build_backbone
-from replications.flow_matching.conditional_flow_matching import OBJECTIVES
+from common.learning.objective_table import OBJECTIVES
 from replications.flow_matching.upsampling import Conditioned, matching_loss, psnr, regression, regressor_loss, shrink_and_enlarge
 
 
@@ -35,7 +35,7 @@ def test_losses_of_a_silent_network_are_the_targets_second_moments():
     network = build_backbone(MLPSettings(width=16, blocks=1), (2, 4, 4), seed=0)  # its last layer starts at zero
     x0, noise, t = images(), images(4).flip(0), torch.full((4,), 0.3)
     condition = shrink_and_enlarge(x0, 2)
-    objective = OBJECTIVES["fm_ot"].build()
+    objective = OBJECTIVES["fm_ot"].objective.build()
     expected = ((1 - 1e-5) * noise - x0).square().mean()
     loss = matching_loss(network, objective, x0, condition, t=t, noise=noise)
     assert math.isclose(loss.item(), expected.item(), rel_tol=1e-4)

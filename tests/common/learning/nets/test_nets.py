@@ -89,7 +89,7 @@ def test_groups_of_a_norm_are_32_as_published_and_never_single_channels():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"attention": (7,)}, r"backbone\.attention: no level has height \[7\]; the heights are \[8, 4\]"),
+        ({"attention": (7,)}, r"backbone\.attention: no resolution has height \[7\]; the heights are \[8, 4\]"),
         ({"head_channels": 10}, r"backbone\.head_channels: 32 features do not split into heads of 10"),
     ],
 )

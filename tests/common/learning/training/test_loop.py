@@ -41,7 +41,7 @@ def test_warm_up_and_schedules():
 def test_average_is_the_exponential_moving_average_with_warm_up(tmp_path):
     history = []
     model = nn.Linear(3, 1)
-    trained, _ = fit(tmp_path, model=model, on_step=lambda step, _: history.append(weights(model).clone()), ema_decay=0.9)
+    trained, _ = fit(tmp_path, model=model, on_step=lambda step, *_: history.append(weights(model).clone()), ema_decay=0.9)
     expected = history[0]
     for count, current in enumerate(history[1:], start=1):
         decay = min(0.9, (1 + count) / (10 + count))
@@ -90,7 +90,7 @@ def test_resume_after_an_exception_is_exact_with_dropout(tmp_path, moment, dropo
 
     unbroken, _ = fit(tmp_path / "a", model=network())
 
-    def stop(step, _):
+    def stop(step, *_):
         if step == moment:
             raise KeyboardInterrupt
 
@@ -127,7 +127,7 @@ def test_loss_curve_holds_window_means(tmp_path):
 def test_resume_in_the_midst_of_a_window_keeps_the_loss_curve(tmp_path):
     unbroken, _ = fit(tmp_path / "a", steps=400, checkpoint_seconds=1000)
 
-    def stop(step, _):
+    def stop(step, *_):
         if step == 51:
             raise KeyboardInterrupt
 
@@ -141,7 +141,7 @@ def test_resume_in_the_midst_of_a_window_keeps_the_loss_curve(tmp_path):
 def test_states_are_saved_by_the_clock_and_at_the_end(tmp_path):
     file = state_path(tmp_path / "state.pt", "f" * 64)
     seen = []
-    fit(tmp_path, checkpoint_seconds=1000, on_step=lambda step, _: seen.append(file.exists()))
+    fit(tmp_path, checkpoint_seconds=1000, on_step=lambda step, *_: seen.append(file.exists()))
     assert seen == [False] * 29 + [True]
 
 

@@ -6,24 +6,27 @@ import numpy as np
 import processes
 import pytest
 
+from common.learning.training.run import snapshot_file
 from common.runs import cli
 
-PAPER = "replications.flow_matching"
-WORDS = ["train_images", "--level", "smoke", "--set", "train.steps=400", "--set", "objective=fm_vp"]
+PACKAGE = "common"
+WORDS = ["train", "--level", "smoke", "--set", "train.steps=400", "--set", "data=digits", "--set", "objective=fm_vp"]
 WORDS += ["--set", "train.checkpoint_seconds=0.02", "--set", "train.snapshots=4"]
 FOLDER = "smoke/models/digits-mlp-fm_vp/seed0"
 
 
 def start(results, *more):
     results.mkdir(exist_ok=True)
-    return processes.start(cli.main, PAPER, [*WORDS, "--results", str(results), *more], output=results / "output.txt")
+    return processes.start(cli.main, PACKAGE, [*WORDS, "--results", str(results), *more], output=results / "output.txt")
 
 
 def content(folder):
     """The run's weights, snapshots, loss curve and metrics; rows without the timing column."""
     arrays = np.load(folder / "arrays.npz")
-    snapshots = [(folder / f"snapshots/{step}.safetensors").read_bytes() for step in (100, 200, 300, 400)]
-    assert snapshots[-1] == (folder / "weights.safetensors").read_bytes() != snapshots[0]
+    kept = [snapshot_file(step, raw=raw) for step in (100, 200, 300, 400) for raw in (True, False)]
+    snapshots = [(folder / file).read_bytes() for file in kept]
+    assert snapshots[-1] == (folder / "weights.safetensors").read_bytes() != snapshots[1]
+    assert len(set(snapshots)) == len(snapshots), "raw and averaged weights differ"
     return snapshots, arrays["loss"].tobytes(), processes.untimed_rows(folder)
 
 

@@ -1,0 +1,44 @@
+"""The batches that a model of a data set is trained on: images in their pixel range, or points of a density."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from common.learning.data import catalogue
+from common.learning.data.batches import EpochSampler
+from common.learning.data.densities import DENSITIES
+from common.learning.data.scale import to_unit
+from common.runs import distributed
+
+Draw = Callable[[int, Generator], Tensor]
+ON_DEVICE = 8 * 2**30  # bytes of the largest data set that is kept on the device
+
+
+def sample_shape(data: str) -> tuple[int, ...]:
+    """Return the shape of one sample. Raises `DataError` unless the data set is there and whole."""
+    return (2,) if data in DENSITIES else tuple(catalogue.load(data, "train").images.shape[1:])
+
+
+def training_batches(
+    data: str, batch: int, seed: int, device: torch.device, pixel_range: tuple[float, float] = (-1.0, 1.0)
+) -> Draw:
+    """Return `draw(step, generator)`, which gives a training batch: images scaled to `pixel_range`, or points of a density.
+
+    Under torchrun `batch` is the whole batch and every process draws its share. Raises `SettingsError` if it does not divide.
+    """
+    rank, world = distributed.rank(), distributed.world()
+    share = distributed.share(batch)
+    if data in DENSITIES:
+        density = DENSITIES[data]
+        return lambda step, generator: density(share, generator=generator)
+    split = catalogue.load(data, "train")
+    # on the device once and for all, unless they would fill it: then the batches travel
+    images = split.images if split.images.nbytes > ON_DEVICE else split.images.to(device)
+    sampler, (low, high) = EpochSampler(len(images), batch, seed, rank, world), pixel_range
+
+    def draw(step: int, generator: Generator) -> Tensor:
+        unit = to_unit(images[sampler(step).to(images.device)].to(device), split.levels, generator=generator)
+        return unit if (low, high) == (-1.0, 1.0) else low + 0.5 * (high - low) * (unit + 1)
+
+    return draw

@@ -1,0 +1,68 @@
+"""Train as part of a run: the state file, the fingerprint, the label and the snapshots follow from the run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+
+from common.learning.training.loop import Loss, Trained, train
+from common.learning.training.settings import TrainSettings
+from common.runs import distributed
+from common.runs.experiment import Context
+from common.runs.folders import write_weights
+from common.runs.settings import Settings, fingerprint
+
+
+def snapshot_file(step: int, name: str = "", *, raw: bool = False) -> str:
+    """Return where a run folder keeps the weights as they were after `step` steps: the averaged ones, or the raw ones."""
+    return f"snapshots/{name}{'-' if name else ''}{step}{'-raw' if raw else ''}.safetensors"
+
+
+def train_run(
+    context: Context,
+    model: nn.Module,
+    loss: Loss,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    of: Settings,
+    name: str = "",
+    kept: Callable[[nn.Module], nn.Module] = lambda model: model,
+) -> Trained:
+    """Train `model` and return the average of its weights, resuming this run's own training if it was broken off.
+
+    `of` is the description of everything that the loss depends on, most simply the experiment's whole settings: another `of`,
+    seed or schedule is another training, which neither resumes this one nor overwrites its state. `name` tells several trainings
+    of a run apart. At `settings.snapshots` equally spaced steps the raw and the averaged weights of `kept(model)` are written
+    beside the results.
+    """
+    world = distributed.world()  # each process draws its own share, so another number of them is another training
+    mark = fingerprint(context.paper, context.experiment, name, seed, world, settings.model_dump(), of.model_dump())
+    return train(
+        model,
+        loss,
+        settings=settings,
+        seed=seed,
+        state_file=context.out / f"training-state{'-' if name else ''}{name}.pt",
+        device=context.device,
+        fingerprint=mark,
+        label=" ".join(part for part in (context.experiment, context.out.parent.name, name, f"seed {context.seed}") if part),
+        on_step=_keep_snapshots(settings, context.out, name, kept),
+    )
+
+
+def _keep_snapshots(
+    settings: TrainSettings, folder: Path, name: str, kept: Callable[[nn.Module], nn.Module]
+) -> Callable[[int, nn.Module, nn.Module], None] | None:
+    """Return what the training calls after a step to write the weights that are to be kept.
+
+    They are written at once, so that they survive a kill; a resumed training writes the same bytes again.
+    """
+    steps = set(settings.snapshot_steps()) if distributed.rank() == 0 else set()
+
+    def keep(step: int, model: nn.Module, averaged: nn.Module) -> None:
+        if step in steps:
+            write_weights(folder / snapshot_file(step, name), kept(averaged).state_dict())
+            write_weights(folder / snapshot_file(step, name, raw=True), kept(model).state_dict())
+
+    return keep if steps else None

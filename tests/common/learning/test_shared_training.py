@@ -1,0 +1,136 @@
+"""The models that all papers share: what is found before a training starts, and what a trained model still knows."""
+
+import json
+from math import prod
+
+import pytest
+import torch
+
+from common.dynamics.denoiser import Conditioning
+from common.dynamics.paths import level_times, uniform_times, ve
+from common.dynamics.samplers.ode import heun
+from common.errors import CheckpointError, DataError, SettingsError, UnsupportedModelError
+from common.experiments.train import check, description
+from common.learning.data import catalogue
+from common.learning.data.training import training_batches
+from common.learning.models import ConditioningSettings, ModelSettings, Recipe, load_denoiser, read_description
+from common.learning.nets.build import Backbone, MLPSettings, UNetSettings
+from common.learning.objective_table import OBJECTIVES
+from common.learning.training import run
+from common.runs.cli import main
+from common.runs.experiment import Context
+from common.runs.folders import write_weights
+from common.runs.settings import resolve
+from replications.__main__ import check_one
+
+PACKAGE = "replications.flow_matching"
+
+
+def settings(*overrides, level="smoke"):
+    return resolve("common", "train", level, overrides)
+
+
+def test_a_network_that_does_not_fit_the_images_is_named():
+    base = settings("data=digits", level="laptop")
+    check(base)
+    unet = UNetSettings(channels=16, multipliers=(1, 2), blocks=1, attention=(7,))
+    with pytest.raises(SettingsError, match=r"backbone.attention: no resolution has height \[7\]"):
+        check(base.model_copy(update={"backbone": unet}))
+
+
+def test_an_unknown_data_set_is_named():
+    with pytest.raises(SettingsError, match=r"train\.smoke\.sets: no settings for data set 'digit'; .*did you mean 'digits'"):
+        settings("data=digit")
+    with pytest.raises(DataError, match="there is no image data set 'digit'; did you mean 'digits'"):
+        check(settings("data=digits").model_copy(update={"data": "digit"}))
+
+
+def test_all_objectives_of_a_data_set_and_seed_start_from_the_same_weights():
+    built = [description(settings("data=digits", f"objective={name}")).build(5).backbone.state_dict() for name in OBJECTIVES]
+    for other in built[1:]:
+        assert all(torch.equal(built[0][key], value) for key, value in other.items())
+
+
+def trained(tmp_path, *words):
+    assert main("common", ["train", "--level", "smoke", "--results", str(tmp_path), "--set", "train.steps=3", *words]) == 0
+    return next(tmp_path.glob("smoke/models/*/seed0"))
+
+
+def test_a_level_network_saved_and_loaded_still_knows_its_levels(tmp_path):
+    folder = trained(tmp_path, "--set", "data=digits", "--set", "objective=ladder_ve")
+    model, times = load_denoiser(folder), level_times(ve(), 20)
+    x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert model.conditioning == Conditioning("unit_variance", "index", 0.5) and len(model.known_times) == 20
+    assert model.score(x, float(times[3])).isfinite().all()
+    with pytest.raises(UnsupportedModelError, match=r"20 discrete noise levels only, and t = 0\.5 is none"):
+        model.score(x, 0.5)
+    with pytest.raises(UnsupportedModelError, match="Heun asks for any time"):
+        heun(model, x, uniform_times(model.path, 4))
+    assert read_description(folder).pixel_range == (-1.0, 1.0)
+
+
+class TiltedSettings(Backbone):
+    """A paper's own network."""
+
+    kind: str = "tilted"
+    slope: float
+
+    def build(self, shape):
+        return torch.nn.Bilinear(prod(shape), 1, prod(shape))
+
+
+def test_a_papers_own_backbone_is_loaded_by_whoever_knows_it(tmp_path):
+    model = ModelSettings(objective=OBJECTIVES["fm_ot"].objective, backbone=TiltedSettings(slope=2), shape=(2,))
+    write_weights(tmp_path / "weights.safetensors", model.build(0).backbone.state_dict())
+    (tmp_path / "run.json").write_text(json.dumps({"model": model.model_dump(mode="json")}))
+    loaded = load_denoiser(tmp_path, backbones=[TiltedSettings])
+    torch.testing.assert_close(loaded.backbone.weight, model.build(0).backbone.weight)
+    with pytest.raises(CheckpointError, match="no network 'tilted' is known here"):
+        load_denoiser(tmp_path)
+
+
+def test_a_run_that_is_no_denoiser_says_so(tmp_path):
+    (tmp_path / "run.json").write_text('{"model": {"kind": "ode_net"}}')
+    with pytest.raises(CheckpointError, match=r"run\.json: describes no denoiser"):
+        load_denoiser(tmp_path)
+
+
+def test_an_index_needs_noise_levels():
+    objective = OBJECTIVES["score_ve"].objective
+    with pytest.raises(ValueError, match=r"conditioning\.t: index needs objective\.noise_levels"):
+        Recipe(objective=objective, conditioning=ConditioningSettings(t="index"))
+
+
+def test_images_are_trained_in_their_pixel_range():
+    seen = training_batches("digits", 64, 0, torch.device("cpu"), (0.0, 1.0))(0, torch.Generator().manual_seed(0))
+    unit = training_batches("digits", 64, 0, torch.device("cpu"))(0, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(seen, (unit + 1) / 2)
+
+
+def test_every_setting_of_a_training_is_in_its_mark(tmp_path, monkeypatch):
+    """A state of other settings is neither resumed nor overwritten: whatever is changed, its file has another name."""
+    marks = []
+    monkeypatch.setattr(run, "train", lambda *_, **options: marks.append(options["fingerprint"]))
+    context = Context("common", "train", "smoke", 0, 0, tmp_path, tmp_path, torch.device("cpu"))
+    base = settings("data=digits")
+    changes = [{}, {"pixel_range": (0.0, 1.0)}, {"objective": "fm_vp"}, {"backbone": MLPSettings(width=8, blocks=1)}]
+    for change in changes:
+        run.train_run(context, None, None, base.train, seed=0, of=base.model_copy(update=change))
+    run.train_run(context, None, None, base.train.model_copy(update={"clip_norm": None}), seed=0, of=base)
+    run.train_run(context, None, None, base.train, seed=1, of=base)
+    run.train_run(context, None, None, base.train, seed=0, of=base, name="other")
+    monkeypatch.setattr(run.distributed, "world", lambda: 2)
+    run.train_run(context, None, None, base.train, seed=0, of=base)
+    assert len(set(marks)) == len(marks) == len(changes) + 4
+
+
+def test_the_check_before_a_run_looks_at_every_data_set_of_the_level(monkeypatch):
+    asked = []
+    digits = catalogue.LOADERS["digits"]
+
+    def loader(name):
+        return lambda split: asked.append(name) or digits(split)
+
+    monkeypatch.setattr(catalogue, "LOADERS", {name: loader(name) for name in catalogue.LOADERS})
+    check_one(PACKAGE, "table1", "gpu")
+    assert asked == ["cifar10", "fashion_mnist"]
