@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from common.dynamics.answers import Quantity, functional
-from common.dynamics.paths import GaussianPath, broadcast
+from common.dynamics.paths import GaussianPath, Schedule, broadcast
 
 Weight = Literal["one", "sigma_squared", "diffusion_squared"]
 
@@ -27,12 +27,14 @@ class Objective:
 
     path: GaussianPath
     prediction: Quantity
-    weight: Weight
+    weight: Weight | Schedule
     known_times: Tensor | None = None  # of the noise levels it is trained on; None: all times
 
 
-def weight_at(path: GaussianPath, weight: Weight, t: Tensor) -> Tensor:
-    """Return w(t)."""
+def weight_at(path: GaussianPath, weight: Weight | Schedule, t: Tensor) -> Tensor:
+    """Return w(t), by name or by a function of one's own."""
+    if callable(weight):
+        return weight(t)
     if weight == "sigma_squared":
         return path.sigma(t).square()
     if weight == "diffusion_squared":

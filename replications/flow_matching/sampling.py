@@ -18,5 +18,5 @@ def sample_adaptively(
     """
     solve = torchdiffeq_solver("dopri5", rtol=tolerance, atol=tolerance)
     times = uniform_times(denoiser.path, 1)
-    parts = [solve(denoiser, denoiser.path.prior_std * part, times, generator=None) for part in noise.split(batch)]
+    parts = [solve(denoiser, denoiser.path.prior_std * part, times) for part in noise.split(batch)]
     return torch.cat([part.x for part in parts]), float(torch.cat([part.nfe for part in parts]).double().mean())

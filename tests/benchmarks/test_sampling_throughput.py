@@ -33,7 +33,7 @@ def test_sampling_is_no_slower_than_torchdiffeq_called_directly(method, steps, c
     tolerances = {"rtol": 1e-5, "atol": 1e-5}
     solve = torchdiffeq_solver(method, **tolerances)
     ways = {
-        "ours": lambda: solve(denoiser, noise, times, generator=None).x,
+        "ours": lambda: solve(denoiser, noise, times).x,
         "direct": lambda: direct(denoiser.backbone, noise, times.float(), method, **tolerances),
     }
     seconds = {name: [] for name in ways}

@@ -1,1 +1,1 @@
-"""Samplers: plain functions `sample(denoiser, x, times, *, generator, callback=None)`."""
+"""Samplers: plain functions `sample(model, x, times, *, generator=None, callback=None) -> Samples`."""

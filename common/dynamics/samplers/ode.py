@@ -5,61 +5,56 @@ end of a diffusion path a float32 state makes adaptive solvers fail with "underf
 """
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Tensor
 
 from common.dynamics.answers import Answers, require
-from common.dynamics.samplers.result import Callback, Counted, Samples, finished, require_finite
+from common.dynamics.paths import Prior
+from common.dynamics.samplers.loop import Noise, Sampler, Step, Times, check_times, sampler
+from common.dynamics.samplers.noise import Source
+from common.dynamics.samplers.result import Callback, Counted, Samples, called_back, finished, require_finite
 from common.errors import SolverError
 
-Times = Float[Tensor, " points"]
 State = Float[Tensor, "batch *shape"]
 FIXED = ("euler", "midpoint", "heun2", "heun3", "rk4")
 ADAPTIVE = ("adaptive_heun", "bosh3", "fehlberg2", "dopri5", "dopri8")
 
 
-@torch.no_grad()
-def euler(
-    denoiser: Answers, x: State, times: Times, *, generator: Generator | None = None, callback: Callback | None = None
-) -> Samples:
-    """Explicit Euler on the given times: order 1, one evaluation per step."""
-    require(denoiser, "Euler")
-    x, grid = x.double(), times.tolist()
-    for step, (t, t_next) in enumerate(pairwise(grid)):
-        x = x + (t_next - t) * denoiser.velocity(x, t)
-        if callback:
-            callback(step, t_next, x)
-    return finished("Euler", x, len(grid) - 1)
+def euler_method(path: Prior, times: Times) -> Step:
+    """Explicit Euler: order 1, one evaluation per step."""
+
+    def step(model: Answers, x: State, t: float, t_next: float, noise: Noise) -> tuple[State, State]:
+        x = x + (t_next - t) * model.velocity(x, t)
+        return x, x
+
+    return step
 
 
-@torch.no_grad()
-def heun(
-    denoiser: Answers, x: State, times: Times, *, generator: Generator | None = None, callback: Callback | None = None
-) -> Samples:
-    """Heun (explicit trapezoidal rule) on the given times: order 2, two evaluations per step."""
-    require(denoiser, "Heun")
-    x, grid = x.double(), times.tolist()
-    for step, (t, t_next) in enumerate(pairwise(grid)):
-        slope = denoiser.velocity(x, t)
-        ahead = denoiser.velocity(x + (t_next - t) * slope, t_next)
+def heun_method(path: Prior, times: Times) -> Step:
+    """Heun (explicit trapezoidal rule): order 2, two evaluations per step."""
+
+    def step(model: Answers, x: State, t: float, t_next: float, noise: Noise) -> tuple[State, State]:
+        slope = model.velocity(x, t)
+        ahead = model.velocity(x + (t_next - t) * slope, t_next)
         x = x + 0.5 * (t_next - t) * (slope + ahead)
-        if callback:
-            callback(step, t_next, x)
-    return finished("Heun", x, 2 * (len(grid) - 1))
+        return x, x
+
+    return step
 
 
-def torchdiffeq_solver(
-    method: str, *, rtol: float = 1e-5, atol: float = 1e-5, options: dict[str, Any] | None = None
-) -> Callable[..., Samples]:
+euler = sampler("Euler", euler_method, quantity="velocity", downwards=False, dtype=torch.float64)
+heun = sampler("Heun", heun_method, quantity="velocity", visits="both", downwards=False, dtype=torch.float64)
+
+
+def torchdiffeq_solver(method: str, *, rtol: float = 1e-5, atol: float = 1e-5, options: dict[str, Any] | None = None) -> Sampler:
     """Return a sampler that calls torchdiffeq.
 
     Fixed-step methods (`FIXED`) step exactly on `times`. Adaptive ones (`ADAPTIVE`) go from the first to the last time at the
-    given tolerances; the whole batch shares their steps, so its size is part of what an NFE means. `callback` is given the state
-    at every time. `options` are torchdiffeq's, e.g. {"max_num_steps": 10_000}.
+    given tolerances; the whole batch shares their steps, so its size is part of what an NFE means, and with a callback they start
+    anew at every time. `options` are torchdiffeq's, e.g. {"max_num_steps": 10_000}.
 
     Raises `SolverError` for an unknown method, when the step size underflows, and when values are not finite.
     """
@@ -67,34 +62,33 @@ def torchdiffeq_solver(
         raise SolverError(f"no ODE method {method!r}; choose one of {', '.join(FIXED + ADAPTIVE)}")
 
     @torch.no_grad()
-    def sample(
-        denoiser: Answers,
-        x: State,
-        times: Times,
-        *,
-        generator: Generator | None = None,
-        callback: Callback | None = None,
-    ) -> Samples:
-        require(denoiser, method)
-        field = Counted(lambda t, state: denoiser.velocity(state, t))
-        # only the end is kept unless somebody looks: a fixed-step solve on 1000 times must not hold 1000 states
-        wanted = times if callback else times[[0, -1]]
-        grid = {"grid_constructor": lambda *_: times.to(x.device)} if method in FIXED else {}
-        states = integrate(field, x, wanted, method=method, rtol=rtol, atol=atol, options={**grid, **(options or {})})
-        for step, (t, state) in enumerate(zip(times.tolist()[1:], states[1:]) if callback else ()):
-            callback(step, t, state)
-        return finished(method, states[-1], field.calls)
+    def sample(model: Answers, x: State, times: Times, *, generator: Source = None, callback: Callback | None = None) -> Samples:
+        require(model, method)
+        check_times(model.path, times, method, downwards=False, singular_at_noise=False)
+        field, grid = Counted(lambda t, state: model.velocity(state, t)), times.double()
+
+        def solved(state: State, part: Times) -> State:
+            # only the end is kept: a fixed-step solve on 1000 times must not hold 1000 states
+            steps = {"grid_constructor": lambda *_: part.to(x.device)} if method in FIXED else {}
+            merged = {**steps, **(options or {})}
+            return integrate(field, state, part[[0, -1]], method=method, rtol=rtol, atol=atol, options=merged)[-1]
+
+        if callback is None:
+            return finished(method, solved(x, grid), field.calls)
+        for number, part in enumerate(grid.unfold(0, 2, 1)):
+            x = called_back(callback, number, float(part[1]), solved(x, part))
+        return finished(method, x, field.calls)
 
     return sample
 
 
 @torch.no_grad()
 def trajectory(
-    denoiser: Answers, x: State, times: Times, *, rtol: float = 1e-7, atol: float = 1e-7
+    model: Answers, x: State, times: Times, *, rtol: float = 1e-7, atol: float = 1e-7
 ) -> Float[Tensor, "points batch *shape"]:
     """Return the flow's states at every one of `times`, by dopri5 with dense output."""
-    require(denoiser, "dopri5")
-    return integrate(lambda t, state: denoiser.velocity(state, t), x, times, method="dopri5", rtol=rtol, atol=atol)
+    require(model, "dopri5")
+    return integrate(lambda t, state: model.velocity(state, t), x, times, method="dopri5", rtol=rtol, atol=atol)
 
 
 def integrate(

@@ -4,61 +4,61 @@ The state keeps x's dtype: at the accuracy of these schemes float32 rounding doe
 """
 
 from collections import deque
-from collections.abc import Callable
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
 from common.dynamics.answers import Answers, as_time, require
-from common.dynamics.samplers.result import Callback, Counted, Samples, finished
+from common.dynamics.paths import GaussianPath
+from common.dynamics.samplers.loop import Noise, Sampler, Step, Times, at, check_times, sampler
+from common.dynamics.samplers.result import Callback, Counted, Samples, called_back, finished
 from common.errors import SolverError
 
-Times = Float[Tensor, " points"]
 State = Float[Tensor, "batch *shape"]
 TORCHSDE = ("euler", "milstein", "srk")
 
 
-@torch.no_grad()
-def euler_maruyama(
-    denoiser: Answers, x: State, times: Times, *, generator: Generator, callback: Callback | None = None
-) -> Samples:
-    """Euler-Maruyama on the given times: weak order 1, one evaluation per step. The noise is drawn on x's device."""
-    _check(denoiser, times, "Euler-Maruyama")
-    path, grid = denoiser.path, times.double()
-    # scalars of the whole schedule at once: no device transfer inside the loop
-    drifts = path.drift_coefficient(grid[:-1]).tolist()
-    diffusions = path.diffusion_squared(grid[:-1]).tolist()
-    for step, ((t, t_next), f, g2) in enumerate(zip(pairwise(grid.tolist()), drifts, diffusions)):
-        h = t - t_next
-        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        x = x - h * (f * x - g2 * denoiser.score(x, t)) + (h * g2) ** 0.5 * noise
-        if callback:
-            callback(step, t_next, x)
-    return finished("Euler-Maruyama", x, len(drifts))
+def euler_maruyama_method(path: GaussianPath, times: Times) -> Step:
+    """Euler-Maruyama: weak order 1, one evaluation per step."""
+    drift, diffusion = at(times[:-1], path.drift_coefficient), at(times[:-1], path.diffusion_squared)
+
+    def step(model: Answers, x: State, t: float, t_next: float, noise: Noise) -> tuple[State, State]:
+        h, f, g2 = t - t_next, drift[t], diffusion[t]
+        mean = x - h * (f * x - g2 * model.score(x, t))
+        return mean + (h * g2) ** 0.5 * noise(x), mean
+
+    return step
 
 
-def torchsde_solver(method: str = "euler") -> Callable[..., Samples]:
+euler_maruyama = sampler("Euler-Maruyama", euler_maruyama_method, quantity="score", singular_at_noise=True)
+
+
+def torchsde_solver(method: str = "euler") -> Sampler:
     """Return a sampler that calls torchsde ("euler", "milstein", "srk") on the reverse-time SDE, stepping on `times`.
 
     The times must be evenly spaced: torchsde takes one step size. NFE counts every call of the score, so 1 per step for Euler and
-    Milstein (the noise is additive, which makes them the same scheme) and 4 for srk.
+    Milstein (the noise is additive, which makes them the same scheme) and 4 for srk. Its Brownian motion is the whole batch's, so
+    it takes a generator and no streams of noise.
     """
     if method not in TORCHSDE:
         raise SolverError(f"no SDE method {method!r}; choose one of {', '.join(TORCHSDE)}")
+    what = f"torchsde's {method}"
 
     @torch.no_grad()
-    def sample(denoiser: Answers, x: State, times: Times, *, generator: Generator, callback: Callback | None = None) -> Samples:
+    def sample(model: Answers, x: State, times: Times, *, generator: Generator, callback: Callback | None = None) -> Samples:
         import torchsde
 
-        _check(denoiser, times, f"torchsde's {method}")
+        require(model, what, "score")
+        check_times(model.path, times, what, downwards=True, singular_at_noise=True)
+        if not isinstance(generator, Generator):
+            raise SolverError(f"{what} draws its noise for the whole batch: pass a generator")
         grid = times.double()
         gaps = grid[:-1] - grid[1:]
         if not torch.allclose(gaps, gaps.mean()):
-            raise SolverError(f"torchsde's {method} takes one step size; give evenly spaced times")
+            raise SolverError(f"{what} takes one step size; give evenly spaced times")
         flat, steps = x.flatten(1), len(gaps)
-        reverse = _ReverseSDE(denoiser, x.shape, float(grid[0]), float(gaps.mean()))
+        reverse = _ReverseSDE(model, x.shape, float(grid[0]), float(gaps.mean()))
         noise = torchsde.BrownianInterval(
             t0=0.0,
             t1=float(steps),
@@ -69,11 +69,12 @@ def torchsde_solver(method: str = "euler") -> Callable[..., Samples]:
             levy_area_approximation="space-time" if method == "srk" else "none",
         )
         # on the host: torchsde compares times in Python at every step
-        wanted = torch.arange(steps + 1.0, dtype=torch.float64)[:: 1 if callback else steps]
-        states = torchsde.sdeint(reverse, flat, wanted, bm=noise, method=method, dt=1.0)
-        for step, (t, state) in enumerate(zip(grid.tolist()[1:], states[1:]) if callback else ()):
-            callback(step, t, state.reshape(x.shape))
-        return finished(f"torchsde's {method}", states[-1].reshape(x.shape), reverse.score.calls)
+        stops = torch.arange(steps + 1.0, dtype=torch.float64)[:: 1 if callback else steps]
+        for number, part in enumerate(stops.unfold(0, 2, 1)):
+            flat = torchsde.sdeint(reverse, flat, part, bm=noise, method=method, dt=1.0)[-1]
+            if callback:
+                flat = called_back(callback, number, float(grid[number + 1]), flat.reshape(x.shape)).flatten(1)
+        return finished(what, flat.reshape(x.shape), reverse.score.calls)
 
     return sample
 
@@ -88,9 +89,9 @@ class _ReverseSDE:
     noise_type = "diagonal"
     sde_type = "ito"
 
-    def __init__(self, denoiser: Answers, shape: torch.Size, start: float, step: float) -> None:
-        self.path, self.shape, self.start, self.step = denoiser.path, shape, start, step
-        self.score = Counted(denoiser.score)
+    def __init__(self, model: Answers, shape: torch.Size, start: float, step: float) -> None:
+        self.path, self.shape, self.start, self.step = model.path, shape, start, step
+        self.score = Counted(model.score)
         # torchsde checks the drift's shape before the first step, and srk asks up to four times for the same drift
         self.recent: deque[tuple[float, Tensor, Tensor]] = deque(maxlen=4)
 
@@ -111,14 +112,3 @@ class _ReverseSDE:
 
     def _time(self, s: Tensor, y: Tensor) -> Tensor:
         return as_time(self.start - self.step * float(s), y)
-
-
-def _check(denoiser: Answers, times: Tensor, what: str) -> None:
-    require(denoiser, what, "score")
-    if not bool((times[1:] < times[:-1]).all()):
-        raise SolverError(f"{what} runs from noise to data; give decreasing times")
-    if float(times[0]) > denoiser.path.t_max:
-        raise SolverError(
-            f"{what} on path {denoiser.path.name!r}: drift and diffusion are infinite at t = {float(times[0]):g}; start at "
-            f"t <= {denoiser.path.t_max:g}"
-        )

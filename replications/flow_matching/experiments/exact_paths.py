@@ -48,7 +48,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         start = path.prior_std * noise
 
         solve = torchdiffeq_solver("dopri5", rtol=settings.tolerance, atol=settings.tolerance)
-        nfe = solve(oracle, start, ends, generator=None).nfe.double().mean()
+        nfe = solve(oracle, start, ends).nfe.double().mean()
         rows.append(row("nfe", nfe, variant="dopri5", unit="evaluations", **labels))
 
         states = trajectory(oracle, start, times, rtol=settings.reference_tolerance, atol=settings.reference_tolerance)
@@ -73,7 +73,7 @@ def fixed_step_errors(
             if nfe % stages:
                 continue
             times = uniform_times(oracle.path, nfe // stages)
-            result = torchdiffeq_solver(solver)(oracle, start, times, generator=None)
+            result = torchdiffeq_solver(solver)(oracle, start, times)
             error = (result.x - exact).square().mean()
             yield row("solver_mse", error, variant=solver, nfe=int(result.nfe[0]), **labels)
 

@@ -56,7 +56,7 @@ def model_rows(
     """Return error and distance of one model at every (solver, NFE)."""
     start = denoiser.path.prior_std * noise
     tight = torchdiffeq_solver("dopri5", rtol=settings.reference_tolerance, atol=settings.reference_tolerance)
-    exact = tight(denoiser, start[: settings.starts], uniform_times(denoiser.path, 1), generator=None).x
+    exact = tight(denoiser, start[: settings.starts], uniform_times(denoiser.path, 1)).x
     times = uniform_times(denoiser.path, 20)
     states = trajectory(denoiser, start[: settings.starts], times, rtol=settings.tolerance, atol=settings.tolerance)
     rows = noise_left_rows(states, times, {**labels, "n": settings.starts})
@@ -64,7 +64,7 @@ def model_rows(
         for nfe in settings.nfe:
             if nfe % stages:
                 continue
-            result = torchdiffeq_solver(solver)(denoiser, start, uniform_times(denoiser.path, nfe // stages), generator=None)
+            result = torchdiffeq_solver(solver)(denoiser, start, uniform_times(denoiser.path, nfe // stages))
             used = int(result.nfe[0])
             error = (result.x[: settings.starts] - exact).square().mean()
             distance = distance_to_test(result.x[: settings.samples])

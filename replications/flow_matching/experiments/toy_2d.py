@@ -62,7 +62,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         arrays[f"trajectory_{objective}"] = states[:, :2000]
         coarse = torchdiffeq_solver("midpoint")
         for nfe in settings.nfe:
-            result = coarse(denoiser, start, uniform_times(denoiser.path, nfe // 2), generator=None)
+            result = coarse(denoiser, start, uniform_times(denoiser.path, nfe // 2))
             arrays[f"midpoint{nfe}_{objective}"] = result.x[:2000].float().cpu().numpy()
             value = wasserstein(result.x.float().cpu().numpy(), data)
             rows.append(row("wasserstein2", value, variant="midpoint", nfe=int(result.nfe[0]), n=len(data), **labels))
@@ -86,8 +86,8 @@ def sampling_rows(
     """Return dopri5's evaluations (one joint batch) and the distance of its samples to data."""
     solve = torchdiffeq_solver("dopri5", rtol=settings.tolerance, atol=settings.tolerance)
     times = uniform_times(denoiser.path, 1)
-    nfe = solve(denoiser, start[: settings.batch], times, generator=None).nfe.double().mean()
-    samples = solve(denoiser, start, times, generator=None).x.float().cpu().numpy()
+    nfe = solve(denoiser, start[: settings.batch], times).nfe.double().mean()
+    samples = solve(denoiser, start, times).x.float().cpu().numpy()
     return [
         row("nfe", nfe, variant="dopri5", unit="evaluations", n=settings.batch, **labels),
         row("wasserstein2", wasserstein(samples, data), variant="dopri5", nfe=float(nfe), n=len(data), **labels),

@@ -3,33 +3,30 @@ import math
 import pytest
 import torch
 
-from common.dynamics.denoiser import Denoiser
+from common.dynamics.answers import Answering
 from common.dynamics.oracles import gaussian
-from common.dynamics.paths import vp
-from common.dynamics.samplers.result import Counted, denoise_last, finished
-from common.errors import SolverError
+from common.dynamics.paths import uniform_times, vp
+from common.dynamics.samplers.ode import euler
+from common.dynamics.samplers.result import Counted, denoised_last, finished
+from common.errors import SolverError, UnsupportedModelError
 
 F64 = torch.float64
 
 
-def test_last_step_is_tweedies(draw):
-    """x + sigma^2 score over alpha, the posterior mean of Gaussian data; for a network the gradient is not kept."""
-    path, x, t = vp(), draw(4, 2), torch.tensor(0.1, dtype=F64)
-    alpha, sigma = path.alpha(t), path.sigma(t)
+def test_last_step_is_tweedies_and_counts(draw):
+    """x + sigma^2 score over alpha, the posterior mean of Gaussian data."""
+    path, x, times = vp(), draw(4, 2), uniform_times(vp(), 5, t_min=0.1)
     oracle = gaussian(path, torch.tensor([0.5, -0.3], dtype=F64), 0.7)
-    expected = (x + sigma**2 * oracle.score(x, t)) / alpha
-    torch.testing.assert_close(denoise_last(oracle, x, 0.1), expected)
-    network = torch.nn.Linear(2, 2).double()
+    noisy, clean = euler(oracle, x, times), denoised_last(euler)(oracle, x, times)
+    alpha, sigma = path.alpha(times[-1]), path.sigma(times[-1])
+    torch.testing.assert_close(clean.x, (noisy.x + sigma**2 * oracle.score(noisy.x, 0.1)) / alpha)
+    assert clean.nfe.tolist() == [6] * 4
 
-    class Net(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.linear = network
 
-        def forward(self, x, t):
-            return self.linear(x)
-
-    assert not denoise_last(Denoiser(Net(), path, "data"), x, 0.1).requires_grad
+def test_the_last_step_is_refused_where_a_model_cannot_take_it(draw):
+    levels = Answering(vp(), "noise", lambda x, t: x, torch.tensor([1.0, 0.5]))
+    with pytest.raises(UnsupportedModelError, match="the denoising step cannot run on this network"):
+        denoised_last(euler)(levels, draw(2, 2), torch.tensor([1.0, 0.5, 0.1]))
 
 
 def test_counted_passes_calls_on():

@@ -3,13 +3,11 @@ import math
 
 import pytest
 import torch
-from torch import nn
 
-from common.dynamics.denoiser import Denoiser
-from common.dynamics.oracles import GaussianMixture, gaussian
-from common.dynamics.paths import PATHS, optimal_transport, uniform_times, ve, vp
+from common.dynamics.oracles import gaussian
+from common.dynamics.paths import PATHS, uniform_times, ve, vp
 from common.dynamics.samplers.sde import euler_maruyama, torchsde_solver
-from common.errors import SolverError, UnsupportedModelError
+from common.errors import SolverError
 
 F64 = torch.float64
 MEAN, STD = 0.8, 0.5
@@ -111,41 +109,6 @@ def test_samples_have_the_moments_of_the_chain(name, path, rng):
     assert result.x.var() == pytest.approx(variance, rel=4 * math.sqrt(2 / n) + slack)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_noise_becomes_the_mixture(name, rng):
-    path, n = vp(), 2000
-    means = torch.tensor([[2.0, 0.0], [-2.0, 1.0]], dtype=F64)
-    oracle = GaussianMixture(
-        path, weights=torch.tensor([0.7, 0.3], dtype=F64), means=means, stds=torch.tensor([0.3, 0.5], dtype=F64)
-    )
-    start = path.prior_sample((n, 2), generator=rng)
-    x = SAMPLERS[name][0](oracle, start, uniform_times(path, 200, t_min=1e-3), generator=rng).x
-    first = x[:, 0] > 0
-    # four standard errors, and the 5 % bias that 200 steps may leave
-    assert first.double().mean() == pytest.approx(0.7, abs=4 * math.sqrt(0.21 / n) + 0.01)
-    for part, mean, std in zip((x[first], x[~first]), oracle.means, oracle.stds):
-        error = float(std) * (4 / len(part) ** 0.5 + 0.05)
-        torch.testing.assert_close(part.mean(0), mean, rtol=0, atol=error)
-        torch.testing.assert_close(part.std(0), std.expand(2), rtol=0, atol=error)
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_randomness_is_the_generators_alone(name, draw):
-    sampler, x, times = SAMPLERS[name][0], draw(4, 1, 2, 2), uniform_times(vp(), 5, t_min=0.1)
-    model = Denoiser(Network(), vp(), "noise")
-
-    def run(seed, global_seed):
-        torch.manual_seed(global_seed)
-        state = torch.get_rng_state()
-        result = sampler(model, x, times, generator=torch.Generator().manual_seed(seed)).x
-        assert torch.equal(torch.get_rng_state(), state)
-        return result
-
-    assert torch.equal(run(0, 0), run(0, 1))
-    assert not torch.equal(run(0, 0), run(1, 0))
-    assert run(0, 0).shape == x.shape
-
-
 def test_torchsde_steps_on_whole_steps_only(draw, rng):
     """Milstein is Euler when the noise is additive; and no step size leaves a remainder to step over."""
     x, oracle = draw(4, 1), oracle_on(vp())
@@ -154,53 +117,6 @@ def test_torchsde_steps_on_whole_steps_only(draw, rng):
         runs = [torchsde_solver(method)(oracle, x, times, generator=rng.manual_seed(steps)) for method in ("euler", "milstein")]
         torch.testing.assert_close(runs[0].x, runs[1].x)
         assert runs[0].nfe[0] == runs[1].nfe[0] == steps
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_callback_sees_every_step(name, draw, rng):
-    sampler, x, times = SAMPLERS[name][0], draw(3, 1), uniform_times(vp(), 4, t_min=0.1)
-    seen = []
-    result = sampler(oracle_on(vp()), x, times, generator=rng, callback=lambda *what: seen.append(what))
-    assert [step for step, _, _ in seen] == [0, 1, 2, 3]
-    assert [t for _, t, _ in seen] == pytest.approx(times.tolist()[1:])
-    assert torch.equal(seen[-1][2], result.x)
-    quiet = sampler(oracle_on(vp()), x, times, generator=rng.manual_seed(0))
-    loud = sampler(oracle_on(vp()), x, times, generator=rng.manual_seed(0), callback=lambda *what: None)
-    assert torch.equal(quiet.x, loud.x)
-
-
-class Network(nn.Module):
-    """A float32 network."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(()))
-
-    def forward(self, x, t):
-        assert x.dtype == t.dtype == torch.float32
-        return self.weight * x
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-@pytest.mark.parametrize("dtype", [torch.float32, F64])
-def test_state_keeps_its_dtype_around_a_float32_network(name, dtype, draw, rng):
-    model = Denoiser(Network(), vp(), "noise")
-    result = SAMPLERS[name][0](model, draw(3, 2).to(dtype), uniform_times(vp(), 5, t_min=0.1), generator=rng)
-    assert result.x.dtype == dtype
-    assert not result.x.requires_grad
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_misuse_is_named(name, draw, rng):
-    sampler, x, times = SAMPLERS[name][0], draw(3, 1), uniform_times(vp(), 3)
-    with pytest.raises(UnsupportedModelError):
-        sampler(Denoiser(Network(), vp(), "noise", known_times=torch.ones(3)), x, times, generator=rng)
-    with pytest.raises(SolverError, match="decreasing"):
-        sampler(oracle_on(vp()), x, times.flip(0), generator=rng)
-    with pytest.raises(SolverError, match=r"infinite at t = 1; start at t <= 0\.999"):
-        sampler(oracle_on(optimal_transport()), x, times, generator=rng)
-    with pytest.raises(SolverError, match="not finite"):
-        sampler(oracle_on(vp()), x * math.nan, times, generator=rng)
 
 
 def test_torchsde_refuses_what_it_cannot_do(draw, rng):
