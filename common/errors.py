@@ -21,5 +21,9 @@ class SolverError(RetraceError):
     """A solver could not reach its tolerance or produced values that are not finite."""
 
 
-class UnsupportedModelError(RetraceError):
-    """A sampler needs something that this model cannot answer; the message is the reason shown in the tables."""
+class RefusedError(RetraceError):
+    """Something that cannot be measured as asked; the message is the reason shown in the tables."""
+
+
+class UnsupportedModelError(RefusedError):
+    """A sampler needs something that this model cannot answer."""

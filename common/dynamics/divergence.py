@@ -14,6 +14,17 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 Field = Callable[[Tensor, Tensor], Tensor]  # field(t, x) -> dx/dt, x [batch, *shape]
+DivergenceField = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # field(t, x) -> dx/dt and its divergence
+
+
+def with_exact_divergence(field: Field, *, chunk: int | None = None) -> DivergenceField:
+    """Return a field that gives its exact divergence beside its value."""
+    return lambda t, x: exact_divergence(field, t, x, chunk=chunk)
+
+
+def with_hutchinson(field: Field, probe: Float[Tensor, "batch *shape"]) -> DivergenceField:
+    """Return a field that gives Hutchinson's estimate beside its value, by the one probe of a solve."""
+    return lambda t, x: hutchinson_divergence(field, t, x, probe.to(x))
 
 
 def exact_divergence(

@@ -16,55 +16,81 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from common.dynamics.answers import Answers, require
-from common.dynamics.divergence import Field, exact_divergence, hutchinson_divergence, rademacher
+from common.dynamics.divergence import DivergenceField, rademacher, with_exact_divergence, with_hutchinson
 from common.dynamics.samplers.ode import integrate
 from common.dynamics.samplers.result import Counted
 from common.errors import SolverError
 
+EXACT_UP_TO = 64  # dimensions: there the exact divergence is affordable, and an estimate's noise is not worth having
+
+
+class Transported(NamedTuple):
+    """States and the divergence's integral since the first time, at every time asked for, and evaluations of the field."""
+
+    states: Float[Tensor, "times *batch_shape"]
+    integrals: Float[Tensor, "times *batch"]
+    nfe: int
+
 
 class LogLikelihood(NamedTuple):
-    """Log-density in nats, number of evaluations of the field, and the latent that the flow ends at."""
+    """Log-density in nats, number of evaluations of the field, the latent that the flow ends at, and whether it is an estimate.
 
-    log_density: Float[Tensor, " batch"]
+    A noisy log-density is unbiased as it stands, but its exponential is not: see `metrics.density.importance_weighted`.
+    """
+
+    log_density: Float[Tensor, "*batch"]
     nfe: int
-    latent: Float[Tensor, "batch *shape"]
+    latent: Float[Tensor, "*batch_shape"]
+    noisy: bool = False
+
+
+def transport(
+    field: DivergenceField,
+    x: Float[Tensor, "*batch_shape"],
+    times: Float[Tensor, " times"],
+    start: Float[Tensor, "*batch"],
+    *,
+    method: str = "dopri5",
+    rtol: float = 1e-5,
+    atol: float = 1e-5,
+) -> Transported:
+    """Return the flow of `field` from x through `times`, and the integral of its divergence, which begins at `start`.
+
+    State and integral are float64; the result can be differentiated in x and the field's parameters.
+    """
+    counted = Counted(lambda t, state: field(t, state[0]))
+    states, integrals = integrate(counted, (x, start), times, method=method, rtol=rtol, atol=atol)
+    return Transported(states, integrals, counted.calls)
 
 
 def flow_log_density(
-    field: Field,
-    x: Float[Tensor, "batch *shape"],
+    field: DivergenceField,
+    x: Float[Tensor, "*batch_shape"],
     prior_log_density: Callable[[Tensor], Tensor],
-    times: Float[Tensor, " ends"],
+    times: Float[Tensor, " times"],
     *,
-    probe: Float[Tensor, "batch *shape"] | None = None,
-    chunk: int | None = None,
+    noisy: bool = False,
     method: str = "dopri5",
     rtol: float = 1e-5,
     atol: float = 1e-5,
 ) -> LogLikelihood:
     """Return the log-density at x, a point of the flow of `field` at times[0] whose end at times[-1] follows the prior.
 
-    With a `probe` the divergence is Hutchinson's, without one exact (`chunk` dimensions at once). State and integral are float64;
-    the result can be differentiated in x and the field's parameters.
+    `field` gives its divergence beside its value: exact, estimated (then say `noisy`), or in a closed form of its own. The
+    prior's log-density says the shape of the result.
     """
-
-    def augmented(t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        if probe is None:
-            return exact_divergence(field, t, state[0], chunk=chunk)
-        return hutchinson_divergence(field, t, state[0], probe.to(state[0]))
-
-    counted = Counted(augmented)
-    start = (x, torch.zeros(len(x), dtype=torch.float64, device=x.device))
-    states, integrals = integrate(counted, start, times, method=method, rtol=rtol, atol=atol)
-    return LogLikelihood(prior_log_density(states[-1]) + integrals[-1], counted.calls, states[-1])
+    start = torch.zeros_like(prior_log_density(x), dtype=torch.float64)
+    moved = transport(field, x, times, start, method=method, rtol=rtol, atol=atol)
+    latent = moved.states[-1]
+    return LogLikelihood(prior_log_density(latent) + moved.integrals[-1], moved.nfe, latent, noisy)
 
 
 @torch.no_grad()
 def log_likelihood(
-    denoiser: Answers,
+    model: Answers,
     x: Float[Tensor, "batch *shape"],
     *,
-    divergence: Literal["exact", "hutchinson"] = "exact",
+    divergence: Literal["auto", "exact", "hutchinson"] = "auto",
     generator: Generator | None = None,
     method: str = "dopri5",
     rtol: float = 1e-5,
@@ -76,24 +102,19 @@ def log_likelihood(
     """Return log p(x) of a model by its probability-flow ODE, from t_min (the path's own unless given) to t_max.
 
     x counts as a point at t_min, and the model's density at t_max as the prior's: the result is the density of what an exact ODE
-    sampler started from the prior would make. `generator` draws the Rademacher probe of the Hutchinson divergence; `chunk` bounds
-    the memory of the exact one.
+    sampler started from the prior would make. The divergence is exact up to EXACT_UP_TO dimensions and Hutchinson's above, unless
+    one is asked for; `generator` draws the latter's Rademacher probe, `chunk` bounds the memory of the former.
     """
-    require(denoiser, "the ODE likelihood")
-    probe = None
-    if divergence == "hutchinson":
-        if generator is None:
-            raise SolverError("the Hutchinson divergence draws a probe: pass a generator")
-        probe = rademacher(x, generator=generator)
-    times = torch.tensor([denoiser.path.t_min if t_min is None else t_min, t_max], dtype=torch.float64)
-    return flow_log_density(
-        lambda t, state: denoiser.velocity(state, t),
-        x,
-        denoiser.path.prior_log_density,
-        times,
-        probe=probe,
-        chunk=chunk,
-        method=method,
-        rtol=rtol,
-        atol=atol,
+    require(model, "the ODE likelihood")
+    exact = divergence == "exact" or (divergence == "auto" and x[0].numel() <= EXACT_UP_TO)
+    if not exact and generator is None:
+        raise SolverError("the Hutchinson divergence draws a probe: pass a generator")
+
+    def velocity(t: Tensor, state: Tensor) -> Tensor:
+        return model.velocity(state, t)
+
+    field = (
+        with_exact_divergence(velocity, chunk=chunk) if exact else with_hutchinson(velocity, rademacher(x, generator=generator))
     )
+    times = torch.tensor([model.path.t_min if t_min is None else t_min, t_max], dtype=torch.float64)
+    return flow_log_density(field, x, model.path.prior_log_density, times, noisy=not exact, method=method, rtol=rtol, atol=atol)

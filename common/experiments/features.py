@@ -46,7 +46,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     if train_split.labels is None:
         raise RetraceError(f"{settings.data} has no labels, so no classifier can be trained on it; choose another data set")
     generator = context.generator("features")
-    prepare = partial(to_unit, levels=train_split.levels)
+    prepare = partial(to_unit, grey_values=train_split.grey_values)
     net = train_feature_net(
         train_split.images,
         train_split.labels,

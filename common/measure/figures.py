@@ -45,7 +45,7 @@ COLOURS = {
     "exact": BLACK,
     "noise": GREY,
 }
-NUMBERS = ("value", "nfe", "seconds", "n")
+NUMBERS = ("at", "value", "nfe", "seconds", "n")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ from common.errors import RetraceError
 MINIMUM_SEEDS = 3
 CONFIDENCE = 0.95
 # What tells two rows of one seed apart, in the order in which a clash is explained.
-IDENTITY = ("paper", "experiment", "dataset", "method", "variant", "metric", "nfe", "level", "unit", "device", "commit")
+IDENTITY = (
+    *("paper", "experiment", "dataset", "method", "variant", "axis", "at", "metric"),
+    *("nfe", "level", "unit", "device", "commit"),
+)
 
 Word = Literal["replicated", "contradicted", "inconclusive"]
 
@@ -150,8 +153,8 @@ def _clash(rows: pd.DataFrame, where: Mapping[str, Any]) -> str:
     return f"{start}; they differ in {differ}. Add a condition on {columns[0]}"
 
 
-def curve(metrics: pd.DataFrame, along: str, **where: Any) -> pd.DataFrame:
-    """Return seeds x points: the values of `per_seed` at every value of column `along` (e.g. "nfe"), in sorted order.
+def curve(metrics: pd.DataFrame, along: str = "at", **where: Any) -> pd.DataFrame:
+    """Return seeds x points: the values of `per_seed` along the rows' axis (or another column), in sorted order.
 
     Seeds that lack a point are left out. Raises like `per_seed`.
     """
@@ -161,10 +164,10 @@ def curve(metrics: pd.DataFrame, along: str, **where: Any) -> pd.DataFrame:
     points = sorted(matching[along].dropna().unique())
     if not points:
         raise MissingRows(f"no finished run has {_conditions(where)} and a value of {along}")
-    return _paired({point: per_seed(metrics, **where, **{along: point}) for point in points})
+    return paired({point: per_seed(metrics, **where, **{along: point}) for point in points})
 
 
-def _paired(columns: Mapping[Any, pd.Series]) -> pd.DataFrame:
+def paired(columns: Mapping[Any, pd.Series]) -> pd.DataFrame:
     """Return seeds x columns, with the seeds that all columns have."""
     table = pd.concat(columns, axis=1, join="inner")
     if table.empty:
@@ -175,19 +178,19 @@ def _paired(columns: Mapping[Any, pd.Series]) -> pd.DataFrame:
 
 def ratio(a: pd.Series, b: pd.Series) -> pd.Series:
     """Return a / b for every seed that both have; not finite where b is 0."""
-    pair = _paired({"a": a, "b": b})
+    pair = paired({"a": a, "b": b})
     return pair["a"] / pair["b"]
 
 
 def difference(a: pd.Series, b: pd.Series) -> pd.Series:
     """Return a - b for every seed that both have."""
-    pair = _paired({"a": a, "b": b})
+    pair = paired({"a": a, "b": b})
     return pair["a"] - pair["b"]
 
 
 def rank_of(name: str, values: Mapping[str, pd.Series]) -> pd.Series:
     """Return the rank of `name` among `values` (one number per seed each): 1 = smallest, ties share the best."""
-    return _paired(values).rank(axis=1, method="min")[name]
+    return paired(values).rank(axis=1, method="min")[name]
 
 
 def log_slope(x: pd.DataFrame | pd.Index | Sequence[float | int], y: pd.DataFrame) -> pd.Series:

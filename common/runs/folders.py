@@ -27,8 +27,8 @@ import numpy as np
 from common.errors import RetraceError
 
 COLUMNS = (
-    *("paper", "experiment", "dataset", "method", "variant", "seed", "metric", "value", "unit", "nfe", "seconds", "n"),
-    *("status", "message", "level", "device", "versions", "commit"),
+    *("paper", "experiment", "dataset", "method", "variant", "axis", "at", "seed", "metric", "value", "unit"),
+    *("nfe", "seconds", "n", "status", "message", "level", "device", "commit"),
 )
 # a run writes a few MB; half a disk page short of that is the wrong moment to find out
 FREE_SPACE_MB = 64
@@ -46,8 +46,17 @@ class Outcome:
 
 
 def row(metric: str, value: SupportsFloat, *, dataset: str = "", method: str = "", unit: str = "", **more: Any) -> dict[str, Any]:
-    """Return one measured number as a row; `more` may hold variant, nfe, seconds and n (how many items it averages)."""
+    """Return one measured number as a row.
+
+    `more` may hold variant, nfe, seconds, n (how many items it averages), and where a curve runs: `axis` (its name, such as
+    "step" or "sigma") and `at` (the number there).
+    """
     return {"metric": metric, "value": float(value), "dataset": dataset, "method": method, "unit": unit, **more}
+
+
+def refused(metric: str, reason: Exception | str, **labels: Any) -> dict[str, Any]:
+    """Return the row of a number that cannot be measured, with the reason; it counts neither as measured nor as failed."""
+    return {**row(metric, float("nan"), **labels), "status": "refused", "message": str(reason)}
 
 
 def check_writable(folder: Path) -> None:
@@ -104,7 +113,6 @@ def write_run(folder: Path, outcome: Outcome, info: Mapping[str, Any]) -> None:
         write_weights(folder / "weights.safetensors", outcome.weights)
     shared = {
         **{key: info[key] for key in ("paper", "experiment", "variant", "seed", "level", "device", "commit")},
-        "versions": " ".join(f"{name}={version}" for name, version in info["versions"].items()),
         "status": "ok",
         "message": "",
     }

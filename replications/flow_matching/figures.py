@@ -63,8 +63,8 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
 
 def table_1(rows: pd.DataFrame) -> pd.DataFrame:
     """Return objectives x (bits/dim, Fréchet distance, NFE) for each data set."""
-    draws = sorted(rows[rows.metric == "nll"].variant.unique(), key=lambda name: int(name.partition("=")[2]))
-    columns = {f"NLL, bits/dim, {k}": (rows.metric == "nll") & (rows.variant == k) for k in draws}
+    draws = sorted(rows[rows.metric == "nll"]["at"].unique())
+    columns = {f"NLL, bits/dim, K = {k:g}": (rows.metric == "nll") & (rows["at"] == k) for k in draws}
     columns |= {"feature Fréchet distance": rows.metric == "feature_frechet", "NFE": rows.metric == "nfe"}
     if (rows.metric == "fid").any():
         columns["FID"] = rows.metric == "fid"
@@ -75,7 +75,7 @@ def table_2d(rows: pd.DataFrame) -> pd.DataFrame:
     """Return objectives x (NLL, NFE, distances at several numbers of evaluations) for each density."""
     columns = {"NLL, nats": rows.metric == "nll", "NFE": rows.metric == "nfe"}
     midpoint = (rows.metric == "wasserstein2") & (rows.variant == "midpoint")
-    columns |= {f"W2, midpoint {nfe:g}": midpoint & (rows.nfe == nfe) for nfe in sorted(rows[midpoint].nfe.unique())}
+    columns |= {f"W2, midpoint {nfe:g}": midpoint & (rows["at"] == nfe) for nfe in sorted(rows[midpoint]["at"].unique())}
     columns |= {"W2, dopri5": (rows.metric == "wasserstein2") & rows.variant.isin(["dopri5", "floor"])}
     return _pivot(rows, columns)
 
@@ -190,12 +190,12 @@ def exact_paths(runs: Runs) -> Figure:
     )
 
 
-def curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: Iterable[str], along: str = "nfe") -> None:
-    """Draw a metric against NFE, or another column, with a band over seeds."""
+def curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: Iterable[str]) -> None:
+    """Draw a metric along its axis, with a band over seeds."""
     for method in methods:
         mine = rows[(rows.metric == metric) & (rows.method == method)]
         if len(mine):
-            mean_and_range(axis, mine.pivot_table(index=along, columns="seed", values="value"), colour(method), NAMES[method])
+            mean_and_range(axis, mine.pivot_table(index="at", columns="seed", values="value"), colour(method), NAMES[method])
 
 
 def image_lines(axis: plt.Axes, images: np.ndarray, label: str, per_line: int = 15) -> None:
@@ -249,12 +249,11 @@ def during_training(runs: Runs, dataset: str) -> Figure:
     """Fréchet distance and sampling cost of each objective while it is trained (Figures 5 and 10)."""
     found = runs.find("during_training", data=dataset)
     rows = pd.concat([run.metrics for run in found])
-    rows = rows.assign(step=rows.variant.str.removeprefix("step=").astype(int))
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
     for axis, metric, label in zip(
         axes, ("feature_frechet_in_training", "nfe_in_training"), ("feature Fréchet distance", "NFE of dopri5")
     ):
-        curves(axis, rows, metric, found[0].info["settings"]["objectives"], along="step")
+        curves(axis, rows, metric, found[0].info["settings"]["objectives"])
         axis.set(yscale="log", xlabel="training step", ylabel=label)
     axes[0].legend()
     return Figure(

@@ -39,7 +39,7 @@ def yardstick(data: str, context: Context) -> tuple[ImageSplit, Callable[[Tensor
     """
     test = catalogue.load(data, "test")
     features = load_feature_net(context.features(data), context.device)
-    reference: np.ndarray = features(test.images, prepare=partial(to_unit, levels=test.levels))
+    reference: np.ndarray = features(test.images, prepare=partial(to_unit, grey_values=test.grey_values))
     return test, lambda images: frechet_distance(features(images.float().cpu()), reference)
 
 
@@ -50,5 +50,5 @@ def fid_to(split: ImageSplit, device: torch.device) -> Callable[[Tensor], float]
         levels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return inception_features(levels.cpu().numpy(), device=device)
 
-    reference = features(to_unit(split.images, split.levels))
+    reference = features(to_unit(split.images, split.grey_values))
     return lambda images: frechet_distance(features(images), reference)

@@ -20,7 +20,7 @@ def labelled_images(data: str, split: str) -> tuple[Float[Tensor, "n channels y 
     found = catalogue.load(data, split)
     if found.labels is None:
         raise RetraceError(f"data: {data} has no labels, so no classifier can be trained on it; choose another data set")
-    return to_unit(found.images, found.levels), found.labels.long()
+    return to_unit(found.images, found.grey_values), found.labels.long()
 
 
 def load_classifier(folder: Path, device: torch.device | str = "cpu") -> Classifier:

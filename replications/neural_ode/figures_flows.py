@@ -87,16 +87,17 @@ def loss_against_size(runs: Runs) -> Figure:
     """KL(q || p) against layers or hidden units, a panel for each target (Figure 4d)."""
     found = runs.find("density_matching")
     rows = pd.concat([run.metrics for run in found])
-    rows = rows[rows.metric == "reverse_kl"].assign(size=lambda table: table.variant.str.partition("=")[2].astype(int))
+    rows = rows[rows.metric == "reverse_kl"]
     targets = found[0].info["settings"]["targets"]
     figure, axes = plt.subplots(1, len(targets), figsize=(3 * len(targets), 2.8), squeeze=False, sharey=True)
     for axis, name in zip(axes[0], targets):
         for kind, label in NAMES.items():
             mine = rows[(rows.dataset == name) & (rows.method == kind)]
-            values = mine.pivot_table(index="size", columns="seed", values="value")
+            values = mine.pivot_table(index="at", columns="seed", values="value")
             mean_and_range(axis, values, COLOURS[kind], label)
         axis.set(title=TITLES[name], xlabel="layers K, hidden units M", xscale="log")
-        axis.set_xticks(sorted(rows["size"].unique()), labels=sorted(rows["size"].unique()), minor=False)
+        sizes = sorted(rows["at"].astype(int).unique())
+        axis.set_xticks(sizes, labels=sizes, minor=False)
         axis.minorticks_off()
     axes[0][0].set_ylabel("KL(q || p), nats")
     axes[0][-1].legend()
@@ -137,11 +138,11 @@ def along_time(run: RunFolder, name: str) -> Figure:
 def cost_of_width(runs: Runs) -> Figure:
     """Seconds of one evaluation against width (Equation 10)."""
     rows = pd.concat([run.metrics for run in runs.find("change_of_variables")])
-    rows = rows[rows.metric == "evaluation_seconds"].assign(width=lambda table: table.variant.str.partition("=")[2].astype(int))
+    rows = rows[rows.metric == "evaluation_seconds"]
     figure, axis = plt.subplots(figsize=(4.4, 3))
     labels = {"cnf": ("CNF: field and trace", BLUE), "wide_layer": ("discrete layer and its determinant", VERMILION)}
     for method, (label, colour) in labels.items():
-        values = rows[rows.method == method].pivot_table(index="width", columns="seed", values="value")
+        values = rows[rows.method == method].pivot_table(index="at", columns="seed", values="value")
         mean_and_range(axis, 1e3 * values, colour, label)
     axis.set(xscale="log", yscale="log", xlabel="hidden units M", ylabel="time of one evaluation, ms")
     axis.legend()

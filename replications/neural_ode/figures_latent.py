@@ -38,9 +38,9 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
 
 def by_observations(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return models x numbers of observations."""
-    rows = rows[rows.metric == metric].assign(n=lambda table: table.variant.str.partition("=")[2].astype(int))
-    table = rows.groupby(["method", "n"]).value.agg(mean_and_deviation).unstack("n").reindex([*NAMES]).dropna(how="all")
-    table.columns = [f"{n} of {WINDOW}" for n in table.columns]
+    rows = rows[rows.metric == metric]
+    table = rows.groupby(["method", "at"]).value.agg(mean_and_deviation).unstack("at").reindex([*NAMES]).dropna(how="all")
+    table.columns = [f"{n:g} of {WINDOW}" for n in table.columns]
     return table.rename(index=NAMES).rename_axis("model").reset_index()
 
 

@@ -74,11 +74,9 @@ def classifier_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def backward_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return (solver, loss reduction) x tolerances."""
-    split = rows.variant.str.split(" ", expand=True)
-    rows = rows.assign(reduction=split[0], tolerance=split[1])
-    table = _shown(rows, ["method", "reduction", "tolerance"]).unstack("tolerance")
-    table = table[sorted(table.columns, key=float, reverse=True)].fillna("–").reset_index()
-    return table.assign(method=table.method.map(NAMES)).rename(columns={"method": "solver", "reduction": "loss"})
+    table = _shown(rows, ["method", "variant", "at"]).unstack("at")
+    table = table[sorted(table.columns, reverse=True)].rename(columns="{:g}".format).fillna("–").reset_index()
+    return table.assign(method=table.method.map(NAMES)).rename(columns={"method": "solver", "variant": "loss"})
 
 
 def _shown(rows: pd.DataFrame, by: list[str]) -> pd.Series:
@@ -130,7 +128,7 @@ def control(runs: Runs) -> Figure:
     left.set(xlabel="NFE of a forward pass", ylabel="relative error", yscale="log")
     right.set(xlabel="NFE of a forward pass", ylabel="time, ms", xlim=(0, None), ylim=(0, None))
     right.legend()
-    tolerances = sorted({float(name) for name in error.variant}, reverse=True)
+    tolerances = sorted(error["at"].unique(), reverse=True)
     return Figure(
         "error-and-time",
         "Error and time against evaluations",
@@ -150,7 +148,7 @@ def backward(runs: Runs) -> Figure:
     most = max(rows.nfe.max(), rows.value.max())
     for axis, reduction in zip(axes, ("mean", "sum")):
         for solver in rows.method.unique():
-            mine = rows[(rows.method == solver) & rows.variant.str.startswith(f"{reduction} ")]
+            mine = rows[(rows.method == solver) & (rows.variant == f"{reduction} loss")]
             axis.plot(mine.nfe, mine.value, "o", markersize=4, alpha=0.8, color=COLOURS[solver], label=NAMES[solver])
         axis.plot([1, most], [0.5, most / 2], color="0.4", linestyle=":", label="half (the paper)")
         axis.plot([1, most], [1, most], color="0.75", linewidth=0.8, label="equal")
@@ -177,7 +175,7 @@ def memory(runs: Runs) -> Figure:
     rows = rows[rows.metric == "saved_bytes"].assign(kib=lambda frame: frame.value / 1024)
     figure, axis = plt.subplots(figsize=(4.6, 3.2))
     for method in ("backpropagation", "adjoint"):
-        mine = rows[rows.method == method].pivot_table(index="nfe", columns="seed", values="kib")
+        mine = rows[rows.method == method].pivot_table(index="at", columns="seed", values="kib")
         mean_and_range(axis, mine, COLOURS[method], NAMES[method])
     axis.set(xscale="log", yscale="log", xlabel="Euler steps", ylabel="kept for the backward pass, KiB")
     plain_ticks(axis.xaxis)
@@ -195,19 +193,16 @@ def practice(runs: Runs) -> Figure:
     """Loose tolerances at test time, joint solves, solves there and back (Section 6)."""
     rows = pd.concat([run.metrics for run in runs.find("solver_practice")])
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11.5, 3.2))
-    by_tolerance = rows.assign(tolerance=[float(v) if _is_number(v) else float("nan") for v in rows.variant])
-    loose = by_tolerance[by_tolerance.metric == "test_error"].pivot_table(index="tolerance", columns="seed", values="value")
+    loose = rows[rows.metric == "test_error"].pivot_table(index="at", columns="seed", values="value")
     mean_and_range(left, loose, COLOURS["ode_net_tight"], "test error")
     left.set(xscale="log", xlabel="tolerance at test time", ylabel="test error, %", ylim=(0, None))
-    batches = by_tolerance[by_tolerance.metric == "batch_nfe_ratio"].assign(batch=lambda frame: frame.method.astype(int))
-    for shade, (tolerance, group) in zip(OTHERS, batches.groupby("tolerance")):
-        mine = group.pivot_table(index="batch", columns="seed", values="value")
-        mean_and_range(middle, mine, shade, f"tolerance {tolerance:g}")
+    for shade, (tolerance, group) in zip(OTHERS, rows[rows.metric == "batch_nfe_ratio"].groupby("variant")):
+        mean_and_range(middle, group.pivot_table(index="at", columns="seed", values="value"), shade, tolerance)
     middle.set(xscale="log", xlabel="images solved as one ODE", ylabel="NFE over the mean of single ones", ylim=(0, None))
     middle.legend()
-    errors = by_tolerance[by_tolerance.metric == "reconstruction_error"]
+    errors = rows[rows.metric == "reconstruction_error"]
     for shade, (method, group) in zip((COLOURS["ode_net"], *OTHERS), errors.groupby("method", sort=False)):
-        mine = group.pivot_table(index="tolerance", columns="seed", values="value")
+        mine = group.pivot_table(index="at", columns="seed", values="value")
         mean_and_range(right, mine, shade, NAMES.get(method, f"untrained, {method}"))
     right.set(xscale="log", yscale="log", xlabel="tolerance", ylabel="error after there and back")
     right.legend()
@@ -227,11 +222,3 @@ def plain_ticks(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(base=2))
     axis.set_major_formatter(ScalarFormatter())
     axis.set_minor_locator(NullLocator())
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

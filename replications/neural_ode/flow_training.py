@@ -15,7 +15,7 @@ from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.settings import Settings
-from replications.neural_ode.planar_cnf import PlanarCNF, base_log_density, transport
+from replications.neural_ode.planar_cnf import PlanarCNF, base_log_density, runge_kutta
 from replications.neural_ode.planar_flow import PlanarFlow
 from replications.neural_ode.target_energies import ENERGIES
 
@@ -25,12 +25,12 @@ Push = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]  # points -> image, 
 
 def cnf_to_data(steps: int) -> Push:
     """Return the map from base to data of a CNF solved with `steps` Runge-Kutta steps, and its log-determinant."""
-    return lambda flow, base: transport(flow, base, 1.0, 0.0, steps)
+    return lambda flow, base: runge_kutta(flow, base, 1.0, 0.0, steps)
 
 
 def cnf_to_base(steps: int) -> Push:
     """Return the map from data to base of a CNF solved with `steps` Runge-Kutta steps, and its log-determinant."""
-    return lambda flow, x: transport(flow, x, 0.0, 1.0, steps)
+    return lambda flow, x: runge_kutta(flow, x, 0.0, 1.0, steps)
 
 
 def planar_push(flow: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,9 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from common.dynamics.likelihood import LogLikelihood
-from common.dynamics.samplers.ode import integrate
-from common.dynamics.samplers.result import Counted
+from common.dynamics.divergence import DivergenceField
+from common.dynamics.likelihood import LogLikelihood, Transported, flow_log_density, transport
 
 Points = Float[Tensor, "models batch dim"]
 LogDensity = Float[Tensor, "models batch"]
@@ -80,7 +79,7 @@ def field_and_trace(units: Units, x: Points) -> tuple[Points, LogDensity]:
     return hidden @ units.outward, units.overlap.sum(1) - (hidden.square() @ units.overlap).squeeze(-1)
 
 
-def transport(flow: PlanarCNF, x: Points, start: float, end: float, steps: int) -> tuple[Points, LogDensity]:
+def runge_kutta(flow: PlanarCNF, x: Points, start: float, end: float, steps: int) -> tuple[Points, LogDensity]:
     """Return the state at `end` and the integral of the trace from `start` to `end`, by `steps` classical Runge-Kutta steps.
 
     Used in training, where gradients go back through the steps.
@@ -97,39 +96,29 @@ def transport(flow: PlanarCNF, x: Points, start: float, end: float, steps: int) 
     return x, integral
 
 
-class Solved(NamedTuple):
-    """States and integrals of the trace since the first time, at every time asked for, and evaluations of the field."""
-
-    states: Float[Tensor, "times models batch dim"]
-    integrals: Float[Tensor, "times models batch"]
-    nfe: int
+@torch.no_grad()
+def solve(flow: PlanarCNF, x: Points, times: Sequence[float], *, tolerance: float = 1e-5) -> Transported:
+    """Solve from times[0] through all `times` by dopri5 (atol = rtol = tolerance) in float64; all models share the steps."""
+    start, grid = torch.zeros_like(x[..., 0], dtype=torch.float64), torch.tensor(list(times), dtype=torch.float64)
+    return transport(_in_float64(flow), x, grid, start, rtol=tolerance, atol=tolerance)
 
 
 @torch.no_grad()
-def solve(flow: PlanarCNF, x: Points, times: Sequence[float], *, tolerance: float = 1e-5) -> Solved:
-    """Solve from times[0] through all `times` by dopri5 (atol = rtol = tolerance) in float64; all models share the steps.
-
-    Raises `SolverError` if the step size underflows.
-    """
-    exact = deepcopy(flow).double()
-    field = Counted(lambda t, state: field_and_trace(exact.units_at(t[None])[0], state[0]))
-    start = (x.double(), torch.zeros_like(x[..., 0], dtype=torch.float64))
-    grid = torch.tensor(list(times), dtype=torch.float64)
-    states, integrals = integrate(field, start, grid, method="dopri5", rtol=tolerance, atol=tolerance)
-    return Solved(states, integrals, field.calls)
-
-
 def log_density(flow: PlanarCNF, x: Points, *, time: float = 0.0, tolerance: float = 1e-5) -> LogLikelihood:
     """Return log q_t(x) of every model in nats, with the base point that x comes from; the density of data is time 0."""
-    solved = solve(flow, x, (time, 1.0), tolerance=tolerance)
-    latent = solved.states[-1]
-    return LogLikelihood(base_log_density(latent) + solved.integrals[-1], solved.nfe, latent)
+    ends = torch.tensor([time, 1.0], dtype=torch.float64)
+    return flow_log_density(_in_float64(flow), x, base_log_density, ends, rtol=tolerance, atol=tolerance)
 
 
 def sample(flow: PlanarCNF, base: Points, *, tolerance: float = 1e-5) -> tuple[Points, LogDensity, int]:
     """Return samples, their log-density and the evaluations: the same solve, run from base (1) to data (0)."""
     solved = solve(flow, base, (1.0, 0.0), tolerance=tolerance)
     return solved.states[-1], base_log_density(base.double()) - solved.integrals[-1], solved.nfe
+
+
+def _in_float64(flow: PlanarCNF) -> DivergenceField:
+    exact = deepcopy(flow).double()
+    return lambda t, x: field_and_trace(exact.units_at(t[None])[0], x)
 
 
 def base_log_density(x: Points) -> LogDensity:

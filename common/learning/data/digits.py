@@ -1,4 +1,4 @@
-"""The 1797 handwritten digits of scikit-learn: 8x8 images of 17 grey levels, no network needed.
+"""The 1797 handwritten digits of scikit-learn: 8x8 images of 17 grey values, no network needed.
 
 The split is frozen: stratified by class, 1297 / 200 / 300 images for train / validation / test, pinned by a SHA-256.
 """

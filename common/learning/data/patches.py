@@ -1,4 +1,4 @@
-"""Patches of the two photographs that ship with scikit-learn: 8x8 grey and 16x16 colour, 256 levels, no labels.
+"""Patches of the two photographs that ship with scikit-learn: 8x8 grey and 16x16 colour, 256 grey values, no labels.
 
 Each photograph (427 x 640) is cut by columns: the left 70 % are for training, the next 10 % for validation, the rest for testing,
 and patches lie inside one part, so no pixel is in two splits.

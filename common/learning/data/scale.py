@@ -1,7 +1,7 @@
-"""Between grey levels 0 ... levels-1 and the interval [-1, 1] that models see.
+"""Between L grey values 0 ... L-1 and the interval [-1, 1] that models see.
 
-A level v becomes 2 (v + u)/levels - 1 with u uniform on [0, 1) (uniform dequantisation, so that likelihoods are of discrete data)
-or u = 1/2 (the middle of its cell).
+A grey value v becomes 2 (v + u)/L - 1 with u uniform on [0, 1) (uniform dequantisation, so that likelihoods are of discrete
+data) or u = 1/2 (the middle of its cell).
 """
 
 import torch
@@ -9,19 +9,21 @@ from jaxtyping import Float, Integer
 from torch import Generator, Tensor
 
 
-def to_unit(values: Integer[Tensor, "*shape"], levels: int, *, generator: Generator | None = None) -> Float[Tensor, "*shape"]:
+def to_unit(
+    values: Integer[Tensor, "*shape"], grey_values: int, *, generator: Generator | None = None
+) -> Float[Tensor, "*shape"]:
     """Return float32 values in (-1, 1); dequantised with fresh noise when a generator (on the values' device) is given."""
     if generator is None:
-        return 2 * (values + 0.5) / levels - 1
-    # float32 cannot tell noise this close to the border from the next level: without the margin some values would change cell
-    margin = 2 * levels * torch.finfo(torch.float32).eps
+        return 2 * (values + 0.5) / grey_values - 1
+    # float32 cannot tell noise this close to the border from the next cell: without the margin some values would change theirs
+    margin = 2 * grey_values * torch.finfo(torch.float32).eps
     noise = torch.rand(values.shape, generator=generator, device=values.device).clamp(margin, 1 - margin)
-    return 2 * (values + noise) / levels - 1
+    return 2 * (values + noise) / grey_values - 1
 
 
-def from_unit(x: Float[Tensor, "*shape"], levels: int) -> Integer[Tensor, "*shape"]:
-    """Return the level (int64) whose cell holds x; values outside [-1, 1] go to the nearest end.
+def from_unit(x: Float[Tensor, "*shape"], grey_values: int) -> Integer[Tensor, "*shape"]:
+    """Return the grey value (int64) whose cell holds x; values outside [-1, 1] go to the nearest end.
 
-    `from_unit(to_unit(v, levels), levels) == v`, whatever the noise.
+    `from_unit(to_unit(v, grey_values), grey_values) == v`, whatever the noise.
     """
-    return torch.floor((x + 1) * levels / 2).clamp(0, levels - 1).to(torch.int64)
+    return torch.floor((x + 1) * grey_values / 2).clamp(0, grey_values - 1).to(torch.int64)

@@ -1,4 +1,4 @@
-"""An image split: integer grey levels, labels where there are any, and the number of levels."""
+"""An image split: integer grey values, labels where there are any, and the number of grey values."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageSplit:
-    """Images as integer levels [n, channels, height, width] in 0 ... levels-1, and labels [n] or None."""
+    """Images as integers [n, channels, height, width] in 0 ... grey_values-1, and labels [n] or None."""
 
     images: Tensor
     labels: Tensor | None
-    levels: int
+    grey_values: int

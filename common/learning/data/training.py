@@ -38,7 +38,7 @@ def training_batches(
     sampler, (low, high) = EpochSampler(len(images), batch, seed, rank, world), pixel_range
 
     def draw(step: int, generator: Generator) -> Tensor:
-        unit = to_unit(images[sampler(step).to(images.device)].to(device), split.levels, generator=generator)
+        unit = to_unit(images[sampler(step).to(images.device)].to(device), split.grey_values, generator=generator)
         return unit if (low, high) == (-1.0, 1.0) else low + 0.5 * (high - low) * (unit + 1)
 
     return draw

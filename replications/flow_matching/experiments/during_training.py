@@ -43,7 +43,7 @@ def run(settings: Settings, context: Context) -> Outcome:
             denoiser = load_denoiser(folder, context.device, snapshot_file(step))
             images, nfe = sample_adaptively(denoiser, noise.to(context.device), settings.batch, settings.tolerance)
             distance = distance_to_test(images)
-            labels = {"dataset": settings.data, "method": objective, "variant": f"step={step}"}
+            labels = {"dataset": settings.data, "method": objective, "axis": "step", "at": step}
             rows.append(row("nfe_in_training", nfe, unit="evaluations", n=settings.batch, **labels))
             rows.append(row("feature_frechet_in_training", distance, nfe=nfe, n=settings.samples, **labels))
     return Outcome(rows)

@@ -75,7 +75,8 @@ def fixed_step_errors(
             times = uniform_times(oracle.path, nfe // stages)
             result = torchdiffeq_solver(solver)(oracle, start, times)
             error = (result.x - exact).square().mean()
-            yield row("solver_mse", error, variant=solver, nfe=int(result.nfe[0]), **labels)
+            used = int(result.nfe[0])
+            yield row("solver_mse", error, variant=solver, axis="nfe", at=used, nfe=used, **labels)
 
 
 def direction_cosine(path: Any, oracle: Any, noise: Tensor, context: Context) -> float:

@@ -42,7 +42,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     for method, name in METHODS.items():
         for n in settings.draws:
             gaps = torch.tensor(list(relative_gaps(network, PATHS[name](), data, n, settings.repeats, context)))
-            labels = {"dataset": "checkerboard", "method": method, "variant": f"n={n}", "n": n}
+            labels = {"dataset": "checkerboard", "method": method, "axis": "draws", "at": n, "n": n}
             rows.append(row("gradient_gap", gaps.square().mean().sqrt(), **labels))
     return Outcome(rows)
 

@@ -68,6 +68,7 @@ def model_rows(
             used = int(result.nfe[0])
             error = (result.x[: settings.starts] - exact).square().mean()
             distance = distance_to_test(result.x[: settings.samples])
-            rows.append(row("solver_mse", error, variant=solver, nfe=used, n=settings.starts, **labels))
-            rows.append(row("feature_frechet", distance, variant=solver, nfe=used, n=settings.samples, **labels))
+            where = {"variant": solver, "axis": "nfe", "at": used, "nfe": used}
+            rows.append(row("solver_mse", error, n=settings.starts, **where, **labels))
+            rows.append(row("feature_frechet", distance, n=settings.samples, **where, **labels))
     return rows

@@ -8,16 +8,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
-from torch import Tensor
 
-from common.dynamics.likelihood import log_likelihood
+from common.dynamics.likelihood import EXACT_UP_TO, log_likelihood
+from common.errors import RefusedError
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
+from common.learning.data.split import ImageSplit
 from common.learning.models import load_denoiser
-from common.measure.metrics.density import bits_per_dim, importance_weighted
+from common.measure.metrics.density import bits_per_dim, check_draws, importance_weighted, standard_error
 from common.measure.metrics.inception import find_weights
 from common.runs.experiment import Context
-from common.runs.folders import Outcome, row
+from common.runs.folders import Outcome, refused, row
 from replications.flow_matching import image_models
 from replications.flow_matching.image_models import ImageModels, fid_to, yardstick
 from replications.flow_matching.sampling import sample_adaptively
@@ -34,7 +35,9 @@ class Settings(ImageModels):
     batch: PositiveInt = Field(default=500, description="samples or test images solved jointly by dopri5: its NFE depends on it")
     test_images: PositiveInt = Field(description="test images of the NLL")
     dequantisations: list[PositiveInt] = Field(default=[1, 5, 20], description="numbers K of dequantisation draws")
-    divergence: Literal["exact", "hutchinson"] = Field(default="hutchinson", description="divergence of the NLL")
+    divergence: Literal["auto", "exact", "hutchinson"] = Field(
+        default="auto", description="divergence of the NLL; auto = exact up to 64 dimensions"
+    )
     tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5")
     inception: bool = Field(default=False, description="also FID, in Inception's features; its weights must be on disk")
 
@@ -50,7 +53,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     """Evaluate every objective's model."""
     test, distance_to_test = yardstick(settings.data, context)
     train = catalogue.load(settings.data, "train")
-    floor = distance_to_test(to_unit(train.images, train.levels))
+    floor = distance_to_test(to_unit(train.images, train.grey_values))
     shape = tuple(test.images.shape[1:])
     noise = torch.randn(settings.samples, *shape, generator=context.generator("noise"), dtype=torch.float64)
     rows = [
@@ -74,39 +77,44 @@ def run(settings: Settings, context: Context) -> Outcome:
         if fid:
             rows.append(row("fid", fid(images), variant="dopri5, test split", nfe=nfe, n=len(images), **labels))
         rows.append(row("nfe", nfe, variant="dopri5", unit="evaluations", n=settings.batch, **labels))
-        rows += likelihood_rows(denoiser, test.images[: settings.test_images], test.levels, settings, labels, context)
+        rows += likelihood_rows(denoiser, test, settings, labels, context)
         samples[objective] = images.half().cpu().numpy()
     return Outcome(rows, samples=samples)
 
 
 def likelihood_rows(
-    denoiser: Any, images: Tensor, levels: int, settings: Settings, labels: dict[str, Any], context: Context
+    denoiser: Any, test: ImageSplit, settings: Settings, labels: dict[str, Any], context: Context
 ) -> list[dict[str, Any]]:
     """Return the NLL in bits/dim at each K with its Monte-Carlo standard error over images (Table 4).
 
-    K draws of uniform dequantisation tighten the bound: -log (1/K) sum_k p(x + u_k).
+    K draws of uniform dequantisation tighten the bound: -log (1/K) sum_k p(x + u_k). That asks for exact divergences: where they
+    are estimated, K = 1 alone is measured.
     """
-    dequantise, probes = context.generator("dequantise"), context.generator("probes", device=context.device)
-    draws, solved = max(settings.dequantisations), []
-    # draw by draw, but as many images in one solve as fit: small solves cost as much as larger ones
-    for chosen in torch.arange(draws * len(images)).split(settings.batch):
-        x = to_unit(images[chosen % len(images)], levels, generator=dequantise).to(context.device).double()
-        solved.append(
-            log_likelihood(
-                denoiser,
-                x,
-                divergence=settings.divergence,
-                generator=probes,
-                rtol=settings.tolerance,
-                atol=settings.tolerance,
-            )
-        )
-    log_densities = torch.cat([part.log_density.cpu() for part in solved]).reshape(draws, -1).numpy()
-    nfe = float(np.mean([part.nfe for part in solved]))
+    dim, n = test.images[0].numel(), min(settings.test_images, len(test.images))
+    noisy = settings.divergence == "hutchinson" or (settings.divergence == "auto" and dim > EXACT_UP_TO)
+    log_densities, nfe = solved(denoiser, test, 1 if noisy else max(settings.dequantisations), settings, context)
     rows = []
     for k in settings.dequantisations:
-        bits = bits_per_dim(importance_weighted(log_densities[:k]), images[0].numel(), levels=levels)
-        more = {"variant": f"K={k}", "unit": "bits/dim", "n": len(images), "nfe": nfe, **labels}
-        rows.append(row("nll", bits.mean(), **more))
-        rows.append(row("nll_standard_error", bits.std(ddof=1) / len(bits) ** 0.5, **more))
+        more = {"variant": "test", "axis": "K", "at": k, "unit": "bits/dim", "n": n, **labels}
+        try:
+            check_draws(k, noisy=noisy)
+        except RefusedError as error:
+            rows.append(refused("nll", error, **more))
+            continue
+        bits = bits_per_dim(importance_weighted(log_densities[:k], noisy=noisy), dim, grey_values=test.grey_values)
+        rows.append(row("nll", bits.mean(), nfe=nfe, **more))
+        rows.append(row("nll_standard_error", standard_error(bits), nfe=nfe, **more))
     return rows
+
+
+def solved(denoiser: Any, test: ImageSplit, draws: int, settings: Settings, context: Context) -> tuple[np.ndarray, float]:
+    """Return the log-densities [draws, images] of dequantised test images, and the mean evaluations of a solve."""
+    dequantise, probes = context.generator("dequantise"), context.generator("probes", device=context.device)
+    images, parts = test.images[: settings.test_images], []
+    # draw by draw, but as many images in one solve as fit: small solves cost as much as larger ones
+    for chosen in torch.arange(draws * len(images)).split(settings.batch):
+        x = to_unit(images[chosen % len(images)], test.grey_values, generator=dequantise).to(context.device).double()
+        tolerances = {"rtol": settings.tolerance, "atol": settings.tolerance}
+        parts.append(log_likelihood(denoiser, x, divergence=settings.divergence, generator=probes, **tolerances))
+    found = torch.cat([part.log_density.cpu() for part in parts]).reshape(draws, -1).numpy()
+    return found, float(np.mean([part.nfe for part in parts]))

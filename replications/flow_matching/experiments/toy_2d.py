@@ -16,6 +16,7 @@ from common.dynamics.samplers.ode import torchdiffeq_solver, trajectory
 from common.learning.data.densities import DENSITIES
 from common.learning.models import load_denoiser
 from common.learning.objective_table import OBJECTIVES
+from common.measure.metrics.density import standard_error
 from common.measure.metrics.wasserstein import wasserstein
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
@@ -57,15 +58,16 @@ def run(settings: Settings, context: Context) -> Outcome:
         times = paper_times(denoiser)
         states = trajectory(denoiser, start, times, rtol=settings.tolerance, atol=settings.tolerance).float().cpu().numpy()
         for fraction, state in zip(PAPER_TIMES, states):
-            name = f"paper_time_{fraction:g}"
-            rows.append(row("wasserstein2_along_time", wasserstein(state, data), variant=name, n=len(data), **labels))
+            where = {"axis": "paper's time", "at": fraction, "n": len(data)}
+            rows.append(row("wasserstein2_along_time", wasserstein(state, data), **where, **labels))
         arrays[f"trajectory_{objective}"] = states[:, :2000]
         coarse = torchdiffeq_solver("midpoint")
         for nfe in settings.nfe:
             result = coarse(denoiser, start, uniform_times(denoiser.path, nfe // 2))
             arrays[f"midpoint{nfe}_{objective}"] = result.x[:2000].float().cpu().numpy()
-            value = wasserstein(result.x.float().cpu().numpy(), data)
-            rows.append(row("wasserstein2", value, variant="midpoint", nfe=int(result.nfe[0]), n=len(data), **labels))
+            value, used = wasserstein(result.x.float().cpu().numpy(), data), int(result.nfe[0])
+            where = {"variant": "midpoint", "axis": "nfe", "at": used, "nfe": used, "n": len(data)}
+            rows.append(row("wasserstein2", value, **where, **labels))
     return Outcome(rows, arrays=arrays)
 
 
@@ -73,7 +75,7 @@ def likelihood_rows(denoiser: Any, test: Tensor, settings: Settings, labels: dic
     """Return the NLL in nats with its Monte-Carlo standard error over test points."""
     solved = log_likelihood(denoiser, test.double(), divergence="exact", rtol=settings.tolerance, atol=settings.tolerance)
     nll = -solved.log_density
-    error = nll.std() / len(nll) ** 0.5
+    error = standard_error(nll.numpy(force=True))
     return [
         row("nll", nll.mean(), variant="test", unit="nats", nfe=solved.nfe, n=len(nll), **labels),
         row("nll_standard_error", error, variant="test", unit="nats", n=len(nll), **labels),

@@ -56,7 +56,7 @@ def check(settings: Settings) -> None:
 def run(settings: Settings, context: Context) -> Outcome:
     """Train both networks, up-sample the test images with each, and compare."""
     test, distance_to_test = yardstick(settings.data, context)
-    truth = to_unit(test.images[: settings.test_images], test.levels).to(context.device)
+    truth = to_unit(test.images[: settings.test_images], test.grey_values).to(context.device)
     given = method.shrink_and_enlarge(truth, settings.factor)
     answers = {"fm_ot": flow(settings, context, given), "regression": regressed(settings, context, given), "given": (given, 0.0)}
     rows = []

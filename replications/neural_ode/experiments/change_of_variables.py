@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from common.dynamics.divergence import with_exact_divergence
 from common.dynamics.likelihood import flow_log_density
 from common.dynamics.samplers.ode import integrate
 from common.runs.experiment import Context
@@ -45,7 +46,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     for method, (widths, make) in costs.items():
         for width in widths:
             seconds = fastest(make(width, settings.batch, context), settings.repeats)
-            labels: dict[str, Any] = {"method": method, "variant": f"width={width}", "n": settings.batch}
+            labels: dict[str, Any] = {"method": method, "axis": "width", "at": width, "n": settings.batch}
             rows.append(row("evaluation_seconds", seconds, unit="s", seconds=seconds, **labels))
     return Outcome([{**each, "dataset": "none"} for each in rows])
 
@@ -55,7 +56,12 @@ def linear_field_error(x: Tensor, settings: Settings, context: Context) -> float
     matrix = torch.randn(2, 2, generator=context.generator("matrix"), dtype=torch.float64)
     times = torch.tensor([0.0, 1.0], dtype=torch.float64)
     found = flow_log_density(
-        lambda t, state: state @ matrix.T, x, base_log_density, times, rtol=settings.tolerance, atol=settings.tolerance
+        with_exact_divergence(lambda t, state: state @ matrix.T),
+        x,
+        base_log_density,
+        times,
+        rtol=settings.tolerance,
+        atol=settings.tolerance,
     )
     # the density of x at time 0 is the base's at the end of the path, times e^{tr A}
     return float((found.log_density - base_log_density(x @ torch.linalg.matrix_exp(matrix).T) - matrix.trace()).abs().max())

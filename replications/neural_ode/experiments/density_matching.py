@@ -43,8 +43,8 @@ def run(settings: Settings, context: Context) -> Outcome:
         samples, log_q, nfe = (judge_cnf if kind == "cnf" else judge_nf)(trained.model, base, settings)
         for index, (name, size) in enumerate((name, size) for name in settings.targets for size in settings.sizes):
             divergences = log_q[index] + ENERGIES[name](samples[index]) + constants[name]
-            labels: dict[str, Any] = {"dataset": name, "method": kind, "variant": f"size={size}"}
-            error = divergences.std() / len(divergences) ** 0.5
+            labels: dict[str, Any] = {"dataset": name, "method": kind, "axis": "size", "at": size}
+            error = standard_error(divergences.numpy(force=True))
             rows.append(row("reverse_kl", divergences.mean(), unit="nats", nfe=nfe, n=len(divergences), **labels))
             rows.append(row("reverse_kl_standard_error", error, unit="nats", n=len(divergences), **labels))
             arrays[f"{kind}_{name}_{size}"] = samples[index, : settings.shown].cpu().numpy().astype(np.float32)

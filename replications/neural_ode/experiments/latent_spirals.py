@@ -53,7 +53,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         *time_rows(model, posterior.mean, settings),
     ]
     for index, n in enumerate(settings.observations):
-        labels = {"dataset": "spirals", "method": "latent_ode", "variant": f"observations={n}"}
+        labels = {"dataset": "spirals", "method": "latent_ode", "axis": "observations", "at": n}
         rows.append(row("kl", gaussian_kl(posterior)[index].mean(), unit="nats", n=settings.test_series, **labels))
     for name, result in {"latent_ode": trained, "rnn": rivals}.items():
         rows.append(row("training_seconds", result.seconds, unit="s", method=name, n=getattr(settings, name).steps))
@@ -87,7 +87,7 @@ def error_rows(paths: Tensor, series: Spirals, settings: Settings) -> list[dict[
     for part, where in parts.items():
         errors = rmse(paths[where], series.clean[:, where])
         for n, error in zip(settings.observations, errors):
-            labels = {"dataset": "spirals", "method": "latent_ode", "variant": f"observations={n}"}
+            labels = {"dataset": "spirals", "method": "latent_ode", "axis": "observations", "at": n}
             rows.append(row(f"{part}_rmse", error, unit="1", n=len(series.clean), **labels))
     # what standing still at the first point of the window would cost
     still = series.clean[:, PAST].expand(PAST, 1, -1, -1)
@@ -100,7 +100,7 @@ def forecast_rows(forecasts: Tensor, series: Spirals, settings: Settings) -> lis
     errors = rmse(forecasts, series.clean[:, PAST + WINDOW :])
     labels = [(variant, n) for variant in VARIANTS for n in settings.observations]
     return [
-        row("future_rmse", error, unit="1", n=len(series.clean), dataset="spirals", method=name, variant=f"observations={n}")
+        row("future_rmse", error, unit="1", n=len(series.clean), dataset="spirals", method=name, axis="observations", at=n)
         for (name, n), error in zip(labels, errors)
     ]
 
@@ -115,7 +115,7 @@ def probe_rows(
     for index, n in enumerate(settings.observations):
         probe = LogisticRegression(max_iter=1000).fit(train.mean[index].cpu(), train_series.clockwise.cpu())
         accuracy = probe.score(test.mean[index].cpu(), test_series.clockwise.cpu())
-        labels = {"dataset": "spirals", "method": "latent_ode", "variant": f"observations={n}"}
+        labels = {"dataset": "spirals", "method": "latent_ode", "axis": "observations", "at": n}
         rows.append(row("direction_accuracy", accuracy, unit="1", n=len(test_series.clean), **labels))
     return rows
 

@@ -71,7 +71,7 @@ def control_rows(net: Classifier, z: Tensor, settings: Settings) -> list[dict[st
     rows = []
     for tolerance in settings.tolerances:
         state, nfe = solved(field, z, adaptive("dopri5", tolerance))
-        more = {"method": "dopri5", "variant": f"{tolerance:g}", "nfe": nfe, "n": len(z)}
+        more = {"method": "dopri5", "axis": "tolerance", "at": tolerance, "nfe": nfe, "n": len(z)}
         rows.append(row("numerical_error", relative_error(state, exact), unit="relative", **more))
         rows.append(row("nfe_forward", nfe, unit="evaluations", **more))
     return rows
@@ -86,7 +86,7 @@ def time_rows(net: Classifier, z: Tensor, settings: Settings) -> list[dict[str, 
         times = shortest_seconds({"one": lambda: field(start, z), **work}, settings.repeats)
     rows = [row("evaluation_seconds", times["one"], unit="s", method="dopri5", n=len(z))]
     for tolerance in settings.tolerances:
-        more = {"method": "dopri5", "variant": f"{tolerance:g}", "nfe": work[tolerance]().evaluations, "n": len(z)}
+        more = {"method": "dopri5", "axis": "tolerance", "at": tolerance, "nfe": work[tolerance]().evaluations, "n": len(z)}
         rows.append(row("forward_seconds", times[tolerance], unit="s", **more))
     return rows
 
@@ -97,7 +97,7 @@ def backward_rows(net: Classifier, z: Tensor, labels: Tensor, settings: Settings
     for solver in settings.solvers:
         for reduction in ("mean", "sum"):
             for tolerance in settings.backward_tolerances:
-                more = {"method": solver, "variant": f"{reduction} {tolerance:g}", "n": len(z)}
+                more = {"method": solver, "variant": f"{reduction} loss", "axis": "tolerance", "at": tolerance, "n": len(z)}
                 try:
                     counts = adjoint_counts(
                         net,
@@ -125,5 +125,5 @@ def gradient_rows(net: Classifier, z: Tensor, labels: Tensor, settings: Settings
         torch.autograd.grad(cross_entropy(net.head(block(start)), labels), [start, *block.parameters()])
 
     times = shortest_seconds({"adjoint": lambda: gradient(True), "backpropagation": lambda: gradient(False)}, settings.repeats)
-    more = {"variant": f"{settings.gradient_tolerance:g}", "nfe": block.evaluations, "n": len(z)}
+    more = {"axis": "tolerance", "at": settings.gradient_tolerance, "nfe": block.evaluations, "n": len(z)}
     return [row("gradient_seconds", taken, unit="s", method=name, **more) for name, taken in times.items()]

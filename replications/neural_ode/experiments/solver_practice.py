@@ -72,7 +72,7 @@ def memory_rows(net: Classifier, z: Tensor, settings: Settings) -> list[dict[str
         for steps in settings.steps:
             block.solve = fixed("euler", steps)
             kept = saved_bytes(lambda: block(start), block)
-            rows.append(row("saved_bytes", kept, unit="B", method=name, variant=f"{steps}", nfe=block.evaluations, n=len(z)))
+            rows.append(row("saved_bytes", kept, unit="B", method=name, nfe=block.evaluations, n=len(z), axis="steps", at=steps))
     return rows
 
 
@@ -82,7 +82,8 @@ def loose_rows(net: Classifier, images: Tensor, labels: Tensor, settings: Settin
     for tolerance in settings.test_tolerances:
         net.body.solve = adaptive("dopri5", tolerance)
         error = error_percent(net, images, labels, batch=settings.test_batch)
-        more = {"method": "ode_net_tight", "variant": f"{tolerance:g}", "nfe": net.body.evaluations, "n": len(images)}
+        more = {"method": "ode_net_tight", "axis": "tolerance", "at": tolerance, "n": len(images)}
+        more["nfe"] = net.body.evaluations
         rows.append(row("test_error", error, unit="%", **more))
         rows.append(row("nfe", net.body.evaluations, unit="evaluations", **more))
     return rows
@@ -94,12 +95,13 @@ def batch_rows(field: nn.Module, z: Tensor, settings: Settings) -> list[dict[str
     for tolerance in settings.batch_tolerances:
         solve = adaptive("dopri5", tolerance)
         counts = [solved(field, one[None], solve).evaluations for one in z[: settings.singles]]
-        single, variant = sum(counts) / len(counts), f"{tolerance:g}"
-        rows.append(row("nfe_single", single, unit="evaluations", method="1", variant=variant, n=len(counts)))
-        rows.append(row("nfe_single_largest", max(counts), unit="evaluations", method="1", variant=variant, n=len(counts)))
+        single, variant = sum(counts) / len(counts), f"tolerance {tolerance:g}"
+        alone = {"unit": "evaluations", "method": "single", "variant": variant, "n": len(counts)}
+        rows += [row("nfe_single", single, **alone), row("nfe_single_largest", max(counts), **alone)]
         for batch in settings.batches:
             nfe = solved(field, z[:batch], solve).evaluations
-            rows.append(row("batch_nfe_ratio", nfe / single, unit="ratio", method=f"{batch}", variant=variant, nfe=nfe, n=batch))
+            joint = {"unit": "ratio", "method": "joint", "variant": variant, "axis": "batch", "at": batch, "nfe": nfe, "n": batch}
+            rows.append(row("batch_nfe_ratio", nfe / single, **joint))
     return rows
 
 
@@ -111,7 +113,8 @@ def reverse_rows(name: str, field: nn.Module, z: Tensor, settings: Settings) -> 
             reconstruction_error(field, z, adaptive("dopri5", tolerance)),
             unit="relative",
             method=name,
-            variant=f"{tolerance:g}",
+            axis="tolerance",
+            at=tolerance,
             n=len(z),
         )
         for tolerance in settings.reverse_tolerances

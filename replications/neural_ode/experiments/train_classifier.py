@@ -92,7 +92,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     if isinstance(net.body, ODEBlock):
         arrays["nfe"] = by_epoch(trained.model.evaluations.cpu().numpy(), len(images) / settings.train.batch)
         rows += [
-            row("training_nfe", nfe, unit="evaluations", variant=f"epoch {epoch}", **labels_of)
+            row("training_nfe", nfe, unit="evaluations", axis="epoch", at=epoch, **labels_of)
             for epoch, nfe in enumerate(arrays["nfe"], 1)
         ]
     return Outcome(rows, arrays=arrays, weights=net.state_dict(), model=description.model_dump(mode="json"))

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from common.dynamics.denoiser import Denoiser
-from common.dynamics.likelihood import flow_log_density, log_likelihood
+from common.dynamics.divergence import with_exact_divergence, with_hutchinson
+from common.dynamics.likelihood import EXACT_UP_TO, flow_log_density, log_likelihood
 from common.dynamics.oracles import GaussianMixture, gaussian
 from common.dynamics.paths import PATHS, optimal_transport, vp
 from common.errors import SolverError, UnsupportedModelError
@@ -109,14 +110,43 @@ def test_flow_density_and_its_gradient(draw):
     """dx/dt = a x: log p(x) = log N(x e^(aT)) + d a T, whose derivative in a is T (d - |x|^2 e^(2aT))."""
     rate, x = torch.tensor(0.3, dtype=F64, requires_grad=True), draw(5, 2)
     prior = vp().prior_log_density
-    for probe in (None, torch.ones_like(x)):
-        solved = flow_log_density(
-            lambda t, state: rate * state, x, prior, torch.tensor([0.0, 2.0], dtype=F64), probe=probe, **TIGHT
-        )
+
+    def field(t, state):
+        return rate * state
+
+    for known in (
+        with_exact_divergence(field),
+        with_hutchinson(field, torch.ones_like(x)),
+        lambda t, x: (rate * x, 2 * rate.expand(5)),
+    ):
+        solved = flow_log_density(known, x, prior, torch.tensor([0.0, 2.0], dtype=F64), **TIGHT)
         expected = prior(x * math.exp(0.6)) + 2 * 0.6
         torch.testing.assert_close(solved.log_density, expected, rtol=1e-8, atol=1e-8)
         (gradient,) = torch.autograd.grad(solved.log_density.sum(), rate)
         torch.testing.assert_close(gradient, (2 * (2 - x.square().sum(1) * math.exp(1.2))).sum(), rtol=1e-7, atol=1e-7)
+
+
+def test_the_divergence_is_exact_wherever_it_is_affordable(rng):
+    """And says of itself whether it is an estimate."""
+    for dim, noisy in ((EXACT_UP_TO, False), (EXACT_UP_TO + 1, True)):
+        oracle, x = gaussian(vp(), torch.zeros(dim, dtype=F64), STD), torch.zeros(2, dim, dtype=F64)
+        assert log_likelihood(oracle, x, generator=rng).noisy == noisy
+    assert log_likelihood(oracle, x, divergence="exact").noisy is False
+    with pytest.raises(SolverError, match="draws a probe: pass a generator"):
+        log_likelihood(oracle, x)
+
+
+def test_the_priors_log_density_says_the_shape(draw):
+    """Several flows side by side, [models, batch, dim]: one density for each point of each."""
+    x = draw(3, 5, 2)
+
+    def prior(state):
+        return -0.5 * state.square().sum(-1) - math.log(2 * math.pi)
+
+    solved = flow_log_density(
+        lambda t, state: (-state, torch.full((3, 5), -2.0, dtype=F64)), x, prior, torch.tensor([0.0, 1.0]), **TIGHT
+    )
+    torch.testing.assert_close(solved.log_density, prior(x * math.exp(-1.0)) - 2, rtol=1e-8, atol=1e-8)
 
 
 def test_evaluations_are_counted(draw):
@@ -126,6 +156,7 @@ def test_evaluations_are_counted(draw):
         calls.append(float(t))
         return -state
 
+    field = with_exact_divergence(field)
     times = torch.tensor([0.0, 1.0], dtype=F64)
     assert flow_log_density(field, draw(3, 2), vp().prior_log_density, times).nfe == len(calls) > 6
     steps = torch.linspace(0, 1, 6, dtype=F64)
@@ -163,7 +194,15 @@ def test_what_cannot_be_answered_is_refused(draw):
     times = torch.tensor([0.0, 1.0], dtype=F64)
     # the solution blows up at a finite time: no step is small enough
     with pytest.raises(SolverError, match="dopri5"):
-        flow_log_density(lambda t, state: 5 + state**2, x, vp().prior_log_density, times, rtol=1e-2, atol=1e-2)
+        flow_log_density(
+            with_exact_divergence(lambda t, state: 5 + state**2), x, vp().prior_log_density, times, rtol=1e-2, atol=1e-2
+        )
     # the state is fine, its density is not
     with pytest.raises(SolverError, match="not finite"):
-        flow_log_density(lambda t, state: (state - state).sqrt() + state, x, vp().prior_log_density, times, method="euler")
+        flow_log_density(
+            with_exact_divergence(lambda t, state: (state - state).sqrt() + state),
+            x,
+            vp().prior_log_density,
+            times,
+            method="euler",
+        )

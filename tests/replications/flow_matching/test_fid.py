@@ -42,7 +42,7 @@ def test_fid_of_paler_images_in_closed_form(weights):
     """Features of mean m and covariance C against m/2 and C/4: |m|^2 / 4 + tr C (1 + 1/4 - 2/2). Grey: every colour thrice."""
     test = catalogue.load("digits", "test")
     test = replace(test, images=test.images[:60], labels=None)
-    images = to_unit(test.images, test.levels)
+    images = to_unit(test.images, test.grey_values)
     distance = fid_to(test, torch.device("cpu"))
     assert distance(images) == pytest.approx(0, abs=1e-6)
     means = torch.stack([images.mean(dim=(1, 2, 3)), images[:, :, :4].mean(dim=(1, 2, 3))])

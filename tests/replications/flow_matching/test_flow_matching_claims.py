@@ -9,10 +9,10 @@ from replications.flow_matching import claims
 
 def table(rows):
     frame = pd.DataFrame(rows).assign(status="ok", level="laptop", paper="flow_matching", unit="")
-    return frame.reindex(columns=sorted({*frame.columns, "variant", "nfe", "n", "dataset", "method", "metric", "seed"}))
+    return frame.reindex(columns=sorted({*frame.columns, "variant", "at", "n", "dataset", "method", "metric", "seed"}))
 
 
-def cell(experiment, metric, method, value, *, seed=0, variant="", nfe=float("nan"), n=1, dataset="digits"):
+def cell(experiment, metric, method, value, *, seed=0, variant="", at=float("nan"), n=1, dataset="digits"):
     return {
         "experiment": experiment,
         "metric": metric,
@@ -20,7 +20,7 @@ def cell(experiment, metric, method, value, *, seed=0, variant="", nfe=float("na
         "value": value,
         "seed": seed,
         "variant": variant,
-        "nfe": nfe,
+        "at": at,
         "n": n,
         "dataset": dataset,
     }
@@ -31,7 +31,9 @@ def table1(metric, values, **more):
 
 
 def test_rank_counts_the_better_rivals_of_each_seed():
-    rows = table1("nfe", {"fm_ot": [60, 90], "fm_vp": [80, 80], "ddpm_vp": [100, 70]})
+    rows = table1(
+        "nfe", {"fm_ot": [60, 90], "fm_vp": [80, 80], "ddpm_vp": [100, 70], "score_vp": [99, 99], "scoreflow_vp": [99, 99]}
+    )
     assert claims.rank_nfe(table(rows)).tolist() == [1, 3]
 
 
@@ -44,28 +46,37 @@ def test_ratios_pair_the_seeds_and_drop_those_that_lack_a_partner():
 
 
 def test_gains_in_likelihood_have_the_right_sign():
-    rows = table1("nll", {"fm_ot": [3.0], "fm_vp": [3.1], "score_vp": [3.3]}, variant="K=20")
-    rows += table1("nll", {"fm_ot": [3.2], "fm_vp": [3.25], "score_vp": [3.4]}, variant="K=1")
-    rows += table1("nfe", {"fm_ot": [60], "fm_vp": [80], "score_vp": [100]})
+    many = {"fm_ot": [3.0], "fm_vp": [3.1], "score_vp": [3.3], "ddpm_vp": [3.4], "scoreflow_vp": [3.5]}
+    few = {"fm_ot": [3.2], "fm_vp": [3.25], "score_vp": [3.4], "ddpm_vp": [3.6], "scoreflow_vp": [3.9]}
+    rows = table1("nll", many, at=20) + table1("nll", few, at=3)
     assert claims.nll_gain_ot_over_diffusion(table(rows)).tolist() == pytest.approx([0.1])
     assert claims.nll_gain_diffusion_over_score(table(rows)).tolist() == pytest.approx([0.2])
     assert claims.smallest_nll_gain_from_draws(table(rows)).tolist() == pytest.approx([0.1])
-    assert claims.nll_order_agreement(table(rows)).tolist() == [1.0]
+    assert claims.nll_order_agreement(table(rows)).tolist() == pytest.approx([1.0])
+    assert claims.rank_nll(table(rows)).tolist() == [1]
+
+
+def test_a_ratio_over_solvers_is_the_geometric_mean_of_every_cell():
+    cells = {("midpoint", 8): (1, 2), ("midpoint", 20): (1, 4), ("rk4", 8): (1, 1)}
+    rows = [
+        cell("solver_error", "feature_frechet", method, value, variant=solver, at=nfe)
+        for (solver, nfe), values in cells.items()
+        for method, value in zip(("fm_ot", "fm_vp"), values)
+    ]
+    assert claims.frechet_ratio_ot_to_diffusion_over_solvers(table(rows)).tolist() == pytest.approx([0.5])
 
 
 def test_evaluations_at_equal_error_of_a_power_law():
     """Errors nfe^-4 and (2 nfe)^-4 ... : the second needs half the evaluations."""
     rows = []
     for nfe in (8, 16, 32, 64):
-        rows.append(cell("solver_error", "solver_mse", "fm_vp", nfe**-4.0, variant="midpoint", nfe=nfe))
-        rows.append(cell("solver_error", "solver_mse", "fm_ot", (2 * nfe) ** -4.0, variant="midpoint", nfe=nfe))
+        rows.append(cell("solver_error", "solver_mse", "fm_vp", nfe**-4.0, variant="midpoint", at=nfe))
+        rows.append(cell("solver_error", "solver_mse", "fm_ot", (2 * nfe) ** -4.0, variant="midpoint", at=nfe))
     assert claims.nfe_at_equal_error(table(rows)).tolist() == pytest.approx([0.5])
 
 
 def in_training(metric, method, values):
-    return [
-        cell("during_training", metric, method, value, variant=f"step={step}") for step, value in zip((100, 200, 1000), values)
-    ]
+    return [cell("during_training", metric, method, value, at=step) for step, value in zip((100, 200, 1000), values)]
 
 
 def test_training_areas_are_geometric_means():
@@ -90,7 +101,7 @@ def test_upsampling_and_boards():
     assert claims.upsampling_psnr_lead_of_regression(table(rows)).tolist() == [3]
     assert claims.upsampling_frechet_ratio(table(rows)).tolist() == [0.25]
     boards = [
-        cell("toy_2d", "wasserstein2", m, v, variant="dopri5", nfe=50, dataset="checkerboard")
+        cell("toy_2d", "wasserstein2", m, v, variant="dopri5", dataset="checkerboard")
         for m, v in (("fm_vp", 0.2), ("ddpm_vp", 0.3), ("scoreflow_vp", 0.4))
     ]
     assert claims.board_distance_ddpm_to_flow_matching(table(boards)).tolist() == pytest.approx([1.5])
@@ -98,8 +109,8 @@ def test_upsampling_and_boards():
 
 
 def test_a_gap_that_is_noise_has_slope_minus_one_half_and_a_bias_has_not():
-    noise = [cell("gradients", "gradient_gap", "fm_ot", n**-0.5, n=n, variant=f"n={n}") for n in (100, 400, 1600)]
-    biased = [cell("gradients", "gradient_gap", "fm_vp", 0.1 + n**-0.5, n=n, variant=f"n={n}") for n in (100, 400, 1600)]
+    noise = [cell("gradients", "gradient_gap", "fm_ot", n**-0.5, n=n, at=n) for n in (100, 400, 1600)]
+    biased = [cell("gradients", "gradient_gap", "fm_vp", 0.1 + n**-0.5, n=n, at=n) for n in (100, 400, 1600)]
     assert claims.gradient_gap_slope_ot(table(noise)).tolist() == pytest.approx([-0.5])
     assert claims.gradient_gap_slope_diffusion(table(biased)).tolist()[0] > -0.3
 

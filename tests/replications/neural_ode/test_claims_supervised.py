@@ -15,9 +15,11 @@ TOLERANCES = (1e-1, 1e-3, 1e-6)
 
 
 def table(experiment, rows):
-    """Rows are (metric, method, variant, value[, nfe[, n]]), the same for two seeds."""
+    """Rows are (metric, method, variant or point of the axis or both, value[, nfe[, n]]), the same for two seeds."""
     filled = [(*line, math.nan, 100)[:6] if len(line) == 4 else (*line, 100)[:6] for line in rows]
-    frame = pd.DataFrame(filled, columns=["metric", "method", "variant", "value", "nfe", "n"])
+    frame = pd.DataFrame(filled, columns=["metric", "method", "where", "value", "nfe", "n"])
+    frame["variant"] = [w[0] if isinstance(w, tuple) else w if isinstance(w, str) else "" for w in frame["where"]]
+    frame["at"] = [w[1] if isinstance(w, tuple) else math.nan if isinstance(w, str) else w for w in frame["where"]]
     both = pd.concat([frame.assign(seed=seed) for seed in (0, 1)], ignore_index=True)
     return both.assign(experiment=experiment, status="ok", dataset="digits")
 
@@ -34,7 +36,7 @@ def control(*points):
     """Points are (NFE, error, seconds), one for each tolerance."""
     rows = [("evaluation_seconds", "dopri5", "", 0.1)]
     for tolerance, (nfe, error, seconds) in zip(TOLERANCES, points):
-        name = f"{tolerance:g}"
+        name = tolerance
         rows.append(("nfe_forward", "dopri5", name, nfe, nfe))
         rows.append(("numerical_error", "dopri5", name, error, nfe))
         rows.append(("forward_seconds", "dopri5", name, seconds, nfe))
@@ -42,10 +44,11 @@ def control(*points):
 
 
 def backward(solver, reduction, *ratios):
-    rows = [("backward_ratio", solver, f"{reduction} {tolerance:g}", value) for tolerance, value in zip(TOLERANCES, ratios)]
+    rows = [("backward_ratio", solver, (f"{reduction} loss", tolerance), value) for tolerance, value in zip(TOLERANCES, ratios)]
     # another solver and another reduction that the statistic must not see
     return table(
-        "solver_control", [*rows, ("backward_ratio", "bosh3", "mean 0.1", 9.0), ("backward_ratio", solver, "x 0.1", 9.0)]
+        "solver_control",
+        [*rows, ("backward_ratio", "bosh3", ("mean loss", 0.1), 9.0), ("backward_ratio", solver, ("x", 0.1), 9.0)],
     )
 
 
@@ -55,24 +58,26 @@ def gradient(adjoint, backpropagation):
 
 
 def epochs(*nfe):
-    return table("train_classifier", [("training_nfe", "ode_net", f"epoch {k}", value) for k, value in enumerate(nfe, 1)])
+    return table("train_classifier", [("training_nfe", "ode_net", k, value) for k, value in enumerate(nfe, 1)])
 
 
 def memory(method, *values):
-    return table("solver_practice", [("saved_bytes", method, f"{2**k}", value) for k, value in enumerate(values, 1)])
+    return table("solver_practice", [("saved_bytes", method, 2**k, value) for k, value in enumerate(values, 1)])
 
 
 def loose(metric, at_loose, at_tight):
-    rows = [(metric, "ode_net_tight", "0.01", at_loose), (metric, "ode_net_tight", "1e-05", at_tight)]
+    rows = [(metric, "ode_net_tight", 0.01, at_loose), (metric, "ode_net_tight", 1e-5, at_tight)]
     return table("solver_practice", rows)
 
 
 def batches(*ratios):
-    return table("solver_practice", [("batch_nfe_ratio", f"{2**k}", "0.001", value) for k, value in enumerate(ratios)])
+    return table(
+        "solver_practice", [("batch_nfe_ratio", "joint", ("tolerance 0.001", 2**k), value) for k, value in enumerate(ratios)]
+    )
 
 
 def reconstruction(method, *values, tolerances=(1e-2, 1e-3, 1.5e-8)):
-    rows = [("reconstruction_error", method, f"{tolerance:g}", value) for tolerance, value in zip(tolerances, values)]
+    rows = [("reconstruction_error", method, tolerance, value) for tolerance, value in zip(tolerances, values)]
     return table("solver_practice", rows)
 
 

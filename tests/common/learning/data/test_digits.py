@@ -33,7 +33,7 @@ def test_stratified(split):
 @pytest.mark.parametrize("split", SPLITS)
 def test_images_are_the_published_ones(split):
     part, published = digits(split), load_digits()
-    assert part.images.shape == (SPLITS[split], 1, 8, 8) and part.images.dtype == torch.uint8 and part.levels == 17
+    assert part.images.shape == (SPLITS[split], 1, 8, 8) and part.images.dtype == torch.uint8 and part.grey_values == 17
     chosen = indices()[split].numpy()
     np.testing.assert_array_equal(part.images[:, 0].numpy(), published.images[chosen])
     np.testing.assert_array_equal(part.labels.numpy(), published.target[chosen])

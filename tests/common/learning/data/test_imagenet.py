@@ -41,7 +41,7 @@ def test_prepared_images_are_the_published_ones_in_another_order(source):
     imagenet.prepare(source, 32)
     train, validation, test = (catalogue.load("imagenet32", split) for split in catalogue.SPLITS)
     assert [len(part.images) for part in (train, validation, test)] == [CLASSES * EACH - 2, 2, CLASSES * EACH]
-    assert train.images.shape[1:] == (3, 32, 32) and train.images.dtype == torch.uint8 and train.levels == 256
+    assert train.images.shape[1:] == (3, 32, 32) and train.images.dtype == torch.uint8 and train.grey_values == 256
     for part in (train, validation, test):
         green = part.images[:, 1, 16, 16].int()
         assert (green - 80 * part.labels).abs().max() <= 3, "labels went with their images; JPEG moves a colour a little"

@@ -101,7 +101,7 @@ def test_idx_files_in_every_place(place, compress, tmp_path, fashion, arrays):
     for split, part in splits.items():
         loaded = load_images("fashion_mnist", split)
         prefix = "t10k" if split == "test" else "train"
-        assert loaded.levels == 256 and loaded.images.dtype == torch.uint8 and loaded.labels.dtype == torch.int64
+        assert loaded.grey_values == 256 and loaded.images.dtype == torch.uint8 and loaded.labels.dtype == torch.int64
         np.testing.assert_array_equal(loaded.images.numpy(), arrays[f"{prefix}-images-idx3-ubyte"][part, None])
         np.testing.assert_array_equal(loaded.labels.numpy(), arrays[f"{prefix}-labels-idx1-ubyte"][part])
 
@@ -222,7 +222,7 @@ def test_cifar(place, archive, tmp_path, cifar, batches):
     else:
         write(tmp_path / place, cifar)
     test = load_images("cifar10", "test")
-    assert test.images.dtype == torch.uint8 and test.labels.dtype == torch.int64 and test.levels == 256
+    assert test.images.dtype == torch.uint8 and test.labels.dtype == torch.int64 and test.grey_values == 256
     np.testing.assert_array_equal(test.images.flatten(1).numpy(), batches["test_batch"][b"data"])
     # a row holds the red plane, then green, then blue, each by rows
     assert test.images[0, 1, 2, 3] == batches["test_batch"][b"data"][0, 1 * 1024 + 2 * 32 + 3]

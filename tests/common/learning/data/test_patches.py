@@ -19,7 +19,7 @@ def test_shapes(load, channels, size, counts):
         part = load(split)
         assert part.images.shape == (count, channels, size, size)
         assert part.images.dtype == torch.uint8 and part.images.is_contiguous()
-        assert part.labels is None and part.levels == 256
+        assert part.labels is None and part.grey_values == 256
 
 
 @pytest.mark.parametrize("load", [patches_grey8, patches_colour16])

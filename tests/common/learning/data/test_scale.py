@@ -17,21 +17,21 @@ def test_values():
     assert from_unit(torch.tensor([-7.0, 1.0, 7.0]), 4).tolist() == [0, 3, 3]
 
 
-@pytest.mark.parametrize("levels", [2, 17, 256])
+@pytest.mark.parametrize("grey_values", [2, 17, 256])
 @pytest.mark.parametrize("noise", [0.0, 2**-24, 0.3, 1 - 2**-15, NEAREST_TO_ONE])
-def test_no_noise_moves_a_value_to_another_level(levels, noise, monkeypatch):
+def test_no_noise_moves_a_value_to_another_level(grey_values, noise, monkeypatch):
     monkeypatch.setattr(scale.torch, "rand", lambda shape, **_: torch.full(shape, noise))
-    values = torch.arange(levels, dtype=torch.uint8)
-    x = to_unit(values, levels, generator=generator())
+    values = torch.arange(grey_values, dtype=torch.uint8)
+    x = to_unit(values, grey_values, generator=generator())
     assert x.dtype == torch.float32 and x.abs().max() <= 1
-    assert torch.equal(from_unit(x, levels), values.long())
+    assert torch.equal(from_unit(x, grey_values), values.long())
 
 
-@pytest.mark.parametrize("levels", [2, 17, 256])
-def test_middle_of_the_cell_without_generator(levels):
-    values = torch.arange(levels, dtype=torch.uint8)
-    middles = to_unit(values, levels)
-    assert torch.equal(from_unit(middles, levels), values.long())
+@pytest.mark.parametrize("grey_values", [2, 17, 256])
+def test_middle_of_the_cell_without_generator(grey_values):
+    values = torch.arange(grey_values, dtype=torch.uint8)
+    middles = to_unit(values, grey_values)
+    assert torch.equal(from_unit(middles, grey_values), values.long())
     torch.testing.assert_close(middles, -middles.flip(0))
 
 
