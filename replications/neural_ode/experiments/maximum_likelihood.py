@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from common.learning.data.densities import DENSITIES
 from common.learning.training.settings import TrainSettings
+from common.measure.metrics.density import standard_error
 from common.measure.metrics.wasserstein import wasserstein
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
@@ -78,7 +79,7 @@ def nll_rows(nll: Tensor, nfe: int, labels: dict[str, Any]) -> list[dict[str, An
     """Return the held-out NLL in nats with its Monte-Carlo standard error."""
     return [
         row("nll", nll.mean(), unit="nats", nfe=nfe, **labels),
-        row("nll_standard_error", nll.std() / len(nll) ** 0.5, unit="nats", **labels),
+        row("nll_standard_error", standard_error(nll.numpy(force=True)), unit="nats", **labels),
     ]
 
 
