@@ -36,7 +36,7 @@ def main() -> int:
 
 def check_all(level: str, papers: list[str], results: Path) -> list[str]:
     """Return every problem that would stop a run of this level; empty if there is none."""
-    from common.measure.claims import load_paper
+    from common.measure.paper import load_paper
 
     checks = [lambda: settings_of.check_level(level), lambda: check_writable(results / level)]
     for paper in papers:

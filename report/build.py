@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from common.errors import RetraceError
-from common.measure.claims import Paper
+from common.measure.paper import Paper
 from common.runs import provenance
 from common.runs.folders import write
 from common.runs.levels import WHERE

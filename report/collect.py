@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from common.errors import RetraceError
-from common.measure.claims import CLAIM_COLUMNS, Paper, judge, load_paper
+from common.measure.claims import CLAIM_COLUMNS, judge
 from common.measure.figures import RunFolder
+from common.measure.paper import Paper, load_paper
 from common.runs.folders import COLUMNS
 from common.runs.settings import hint
 

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from common.measure.claims import Paper, finished_rows, paper_module
+from common.measure.claims import finished_rows, paper_module
 from common.measure.figures import Figure, Runs, Table, style
+from common.measure.paper import Paper
 from report.collect import Collection
 
 # Drawings up to this size go in as SVG, sharp at any zoom; scatter plots are smaller, and faster to show, as PNG.

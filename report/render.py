@@ -6,7 +6,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from common.measure.claims import GRADES, SOURCES, VERDICTS
+from common.measure.claims import VERDICTS
+from common.measure.paper import GRADES, SOURCES
 from report import numbers
 
 FOLDER = Path(__file__).resolve().parent

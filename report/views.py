@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from common.measure.claims import SOURCES, Claim, Paper, ReportedTable
 from common.measure.figures import RunFolder, Table
+from common.measure.paper import SOURCES, Claim, Paper, ReportedTable
 from report import pictures
 from report.collect import Collection, Unfinished
 from report.cost import ExperimentCost, by_experiment

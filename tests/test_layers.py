@@ -4,7 +4,7 @@ from itertools import combinations
 
 import grimp
 
-from common.measure.claims import load_paper
+from common.measure.paper import load_paper
 from common.runs.dependencies import graph
 from common.runs.settings import ROOT
 from common.runs.workflow import papers

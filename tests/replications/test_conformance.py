@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.measure.claims import load_paper
+from common.measure.paper import load_paper
 from common.runs import settings as settings_of
 from common.runs.experiment import default_folder
 from common.runs.levels import LEVELS

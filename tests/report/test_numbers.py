@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from common.measure.claims import ReportedTable
+from common.measure.paper import ReportedTable
 from report.numbers import duration, estimate, number
 from report.strip import MARGIN, strip
 from report.views import reported_grid

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from common.errors import SettingsError
-from common.measure.claims import CLAIM_COLUMNS, criterion, judge, load_paper
+from common.measure.claims import CLAIM_COLUMNS, criterion, judge
+from common.measure.paper import load_paper
 from common.runs.folders import COLUMNS
 
 CLAIM = {
@@ -180,3 +181,44 @@ def test_an_empty_file_is_named(tmp_path):
     (tmp_path / "paper.yaml").write_text("")
     with pytest.raises(SettingsError, match=r"paper\.yaml"):
         load_paper(tmp_path)
+
+
+def test_what_a_block_says_holds_for_its_claims_unless_they_say_otherwise(tmp_path):
+    """Written in blocks or one by one, the claims are the same."""
+    shared = {key: CLAIM[key] for key in ("location", "number", "grade", "level")}
+    own = {"statement": "S.", "statistic": "value_of_a", "range": [0, 1]}
+    first = {"id": "first", "reported": 0.5, **own}
+    second = {"id": "second", "grade": "fragile", "reported": 0.7, "protocol": "by machine", **own}
+    third = {"id": "third", "number": "2", **own}
+    block = {**shared, "source": "derived", "protocol": "by hand", "claims": [first, second, third]}
+    numbers = [("0.5", "by hand"), ("0.7", "by machine")]
+    reported = [{"value": value, "source": "derived", "protocol": protocol} for value, protocol in numbers]
+    singly = [{**shared, **claim} for claim in (first, second, third)]
+    singly = [{**claim, "reported": given} for claim, given in zip(singly, [*reported, "none"])]
+    del singly[1]["protocol"]
+    (tmp_path / "toy").mkdir()
+    found = []
+    for claims in ([block], singly):
+        (tmp_path / "toy" / "paper.yaml").write_text(yaml.safe_dump(PAPER | {"claims": claims}))
+        found.append(load_paper(tmp_path / "toy").claims)
+    assert found[0] == found[1]
+    assert [claim.grade for claim in found[0]] == ["solid", "fragile", "solid"] and found[0][2].reported == "none"
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (
+            {"location": "Table 1", "levl": "laptop", "claims": [CLAIM]},
+            ["claims of Table 1: unknown key", "did you mean 'level'"],
+        ),
+        ({"location": "Table 1", "claims": "half"}, ["claims of Table 1: claims: must be a list"]),
+        ({"location": "Table 1", "claims": [{**CLAIM, "grade": "sollid"}]}, ["claims 'half': grade", "got 'sollid'"]),
+    ],
+)
+def test_a_mistake_in_a_block_is_named(tmp_path, block, words):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "paper.yaml").write_text(yaml.safe_dump(PAPER | {"claims": [block]}))
+    with pytest.raises(SettingsError) as error:
+        load_paper(tmp_path / "toy")
+    assert all(word in str(error.value) for word in ["paper.yaml", *words]), str(error.value)

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from common.measure.claims import load_paper
+from common.measure.paper import load_paper
 from common.measure.statistics import MissingRows
 from common.runs.settings import ROOT
 from replications.neural_ode import claims

@@ -5,8 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from common.measure.claims import judge, load_paper
+from common.measure.claims import judge
 from common.measure.figures import RunFolder
+from common.measure.paper import load_paper
 from common.runs.cli import main
 from common.runs.settings import ROOT
 from replications.neural_ode import figures_flows

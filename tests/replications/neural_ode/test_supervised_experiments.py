@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from common.measure.claims import judge, load_paper
+from common.measure.claims import judge
 from common.measure.figures import RunFolder, Runs, style
+from common.measure.paper import load_paper
 from common.runs.cli import main
 from common.runs.settings import ROOT
 from replications.neural_ode import figures_supervised

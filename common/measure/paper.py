@@ -1,0 +1,218 @@
+"""What a paper.yaml says: citation, claims, the paper's own tables, our deviations; read and checked.
+
+Claims stand in blocks, one for each place in the paper, so that what they share is written once:
+
+    claims:
+      - location: Table 1
+        level: laptop                          # the lowest one that judges the claim
+        source: paper                          # of the numbers reported
+        protocol: 50 000 samples
+        claims:
+          - {id: best, number: "1", statement: "...", grade: solid, reported: 2.99, statistic: rank_nll, range: [null, 1]}
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, ValidationError, model_validator
+
+from common.errors import SettingsError
+from common.runs.levels import Level
+from common.runs.settings import ROOT, hint, load_yaml
+
+# What a reported number is worth, in the words that stand beside it. Memory is never shown as the paper's own number.
+SOURCES = {
+    "paper": "stated in the paper",
+    "derived": "computed from the paper's numbers",
+    "code": "from the authors' code",
+    "figure": "read off a figure, ±10–20 %",
+    "memory": "unverified, from memory",
+}
+GRADES = {
+    "solid": "expected to hold at this scale",
+    "fragile": "may depend on scale, budget or seeds",
+    "qualitative": "the paper shows it without a number",
+    "out-of-reach": "needs more compute than most readers have",
+}
+Source = Literal["paper", "derived", "code", "figure", "memory"]
+Grade = Literal["solid", "fragile", "qualitative", "out-of-reach"]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+# What the claims of one place in the paper may share.
+BLOCK_KEYS = {"location", "number", "grade", "level", "unit", "note", "source", "protocol"}
+
+
+class Block(BaseModel):
+    """Base of the blocks of a paper.yaml: frozen, unknown keys are errors, and `value: 0.63` need not be quoted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Reported(Block):
+    """The paper's own number, where it comes from, and under which protocol it was measured."""
+
+    value: Text
+    source: Source
+    protocol: Text
+
+
+def _reported_kind(value: object) -> str:
+    return "nothing" if value == "none" else "given"
+
+
+class Claim(Block):
+    """One claim, and the range that its statistic must lie in (inclusive, None = open)."""
+
+    id: Slug
+    number: Text
+    location: Text
+    statement: Text
+    grade: Grade
+    reported: Annotated[
+        Annotated[Reported, Tag("given")] | Annotated[Literal["none"], Tag("nothing")], Discriminator(_reported_kind)
+    ]
+    level: Level
+    statistic: Text
+    range: tuple[float | None, float | None]
+    unit: str = ""
+    one_seed: bool | Text = False
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _range_can_fail(self) -> "Claim":
+        low, high = self.range
+        if low is None and high is None:
+            raise ValueError("range is open at both ends, so no measurement could contradict it; give a bound")
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"range [{low:g}, {high:g}] is empty; its first bound must not exceed the second")
+        return self
+
+
+class ReportedTable(Block):
+    """A table of the paper, shown beside ours."""
+
+    title: Text
+    location: Text
+    source: Source
+    protocol: Text
+    columns: list[str]
+    rows: list[list[int | float | str | None]]
+
+    @model_validator(mode="after")
+    def _rows_fit_columns(self) -> "ReportedTable":
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"the row of {row[0] if row else '?'} has {len(row)} cells for {len(self.columns)} columns")
+        return self
+
+
+class Deviation(Block):
+    """Something done differently here, and why."""
+
+    what: Text
+    why: Text
+
+
+class Paper(Block):
+    """A paper: citation, idea, claims, its own tables, and our deviations."""
+
+    id: str
+    title: Text
+    authors: list[Text] = Field(min_length=1)
+    year: int
+    venue: Text
+    arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")]
+    summary: Text
+    claims: list[Claim] = Field(min_length=1)
+    reported_tables: list[ReportedTable] = []
+    deviations: list[Deviation] = []
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """The paper's folder, which also holds its claims.py and figures.py."""
+        return self._folder
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> "Paper":
+        seen: set[str] = set()
+        for claim in self.claims:
+            if claim.id in seen:
+                raise ValueError(f"two claims have the id {claim.id!r}; rename one")
+            seen.add(claim.id)
+        return self
+
+
+def load_paper(folder: Path) -> Paper:
+    """Read and check `folder/paper.yaml`. Raises `SettingsError` naming the file, the claim, the key and the remedy."""
+    file = folder / "paper.yaml"
+    shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+    content = load_yaml(file)
+    if isinstance(content, Mapping) and isinstance(content.get("claims"), list):
+        content = {**content, "claims": [claim for block in content["claims"] for claim in flattened(block, str(shown))]}
+    try:
+        paper = Paper.model_validate(content)
+    except ValidationError as error:
+        raise SettingsError("\n".join(f"{shown}: {_explain(problem, content)}" for problem in error.errors())) from None
+    if paper.id != folder.name:
+        raise SettingsError(f"{shown}: id: {paper.id!r} must be the folder's name, {folder.name!r}")
+    paper._folder = folder
+    return paper
+
+
+def flattened(block: Any, where: str) -> list[Any]:
+    """Return the claims of a block: what a block says beside `claims` holds for each of them, unless it says otherwise itself.
+
+    A claim's `reported` may be the paper's number alone; its source and protocol are then the claim's, or its block's, keys.
+    """
+    if not isinstance(block, Mapping) or "claims" not in block:
+        return [_with_reported(block)] if isinstance(block, Mapping) else [block]
+    shared = {key: value for key, value in block.items() if key != "claims"}
+    if unknown := sorted(set(shared) - BLOCK_KEYS):
+        raise SettingsError(f"{where}: claims of {block.get('location', '?')}: unknown key{hint(unknown[0], sorted(BLOCK_KEYS))}")
+    if not isinstance(block["claims"], list) or not all(isinstance(claim, Mapping) for claim in block["claims"]):
+        raise SettingsError(f"{where}: claims of {block.get('location', '?')}: claims: must be a list of claims")
+    return [_with_reported({**shared, **claim}) for claim in block["claims"]]
+
+
+def _with_reported(claim: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in claim.items() if key not in ("source", "protocol")}
+    origin = {key: claim[key] for key in ("source", "protocol") if key in claim}
+    given = rest.get("reported", "none")
+    if given == "none":
+        return {**rest, "reported": "none"}
+    return {**rest, "reported": {**origin, **(given if isinstance(given, Mapping) else {"value": given})}}
+
+
+def _explain(problem: Mapping[str, Any], content: Any) -> str:
+    """Return one line for one problem of a paper.yaml."""
+    # "given" and "nothing" are this module's words for the two forms of `reported`; nobody wrote them
+    path = [part for part in problem["loc"] if part not in ("given", "nothing")]
+    start = f"{_place(path, content)}: " if path else ""
+    if problem["type"] == "extra_forbidden":
+        return f"{start}unknown key{hint(str(path[-1]), _model_at(path).model_fields)}"
+    if problem["type"] == "missing":
+        return f"{start}missing; add it"
+    got = "" if problem["type"] == "value_error" else f"; got {problem['input']!r}"
+    return f"{start}{problem['msg'].removeprefix('Value error, ')}{got}"
+
+
+def _place(path: Sequence[str | int], content: Any) -> str:
+    """Return where a problem is, with a list's item called by its id or title rather than by its position."""
+    item = content[path[0]][path[1]] if len(path) > 1 and isinstance(path[1], int) else None
+    name = (item.get("id") or item.get("title")) if isinstance(item, Mapping) else None
+    if not name:
+        return ".".join(map(str, path))
+    return ": ".join([f"{path[0]} {name!r}", *filter(None, [".".join(map(str, path[2:]))])])
+
+
+def _model_at(path: Sequence[str | int]) -> type[Block]:
+    """Return the block that a key belongs to, for the list of known keys."""
+    if len(path) == 1:
+        return Paper
+    if "reported" in path[:-1]:
+        return Reported
+    return {"claims": Claim, "reported_tables": ReportedTable, "deviations": Deviation}[str(path[0])]
