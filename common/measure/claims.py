@@ -1,8 +1,8 @@
 """How a metrics table answers a paper's claims.
 
-`replications/<paper>/paper.yaml` (common.measure.paper) lists each claim with the paper's own number, the statistic that judges
-it (a function in the paper's `claims.py`: metrics table -> one number per seed) and the range [low, high] in which the mean of the
-statistic must lie. `judge` computes the statistic and reads the verdict off its 95 % interval:
+`replications/<paper>/paper.yaml` (common.measure.paper) lists each claim with the paper's own number, the statistic that
+judges it (a function in the paper's `claims.py`: metrics table -> one number per seed) and the range [low, high] in which
+the statistic's mean must lie. `judge` computes the statistic and reads the verdict off its 95 % interval:
 
     replicated | contradicted | inconclusive    by `common.measure.statistics.verdict`, at the claim's level or above
     not run                                     below that level, or where the rows are missing

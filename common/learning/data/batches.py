@@ -32,7 +32,9 @@ class EpochSampler:
 
     def __call__(self, step: int) -> Int[Tensor, " batch"]:
         """Return this rank's indices of the batch of `step` (counted from 0)."""
-        positions = torch.arange(step * self.batch, (step + 1) * self.batch)[self.slice]
-        epochs = positions // self.n
-        parts = [self.order(epoch)[positions[epochs == epoch] % self.n] for epoch in sorted(set(epochs.tolist()))]
-        return torch.cat(parts)
+        start, end = step * self.batch + self.slice.start, step * self.batch + self.slice.stop
+        first, last = start // self.n, (end - 1) // self.n
+        if first == last:  # nearly always: one slice
+            return self.order(first)[start - first * self.n : end - first * self.n]
+        orders = ((epoch * self.n, self.order(epoch)) for epoch in range(first, last + 1))
+        return torch.cat([order[max(0, start - begin) : end - begin] for begin, order in orders])

@@ -4,6 +4,7 @@ Everything that is random in step k follows from (seed, process, k), and the dat
 their average and the optimiser's state only, and ends bit for bit where an unbroken run ends (on a CPU).
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -81,7 +82,7 @@ def train(
         step_once = _stepper(network, loss, settings, optimiser, seed, device, seeds_dropout=_has_dropout(model))
         for step in range(first, settings.steps):
             recorded = curve.add(step_once(step))
-            average.update()
+            average.update(last=step + 1 == settings.steps)
             progress.step()
             if recorded is not None:
                 _check_finite("training loss", recorded, step + 1, settings)
@@ -116,24 +117,41 @@ def _stepper(
     parameters = list(network.parameters())
     generator = Generator(device=device)
     rank = distributed.rank()
+    # entered anew at every step; a context that is switched off costs as much as one that works
+    mixed = settings.precision == "bf16"
+    precision = torch.autocast(device.type, dtype=torch.bfloat16) if mixed else contextlib.nullcontext()
 
     def step_once(step: int) -> Tensor:
         generator.manual_seed(derive_seed(seed, rank, step))
         if seeds_dropout:
             # dropout takes no generator: it reads the global one, which the loop puts back afterwards
             torch.manual_seed(derive_seed(seed, rank, step, "dropout"))
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.precision == "bf16"):
+        with precision:
             value = loss(called, step, generator)
-        optimiser.zero_grad(set_to_none=True)
+        for parameter in parameters:
+            parameter.grad = None
         value.backward()
         if settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(parameters, settings.clip_norm, foreach=True)
+            clip([parameter.grad for parameter in parameters if parameter.grad is not None], settings.clip_norm)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(settings, step)
         optimiser.step()
         return value.detach()
 
     return step_once
+
+
+@torch.no_grad()
+def clip(gradients: list[Tensor], most: float) -> None:
+    """Scale all gradients, in place, so that their joint norm is `most` at the most.
+
+    What `torch.nn.utils.clip_grad_norm_` does, without its grouping by device: a third of its time on a small network.
+    """
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    scale = (most / (norm + 1e-6)).clamp_(max=1.0)
+    # on a CPU nobody waits for the number, and most steps need no scaling
+    if scale.device.type != "cpu" or float(scale) < 1:
+        torch._foreach_mul_(gradients, scale)
 
 
 def learning_rate(settings: TrainSettings, step: int) -> float:

@@ -1,3 +1,6 @@
+import itertools
+import math
+
 import numpy as np
 import processes
 import pytest
@@ -42,10 +45,12 @@ def test_average_is_the_exponential_moving_average_with_warm_up(tmp_path):
     history = []
     model = nn.Linear(3, 1)
     trained, _ = fit(tmp_path, model=model, on_step=lambda step, *_: history.append(weights(model).clone()), ema_decay=0.9)
-    expected = history[0]
-    for count, current in enumerate(history[1:], start=1):
-        decay = min(0.9, (1 + count) / (10 + count))
-        expected = decay * expected + (1 - decay) * current
+    decays = [0.0, *(min(0.9, (1 + count) / (10 + count)) for count in range(1, 30))]
+    expected = torch.zeros(4)
+    # at every fourth step and the last: 30 = 7 * 4 + 2
+    for start, end in itertools.pairwise([*range(0, 30, 4), 30]):
+        kept = math.prod(decays[start:end])
+        expected = kept * expected + (1 - kept) * history[end - 1]
     torch.testing.assert_close(weights(trained.model), expected)
 
 
