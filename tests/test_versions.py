@@ -1,7 +1,10 @@
 """pyproject.toml is the one source of versions; the lock and environment.yml agree with it."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import yaml
@@ -28,6 +31,37 @@ def test_lock_satisfies_every_requirement():
         versions = pins.get(canonical(requirement.name), [])
         assert versions, f"{requirement.name} is not in requirements.lock; run make lock"
         assert all(requirement.specifier.contains(version) for version in versions), f"{text}: lock has {versions}"
+
+
+# used by name and not by import: a plugin that Snakemake finds by itself, and commands
+COMMANDS = {"snakemake-executor-plugin-slurm", "beartype", "import-linter", "pytest-xdist", "ruff", "snakefmt"}
+
+
+def imported(*folders: str) -> set[str]:
+    """The distributions that the Python files below these folders (and the Snakefile) import."""
+    known = packages_distributions()
+    own = {path.name for path in ROOT.iterdir()} | {path.stem for path in (ROOT / "tests").glob("*.py")}
+    own |= {path.stem for path in (ROOT / "tests" / "report").glob("*.py")}
+    found = set()
+    for file in [ROOT / "Snakefile", *(file for folder in folders for file in (ROOT / folder).rglob("*.py"))]:
+        text = file.read_text() if file.suffix else re.sub(r"(?m)^(?!import |from ).*$", "", file.read_text())
+        for node in ast.walk(ast.parse(text)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            found |= {name.partition(".")[0] for name in names}
+    foreign = found - set(sys.stdlib_module_names) - own
+    return {canonical(distribution) for name in foreign for distribution in known.get(name, [f"{name} (not installed)"])[:1]}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {canonical(Requirement(text).name) for text in requirements}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    runtime, development = declared(RUNTIME), declared(PROJECT["dependency-groups"]["dev"])
+    used = imported("common", "replications", "report")
+    assert used == runtime - COMMANDS
+    assert imported("tests", ".ci") - used == development - COMMANDS
 
 
 def test_every_pin_has_hashes_and_no_file_names_a_registry():

@@ -67,10 +67,10 @@ def interval(values: Iterable[Any], confidence: float = CONFIDENCE) -> Interval:
         return Interval(float(x.mean()) if len(x) else math.nan, math.nan, math.nan, len(x))
     if (x == x[0]).all():  # exactly a point: rounding in the mean would move it off a bound that it meets
         return Interval(float(x[0]), float(x[0]), float(x[0]), len(x))
-    from scipy.stats import t
+    from scipy.stats import sem, t
 
-    half = t.ppf((1 + confidence) / 2, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x))
-    return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x))
+    low, high = t.interval(confidence, len(x) - 1, loc=x.mean(), scale=sem(x))
+    return Interval(float(x.mean()), float(low), float(high), len(x))
 
 
 def verdict(values: Iterable[Any], low: float | int | None, high: float | int | None, *, one_seed_ok: bool = False) -> Verdict:

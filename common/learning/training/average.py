@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import nn
 
-
 EVERY = 4  # steps
 
 

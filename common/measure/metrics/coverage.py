@@ -1,15 +1,14 @@
-"""Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020), by the package prdc.
+"""Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
 All four ask which points fall into balls that reach to each point's k-th neighbour in its own set:
 
     precision   share of samples inside some real ball          recall     share of real points inside some sample ball
     density     real balls around a sample, over k, mean        coverage   share of real balls that hold a sample
 
-Precision and density measure fidelity, recall and coverage variety; density and coverage resist outliers.
+Precision and density measure fidelity, recall and coverage variety; density and coverage resist outliers. A ball holds its
+border, so that of a set against itself every share is 1, repeated points included.
 """
 
-import contextlib
-import io
 from typing import NamedTuple
 
 import numpy as np
@@ -32,11 +31,18 @@ def coverage(real: Float[np.ndarray, "n d"], samples: Float[np.ndarray, "m d"], 
 
     Holds n x n, m x m and n x m distances in memory. Raises `RetraceError` for sets of fewer than k + 2 points.
     """
-    import joblib
-    import prdc
+    from scipy.spatial.distance import cdist
 
     real, samples = as_pair(real, samples, least=neighbours + 2)
-    # prdc announces itself on stdout and asks for eight threads, whatever a job was given
-    with contextlib.redirect_stdout(io.StringIO()), joblib.parallel_config("sequential"):
-        found = prdc.compute_prdc(real, samples, nearest_k=neighbours)
-    return Coverage(**{name: float(found[name]) for name in Coverage._fields})
+    distances = cdist(real, samples)
+    in_real, in_samples = distances <= _radii(real, neighbours)[:, None], distances <= _radii(samples, neighbours)
+    precision, recall = in_real.any(axis=0).mean(), in_samples.any(axis=1).mean()
+    density, covered = in_real.sum(axis=0).mean() / neighbours, in_real.any(axis=1).mean()
+    return Coverage(float(precision), float(recall), float(density), float(covered))
+
+
+def _radii(points: Float[np.ndarray, "n d"], neighbours: int) -> Float[np.ndarray, " n"]:
+    """Return each point's distance to its k-th neighbour; the nearest of all is the point itself."""
+    from scipy.spatial.distance import cdist
+
+    return np.partition(cdist(points, points), neighbours, axis=1)[:, neighbours]

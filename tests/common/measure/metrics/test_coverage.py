@@ -32,11 +32,6 @@ def test_equal_distributions():
     assert found.density == pytest.approx(1, abs=0.1) and found.coverage == pytest.approx(1 - 2.0**-5, abs=0.03)
 
 
-def test_nothing_is_printed(capfd):
-    coverage(normal(20, 0), normal(20, 1))
-    assert capfd.readouterr() == ("", "")
-
-
 def test_too_few_points_for_the_neighbours():
     with pytest.raises(RetraceError, match="second set: 6 points; at least 7"):
         coverage(normal(20, 0), normal(6, 1), neighbours=5)
