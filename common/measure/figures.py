@@ -69,6 +69,12 @@ class Table:
     frame: pd.DataFrame
 
 
+def mean_and_deviation(values: pd.Series) -> str:
+    """Return "mean ± standard deviation" for a cell of a table, or the mean of a single value."""
+    spread = f" ± {values.std():.2g}" if len(values) > 1 else ""
+    return f"{values.mean():.4g}{spread}"
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """One finished run. `info` is its run.json; metrics and arrays are read when they are asked for."""

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from common.measure.figures import Figure, Runs, Table, colour, mean_and_range
+from common.measure.figures import Figure, Runs, Table, colour, mean_and_deviation, mean_and_range
 
 # as the paper writes them, in the order of the tables
 NAMES = {
@@ -83,17 +83,11 @@ def table_2d(rows: pd.DataFrame) -> pd.DataFrame:
 def _pivot(rows: pd.DataFrame, columns: dict[str, pd.Series]) -> pd.DataFrame:
     parts = {}
     for name, mask in columns.items():
-        groups = rows[mask].groupby(["dataset", "method"]).value
-        parts[name] = pd.DataFrame({"mean": groups.mean(), "std": groups.std()}).apply(_shown, axis=1)
+        parts[name] = rows[mask].groupby(["dataset", "method"]).value.agg(mean_and_deviation)
     order = [*NAMES]
     table = pd.DataFrame(parts).fillna("–").reset_index()
     table = table.sort_values(["dataset", "method"], key=lambda c: c.map(lambda v: order.index(v) if v in order else 0))
     return table.assign(method=table.method.map(lambda name: NAMES.get(name, name))).reset_index(drop=True)
-
-
-def _shown(cell: pd.Series) -> str:
-    spread = "" if np.isnan(cell["std"]) else f" ± {cell['std']:.2g}"
-    return f"{cell['mean']:.4g}{spread}"
 
 
 def training_curves(runs: Runs) -> Figure:

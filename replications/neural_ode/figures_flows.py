@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from common.measure.figures import BLUE, VERMILION, Figure, RunFolder, Runs, Table, mean_and_range
+from common.measure.figures import BLUE, VERMILION, Figure, RunFolder, Runs, Table, mean_and_deviation, mean_and_range
 
 NAMES = {"cnf": "CNF", "nf": "planar flow"}
 COLOURS = {"cnf": BLUE, "nf": VERMILION}
@@ -48,12 +48,6 @@ def fitted(rows: pd.DataFrame) -> pd.DataFrame:
     parts = {name: rows[mask].groupby(["dataset", "method"]).value.agg(mean_and_deviation) for name, mask in columns.items()}
     table = pd.DataFrame(parts).fillna("–").reset_index()
     return table.assign(dataset=table.dataset.map(TITLES), method=table.method.map(NAMES))
-
-
-def mean_and_deviation(values: pd.Series) -> str:
-    """Return "mean ± standard deviation", or the mean of a single value."""
-    spread = f" ± {values.std():.2g}" if len(values) > 1 else ""
-    return f"{values.mean():.4g}{spread}"
 
 
 def matched_densities(run: RunFolder) -> Figure:

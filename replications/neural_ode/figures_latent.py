@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from common.measure.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table
+from common.measure.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table, mean_and_deviation
 
 NAMES = {"latent_ode": "latent ODE", "rnn_gaps": "RNN with time gaps", "rnn": "RNN"}
 PAST, WINDOW = 25, 100  # points before and in the observed window, as in the arrays
@@ -49,12 +49,6 @@ def likelihoods(rows: pd.DataFrame) -> pd.DataFrame:
     names = {"latent_ode": "latent ODE", "constant_rate": "best constant rates", "true_rate": "true rates"}
     table = rows.groupby("method").value.agg(mean_and_deviation).reindex([*names]).rename(index=names)
     return table.rename_axis("rates").rename("log-likelihood").reset_index()
-
-
-def mean_and_deviation(values: pd.Series) -> str:
-    """Return "mean ± standard deviation", or the mean of a single value."""
-    spread = f" ± {values.std():.2g}" if len(values) > 1 else ""
-    return f"{values.mean():.4g}{spread}"
 
 
 def forecasts(run: RunFolder) -> Figure:

@@ -8,7 +8,20 @@ import pandas as pd
 from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-from common.measure.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, Figure, Runs, Table, mean_and_range
+from common.measure.figures import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Figure,
+    Runs,
+    Table,
+    mean_and_deviation,
+    mean_and_range,
+)
 
 NAMES = {
     "resnet": "ResNet",
@@ -63,10 +76,10 @@ def classifier_table(rows: pd.DataFrame) -> pd.DataFrame:
     error = rows[rows.metric == "test_error"]
     seconds = error.assign(value=error.seconds)
     parts = {
-        "test error, %": _shown(error, ["method"]),
+        "test error, %": error.groupby(["method"]).value.agg(mean_and_deviation),
         "parameters": rows[rows.metric == "parameters"].groupby("method").value.first().map("{:,.0f}".format),
         "per block": rows[rows.metric == "parameters_per_block"].groupby("method").value.first().map("{:,.0f}".format),
-        "training, s": _shown(seconds, ["method"]),
+        "training, s": seconds.groupby(["method"]).value.agg(mean_and_deviation),
     }
     table = pd.DataFrame(parts).reindex([name for name in NAMES if name in set(error.method)])
     return table.rename(index=NAMES).rename_axis("network").reset_index()
@@ -74,15 +87,9 @@ def classifier_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def backward_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return (solver, loss reduction) x tolerances."""
-    table = _shown(rows, ["method", "variant", "at"]).unstack("at")
+    table = rows.groupby(["method", "variant", "at"]).value.agg(mean_and_deviation).unstack("at")
     table = table[sorted(table.columns, reverse=True)].rename(columns="{:g}".format).fillna("–").reset_index()
     return table.assign(method=table.method.map(NAMES)).rename(columns={"method": "solver", "variant": "loss"})
-
-
-def _shown(rows: pd.DataFrame, by: list[str]) -> pd.Series:
-    groups = rows.groupby(by).value
-    spread = groups.std().map(lambda s: "" if pd.isna(s) else f" ± {s:.2g}")
-    return groups.mean().map("{:.3g}".format) + spread
 
 
 def training(runs: Runs) -> Figure:

@@ -1,7 +1,6 @@
 """What is measured of an ODE block: evaluations, error, time, bytes kept for the backward pass, reversibility."""
 
-import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -39,34 +38,6 @@ def reconstruction_error(field: nn.Module, z: Float[Tensor, "*shape"], solve: So
     times = unit_interval(z)
     there = solve_ode(field, z, times, solve)[-1]
     return relative_error(solve_ode(field, there, times.flip(0), solve)[-1], z)
-
-
-def shortest_seconds(work: Mapping[Hashable, Callable[[], Any]], repeats: int) -> dict[Any, float]:
-    """Return the shortest wall time of each piece of work: what disturbs a measurement only ever adds to it.
-
-    The pieces take turns, so that a disturbance that lasts does not fall on one of them; a first turn warms up.
-    """
-    times: dict[Any, list[float]] = {name: [] for name in work}
-    for _ in range(repeats + 1):
-        for name, each in work.items():
-            _wait()
-            begin = time.perf_counter()
-            each()
-            _wait()
-            times[name].append(time.perf_counter() - begin)
-    return {name: min(found[1:]) for name, found in times.items()}
-
-
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
-class Counts(NamedTuple):
-    """Evaluations of one forward and one backward pass."""
-
-    forward: int
-    backward: int
 
 
 def adjoint_counts(net: Classifier, z: Float[Tensor, "batch *shape"], loss: Callable[[Tensor], Tensor], solve: Solve) -> Counts:

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from common.measure.grid import square_grid
+
 Points = Float[Tensor, "*batch 2"]
 Energy = Float[Tensor, "*batch"]
 EDGE, WALL = 4.0, 0.4  # where the wall begins and the standard deviation of what climbs it
@@ -50,6 +52,5 @@ ENERGIES: dict[str, Callable[[Tensor], Tensor]] = {"two_modes": two_modes, "wave
 def log_normaliser(energy: Callable[[Tensor], Tensor], *, half_width: float = 8.0, points: int = 1601) -> float:
     """Return log int exp(-U) in nats, by the midpoint rule on a square around the origin; both tails are beyond float64."""
     edge = 2 * half_width / points
-    axis = (torch.arange(points, dtype=torch.float64) + 0.5) * edge - half_width
-    grid = torch.cartesian_prod(axis, axis)
+    grid = square_grid(points, half_width, cells=True)
     return float((-energy(grid)).logsumexp(0)) + 2 * math.log(edge)

@@ -13,7 +13,7 @@ from common.errors import DataError
 from common.learning.data.split import ImageSplit
 from common.runs.seeds import derive_seed
 
-LEVELS = 17
+GREY_VALUES = 17
 SIZES = {"train": 1297, "validation": 200, "test": 300}
 # of the int64 indices of train, validation and test, one after the other
 INDICES_SHA256 = "e614b3e4ce432f5101899f04af58f794e3d1557e181584c92c210e6ab45db066"
@@ -50,4 +50,4 @@ def digits(split: str) -> ImageSplit:
     """Return one split: "train", "validation" or "test"."""
     images, labels = _data()
     chosen = indices()[split]
-    return ImageSplit(images[chosen], labels[chosen], LEVELS)
+    return ImageSplit(images[chosen], labels[chosen], GREY_VALUES)

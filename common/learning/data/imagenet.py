@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from common.errors import DataError
-from common.learning.data.images import LEVELS, VALIDATION, roots
+from common.learning.data.images import GREY_VALUES, VALIDATION, roots
 from common.learning.data.split import ImageSplit
 from common.runs.seeds import generator
 
@@ -42,7 +42,7 @@ def load_imagenet(size: int, split: str) -> ImageSplit:
     part = "val" if split == "test" else "train"
     images, labels = (_mapped(folder, f"{part}-{kind}.npy", size) for kind in ("images", "labels"))
     chosen = {"train": slice(None, -VALIDATION), "validation": slice(-VALIDATION, None), "test": slice(None)}[split]
-    return ImageSplit(images[chosen], labels[chosen], LEVELS)
+    return ImageSplit(images[chosen], labels[chosen], GREY_VALUES)
 
 
 def _mapped(folder: Path, name: str, size: int) -> Tensor:

@@ -24,7 +24,7 @@ from common.errors import DataError
 from common.learning.data.split import ImageSplit
 
 SYSTEM_ROOT = Path("/usr/share/datasets")
-LEVELS = 256
+GREY_VALUES = 256
 VALIDATION = 5000  # the last images of the published training set
 
 
@@ -91,7 +91,7 @@ def load_images(name: str, split: str, *, download: bool = False) -> ImageSplit:
     contents = read_checked(name, files)
     images, labels = _cifar(contents) if name == "cifar10" else _idx(*contents)
     part = {"train": slice(None, -VALIDATION), "validation": slice(-VALIDATION, None), "test": slice(None)}[split]
-    return ImageSplit(images[part], labels[part], LEVELS)
+    return ImageSplit(images[part], labels[part], GREY_VALUES)
 
 
 def read_checked(name: str, files: Sequence[str]) -> list[bytes]:

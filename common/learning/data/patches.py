@@ -11,7 +11,7 @@ from torch import Tensor
 
 from common.learning.data.split import ImageSplit
 
-LEVELS = 256
+GREY_VALUES = 256
 PARTS = {"train": (0.0, 0.7), "validation": (0.7, 0.8), "test": (0.8, 1.0)}
 
 
@@ -38,9 +38,9 @@ def _grey(image: Tensor) -> Tensor:
 
 def patches_grey8(split: str) -> ImageSplit:
     """Return 8x8 grey patches on a grid of stride 8."""
-    return ImageSplit(torch.cat([_cut(_grey(image), split, 8, 8) for image in _photographs()]), None, LEVELS)
+    return ImageSplit(torch.cat([_cut(_grey(image), split, 8, 8) for image in _photographs()]), None, GREY_VALUES)
 
 
 def patches_colour16(split: str) -> ImageSplit:
     """Return 16x16 colour patches on a grid of stride 8: neighbours within a split overlap by half."""
-    return ImageSplit(torch.cat([_cut(image, split, 16, 8) for image in _photographs()]), None, LEVELS)
+    return ImageSplit(torch.cat([_cut(image, split, 16, 8) for image in _photographs()]), None, GREY_VALUES)

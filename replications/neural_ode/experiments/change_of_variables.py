@@ -1,10 +1,8 @@
 """Theorem 1 against closed forms, and the cost of a planar CNF's width against a wide discrete layer's (Equations 8-10)."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
@@ -12,6 +10,8 @@ from torch import Tensor
 from common.dynamics.divergence import with_exact_divergence
 from common.dynamics.likelihood import flow_log_density
 from common.dynamics.samplers.ode import integrate
+from common.measure.grid import square_grid
+from common.measure.timing import shortest_seconds
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
@@ -45,7 +45,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     costs = {"cnf": (settings.widths, evaluation), "wide_layer": (settings.layer_widths, wide_layer)}
     for method, (widths, make) in costs.items():
         for width in widths:
-            seconds = fastest(make(width, settings.batch, context), settings.repeats)
+            seconds = shortest_seconds({"one": make(width, settings.batch, context)}, settings.repeats)["one"]
             labels: dict[str, Any] = {"method": method, "axis": "width", "at": width, "n": settings.batch}
             rows.append(row("evaluation_seconds", seconds, unit="s", seconds=seconds, **labels))
     return Outcome([{**each, "dataset": "none"} for each in rows])
@@ -70,8 +70,7 @@ def linear_field_error(x: Tensor, settings: Settings, context: Context) -> float
 def total_probability(flow: PlanarCNF, settings: Settings) -> float:
     """Return the sum of the flow's density over a square that holds it."""
     half_width = 8.0
-    axis = (torch.arange(settings.grid, dtype=torch.float64) + 0.5) * (2 * half_width / settings.grid) - half_width
-    grid = torch.cartesian_prod(axis, axis)[None]
+    grid = square_grid(settings.grid, half_width, cells=True)[None]
     density = log_density(flow, grid, tolerance=max(settings.tolerance, 1e-6)).log_density.exp()
     return float(density.sum() * (2 * half_width / settings.grid) ** 2)
 
@@ -123,14 +122,3 @@ def wide_layer(width: int, batch: int, context: Context) -> Callable[[], Any]:
         return x + u @ hidden, torch.linalg.slogdet(torch.eye(width) + (u * (1 - hidden.square())) @ w)[1]
 
     return layer
-
-
-def fastest(function: Callable[[], Any], repeats: int) -> float:
-    """Return the seconds of the fastest of several calls, after one to warm up."""
-    function()
-    taken = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        function()
-        taken.append(time.perf_counter() - begin)
-    return float(np.min(taken))

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from common.learning.training.settings import TrainSettings
+from common.measure.grid import square_grid
 from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
@@ -58,8 +59,7 @@ def run(settings: Settings, context: Context) -> Outcome:
 
 def target_density(name: str, points: int = 64, half_width: float = 5.0) -> np.ndarray:
     """Return the target's unnormalised density on a square grid, for the figure."""
-    axis = torch.linspace(-half_width, half_width, points)
-    density = (-ENERGIES[name](torch.cartesian_prod(axis, axis))).exp()
+    density = (-ENERGIES[name](square_grid(points, half_width).float())).exp()
     return density.reshape(points, points).numpy()
 
 

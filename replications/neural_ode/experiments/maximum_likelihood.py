@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from common.learning.data.densities import DENSITIES
 from common.learning.training.settings import TrainSettings
+from common.measure.grid import square_grid
 from common.measure.metrics.density import standard_error
 from common.measure.metrics.wasserstein import wasserstein
 from common.runs.experiment import Context
@@ -114,7 +115,7 @@ def along_time(flow: Any, settings: Settings, context: Context) -> dict[str, np.
     base = torch.randn(1, 1500, 2, generator=context.generator("particles")).to(context.device)
     times = [1 - fraction for fraction in FRACTIONS]
     particles = solve(flow, base, (1.0, *times), tolerance=settings.tolerance).states[1:, 0]
-    grid = square(settings.grid).to(context.device)[None]
+    grid = square_grid(settings.grid, HALF_WIDTH).to(context.device)[None]
     # at time 1 the density is the base; the solve needs two distinct times, and every column's is below 1
     densities = [log_density(flow, grid, time=time, tolerance=settings.tolerance).log_density[0].exp() for time in times]
     shape = (len(FRACTIONS), settings.grid, settings.grid)
@@ -127,16 +128,10 @@ def along_time(flow: Any, settings: Settings, context: Context) -> dict[str, np.
 @torch.no_grad()
 def planar_densities(flow: Any, model: int, settings: Settings) -> np.ndarray:
     """Return the density after FRACTIONS of a planar flow's layers, counted from the base."""
-    grid = square(settings.grid).to(flow.u.device).expand(len(settings.densities), -1, -1)
+    grid = square_grid(settings.grid, HALF_WIDTH).to(flow.u.device).expand(len(settings.densities), -1, -1)
     found = []
     for fraction in FRACTIONS:
         # the flow was trained from data to base: its last layers are the first ones that samples would undo
         base, log_det = flow(grid, first=settings.units - max(1, round(fraction * settings.units)))
         found.append((base_log_density(base) + log_det)[model].exp())
     return torch.stack(found).reshape(len(FRACTIONS), settings.grid, settings.grid).cpu().numpy().astype(np.float32)
-
-
-def square(points: int) -> Tensor:
-    """Return a grid on the square that is drawn, [points^2, 2], the second coordinate running fastest."""
-    axis = torch.linspace(-HALF_WIDTH, HALF_WIDTH, points, dtype=torch.float64)
-    return torch.cartesian_prod(axis, axis)

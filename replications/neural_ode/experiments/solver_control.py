@@ -14,11 +14,12 @@ from torch.nn.functional import cross_entropy
 
 from common.errors import SolverError
 from common.learning.data import catalogue
+from common.measure.timing import shortest_seconds
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.neural_ode.classifiers import labelled_images, load_classifier
-from replications.neural_ode.measures import adjoint_counts, relative_error, shortest_seconds, solved
+from replications.neural_ode.measures import adjoint_counts, relative_error, solved
 from replications.neural_ode.networks import Classifier
 from replications.neural_ode.solvers import SolverName, adaptive, unit_interval
 
