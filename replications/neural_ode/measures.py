@@ -40,6 +40,13 @@ def reconstruction_error(field: nn.Module, z: Float[Tensor, "*shape"], solve: So
     return relative_error(solve_ode(field, there, times.flip(0), solve)[-1], z)
 
 
+class Counts(NamedTuple):
+    """Evaluations of one forward and one backward pass."""
+
+    forward: int
+    backward: int
+
+
 def adjoint_counts(net: Classifier, z: Float[Tensor, "batch *shape"], loss: Callable[[Tensor], Tensor], solve: Solve) -> Counts:
     """Return the evaluations of the block's forward pass and of its adjoint pass for `loss(logits)`, from the state z."""
     block: ODEBlock = net.body

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from common.dynamics.answers import Answers, as_time, require
 from common.dynamics.paths import GaussianPath
 from common.dynamics.samplers.loop import Noise, Sampler, Step, Times, at, check_times, sampler
+from common.dynamics.samplers.noise import Source
 from common.dynamics.samplers.result import Callback, Counted, Samples, called_back, finished
 from common.errors import SolverError
 
@@ -46,7 +47,7 @@ def torchsde_solver(method: str = "euler") -> Sampler:
     what = f"torchsde's {method}"
 
     @torch.no_grad()
-    def sample(model: Answers, x: State, times: Times, *, generator: Generator, callback: Callback | None = None) -> Samples:
+    def sample(model: Answers, x: State, times: Times, *, generator: Source = None, callback: Callback | None = None) -> Samples:
         import torchsde
 
         require(model, what, "score")

@@ -3,6 +3,7 @@
 import json
 from math import prod
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from common.learning.models import ConditioningSettings, ModelSettings, Recipe, 
 from common.learning.nets.build import Backbone, MLPSettings, UNetSettings
 from common.learning.objective_table import OBJECTIVES
 from common.learning.training import run
+from common.learning.training.loop import Trained
 from common.runs.cli import main
 from common.runs.experiment import Context
 from common.runs.folders import write_weights
@@ -64,7 +66,7 @@ def test_a_level_network_saved_and_loaded_still_knows_its_levels(tmp_path):
     assert model.score(x, float(times[3])).isfinite().all()
     with pytest.raises(UnsupportedModelError, match=r"20 discrete noise levels only, and t = 0\.5 is none"):
         model.score(x, 0.5)
-    with pytest.raises(UnsupportedModelError, match="Heun asks for any time"):
+    with pytest.raises(UnsupportedModelError, match="Heun cannot run on this network"):
         heun(model, x, uniform_times(model.path, 4))
     assert read_description(folder).pixel_range == (-1.0, 1.0)
 
@@ -110,17 +112,22 @@ def test_images_are_trained_in_their_pixel_range():
 def test_every_setting_of_a_training_is_in_its_mark(tmp_path, monkeypatch):
     """A state of other settings is neither resumed nor overwritten: whatever is changed, its file has another name."""
     marks = []
-    monkeypatch.setattr(run, "train", lambda *_, **options: marks.append(options["fingerprint"]))
+    done = Trained(torch.nn.Identity(), np.zeros(1), np.zeros(1), 0.0, 0)
+    monkeypatch.setattr(run, "train", lambda *_, **options: marks.append(options["fingerprint"]) or done)
     context = Context("common", "train", "smoke", 0, 0, tmp_path, tmp_path, torch.device("cpu"))
-    base = settings("data=digits")
+    base, model = settings("data=digits"), torch.nn.Identity()
+
+    def loss(network, step, generator):
+        return torch.zeros(())
+
     changes = [{}, {"pixel_range": (0.0, 1.0)}, {"objective": "fm_vp"}, {"backbone": MLPSettings(width=8, blocks=1)}]
     for change in changes:
-        run.train_run(context, None, None, base.train, seed=0, of=base.model_copy(update=change))
-    run.train_run(context, None, None, base.train.model_copy(update={"clip_norm": None}), seed=0, of=base)
-    run.train_run(context, None, None, base.train, seed=1, of=base)
-    run.train_run(context, None, None, base.train, seed=0, of=base, name="other")
+        run.train_run(context, model, loss, base.train, seed=0, of=base.model_copy(update=change))
+    run.train_run(context, model, loss, base.train.model_copy(update={"clip_norm": None}), seed=0, of=base)
+    run.train_run(context, model, loss, base.train, seed=1, of=base)
+    run.train_run(context, model, loss, base.train, seed=0, of=base, name="other")
     monkeypatch.setattr(run.distributed, "world", lambda: 2)
-    run.train_run(context, None, None, base.train, seed=0, of=base)
+    run.train_run(context, model, loss, base.train, seed=0, of=base)
     assert len(set(marks)) == len(marks) == len(changes) + 4
 
 

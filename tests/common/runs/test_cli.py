@@ -62,7 +62,7 @@ def toy(tmp_path, monkeypatch):
 def test_one_run_writes_its_folder(toy, tmp_path):
     assert toy("add", "--level", "smoke", "--seed", "4") == 0
     folder = tmp_path / "results" / "smoke" / "adder" / "add" / "2" / "seed4"
-    assert (folder / "metrics.csv").read_text().splitlines()[1].startswith("adder,add,,,2,4,sum,3.0,")
+    assert (folder / "metrics.csv").read_text().splitlines()[1].startswith("adder,add,,,2,,,4,sum,3.0,")
     info = json.loads((folder / "run.json").read_text())
     assert info["settings"] == {"steps": 2} and info["seed"] == 4 and info["level"] == "smoke"
     assert {"commit", "versions", "device", "threads", "seconds", "cpu_seconds", "startup_seconds", "peak_memory_mb"} <= set(info)

@@ -11,7 +11,7 @@ import torch
 
 from common.errors import RetraceError
 from common.runs import folders
-from common.runs.folders import COLUMNS, Outcome, check_writable, row, write, write_failure, write_run
+from common.runs.folders import COLUMNS, Outcome, check_writable, refused, row, write, write_failure, write_run
 
 INFO = {
     "paper": "toy",
@@ -37,10 +37,18 @@ def test_a_run_folder_reads_back_exactly(tmp_path):
     write_run(tmp_path, outcome, INFO)
     (only,) = csv.DictReader((tmp_path / "metrics.csv").open())
     assert tuple(only) == COLUMNS
-    assert float(only["value"]) == 0.1 + 0.2 and only["status"] == "ok" and only["versions"] == "torch=1 numpy=2"
+    assert float(only["value"]) == 0.1 + 0.2 and only["status"] == "ok" and only["at"] == ""
     assert json.loads((tmp_path / "run.json").read_text())["model"] == {"shape": [2]}
     assert np.array_equal(np.load(tmp_path / "arrays.npz", allow_pickle=False)["curve"], np.arange(3.0))
     assert not list(tmp_path.glob(".*")), "no temporary files stay behind"
+
+
+def test_what_cannot_be_measured_is_a_row_with_its_reason(tmp_path):
+    rows = [row("nll", 1.0, axis="K", at=1), refused("nll", ValueError("too noisy"), axis="K", at=20)]
+    write_run(tmp_path, Outcome(rows), INFO)
+    measured, other = csv.DictReader((tmp_path / "metrics.csv").open())
+    assert (measured["status"], measured["axis"], measured["at"]) == ("ok", "K", "1")
+    assert (other["status"], other["message"], other["value"], other["at"]) == ("refused", "too noisy", "nan", "20")
 
 
 def test_a_failure_replaces_an_older_result_and_a_result_an_older_failure(tmp_path):
