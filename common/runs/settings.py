@@ -3,7 +3,7 @@
     train:
       all: {batch: 256}                                # shared by every level
       laptop: {steps: 4000}                            # merged over `all`
-      gpu: {sets: {mnist: {steps: 90000}}}             # what is a data set's own (setting `data`), merged over the level's
+      gpu: {sets: {"mnist, cifar10": {steps: 90000}}}  # what is a data set's own (setting `data`), merged over the level's
 
 `--set key=value` and `--set block.key=value` go on top. An unknown key, a wrong type or an impossible value is a
 `SettingsError` that names the file, the key, the value and the remedy.
@@ -102,6 +102,7 @@ def _of_set(sets: Mapping[str, Any], data: Any, where: str) -> dict[str, Any]:
     """Return a data set's own settings, of the first set unless `data` names one."""
     if not isinstance(sets, Mapping) or not sets:
         raise SettingsError(f"{where}: must map data sets to their settings; got {sets!r}")
+    sets = {name.strip(): block for names, block in sets.items() for name in str(names).split(",")}
     data = next(iter(sets)) if data is None else data
     if data not in sets:
         raise SettingsError(f"{where}: no settings for data set {data!r}; add a block for it{hint(str(data), sets)}")

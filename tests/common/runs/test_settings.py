@@ -85,3 +85,26 @@ def test_fingerprint_depends_on_every_value():
     base = settings_of.fingerprint({"a": 1, "b": 2}, 0)
     assert base == settings_of.fingerprint({"b": 2, "a": 1}, 0)
     assert len({base, settings_of.fingerprint({"a": 1, "b": 3}, 0), settings_of.fingerprint({"a": 1, "b": 2}, 1)}) == 3
+
+
+def test_a_data_sets_own_settings_lie_over_the_levels(tmp_path, monkeypatch):
+    folder = tmp_path / "toys" / "adder"
+    (folder / "experiments").mkdir(parents=True)
+    (folder / "experiments" / "fit.py").write_text("")
+    monkeypatch.setattr(settings_of, "ROOT", tmp_path)
+    blocks = {"all": {"train": {"steps": 1, "batch": 8}}, "smoke": {"sets": {"a, b": {"train": {"steps": 2}}, "c": {"width": 3}}}}
+    (folder / "settings.yaml").write_text(yaml.safe_dump({"fit": blocks}))
+
+    def found(*overrides):
+        return settings_of.raw("toys.adder", "fit", "smoke", overrides)
+
+    assert found() == found("data=a") == {"data": "a", "train": {"steps": 2, "batch": 8}}
+    assert found("data=b", "train.steps=5") == {"data": "b", "train": {"steps": 5, "batch": 8}}
+    assert found("data=c") == {"data": "c", "width": 3, "train": {"steps": 1, "batch": 8}}
+    with pytest.raises(
+        SettingsError, match=r"settings.yaml: fit\.smoke\.sets: no settings for data set 'd'; add a block.*known: a, b, c"
+    ):
+        found("data=d")
+    (folder / "settings.yaml").write_text(yaml.safe_dump({"fit": {"smoke": {"sets": "a"}}}))
+    with pytest.raises(SettingsError, match=r"fit\.smoke\.sets: must map data sets to their settings; got 'a'"):
+        found()
