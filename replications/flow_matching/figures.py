@@ -91,7 +91,7 @@ def _pivot(rows: pd.DataFrame, columns: dict[str, pd.Series]) -> pd.DataFrame:
 
 
 def training_curves(runs: Runs) -> Figure:
-    """Loss against step, seed 0. Levels of different objectives do not compare: their targets differ."""
+    """Loss against step, seed 0. Losses of different objectives do not compare: their targets differ."""
     found = [run for run in runs.find("train", paper="common", seed=0) if run.info["settings"]["objective"] in NAMES]
     datasets = sorted({run.info["dataset"] for run in found})
     figure, axes = plt.subplots(1, len(datasets), figsize=(4.2 * len(datasets), 3), squeeze=False)

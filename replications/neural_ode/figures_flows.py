@@ -144,7 +144,7 @@ def cost_of_width(runs: Runs) -> Figure:
         "cost-of-width",
         "Cost against width",
         "Cf. Equation 10. A batch of points through the CNF's field and trace; one point through a discrete layer with an M x M "
-        "determinant. Compare the slopes, not the levels. Bands span the seeds.",
+        "determinant. Compare the slopes, not the times. Bands span the seeds.",
         "Log-log plot of the time of one evaluation against the number of hidden units for a CNF and for a wide discrete layer.",
         figure,
     )
