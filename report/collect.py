@@ -15,13 +15,14 @@ from common.errors import RetraceError
 from common.measure.claims import CLAIM_COLUMNS, judge
 from common.measure.figures import RunFolder
 from common.measure.paper import Paper, load_paper
+from common.runs.call import level_mark
 from common.runs.folders import COLUMNS
-from common.runs.settings import hint
+from common.runs.settings import hint, package_folder
 
 NOT_RUN = "an input of this run failed or the workflow was stopped"
 # Written without a trailing ".0": they are counts.
 COUNTS = ("nfe", "n")
-NUMBERS = {"value": "float64", "nfe": "float64", "seconds": "float64", "n": "float64", "seed": "Int64"}
+NUMBERS = {"at": "float64", "value": "float64", "nfe": "float64", "seconds": "float64", "n": "float64", "seed": "Int64"}
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,32 @@ def collect(level: str, folders: Iterable[Path], results: Path) -> Collection:
     unfinished: list[Unfinished] = []
     tables: list[pd.DataFrame] = []
     for folder in folders:
-        if not (folder / "metrics.csv").is_file():
+        if not (folder / "metrics.csv").is_file() or (folder / "failure.json").is_file():
             unfinished.append(_unfinished(folder, results / level))
             continue
         try:
             run = RunFolder.open(folder)
-            if run.info.get("level") != level:
-                raise RetraceError(f"{folder / 'run.json'}: is of level {run.info.get('level')!r}, not {level!r}; run again")
+            check_settings(run, level)
             tables.append(run.metrics)
             runs.append(run)
         except RetraceError as error:
             unfinished.append(Unfinished(folder, "failed", str(error), **_identity(folder, results / level)))
     return Collection(level, runs, unfinished, _table(tables, [run.row(level) for run in unfinished]))
+
+
+def check_settings(run: RunFolder, level: str) -> None:
+    """Raise `RetraceError` unless the run has the level's own settings, as they are now."""
+    info, file = run.info, run.path / "run.json"
+    if info.get("level") != level:
+        raise RetraceError(f"{file}: is of level {info.get('level')!r}, not {level!r}; delete the folder and run again")
+    package = "common" if info.get("paper") == "common" else f"replications.{info.get('paper')}"
+    if not (package_folder(package) / "settings.yaml").is_file():
+        return  # a paper from elsewhere, whose levels are not known here
+    named_by = info.get("named_by")
+    if not isinstance(named_by, dict) or info.get("level_settings") != level_mark(
+        package, str(info.get("experiment")), level, named_by
+    ):
+        raise RetraceError(f"{file}: was run with other settings than the level's own; delete the folder and run again")
 
 
 def _table(tables: Sequence[pd.DataFrame], rows: Sequence[dict[str, object]]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from common.dynamics.paths import PATHS, level_times
 from common.errors import CheckpointError, SettingsError
 from common.learning.nets.build import COMMON, Backbone, build_backbone
 from common.learning.objectives import Objective
+from common.runs.folders import verified
 from common.runs.settings import Settings, hint, validated
 
 
@@ -97,7 +98,7 @@ def load_denoiser(
 
     denoiser = read_description(folder, backbones).build(seed=0)
     try:
-        denoiser.backbone.load_state_dict(load_file(folder / file))
+        denoiser.backbone.load_state_dict(load_file(verified(folder, file)))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(
             f"{folder / file}: not the weights of this model ({error}); delete {folder} and train again"

@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from common.errors import CheckpointError, RetraceError
+from common.runs.folders import verified
 
 FEATURES = 64
 Prepare = Callable[[Tensor], Tensor]
@@ -131,7 +132,7 @@ def read_feature_net(folder: Path) -> FeatureNet:
 
     file = folder / "weights.safetensors"
     try:
-        weights = load_file(file)
+        weights = load_file(verified(folder, file.name))
         channels, classes = weights["convolutions.0.weight"].shape[1], len(weights["classify.bias"])
         net = FeatureNet(channels, classes, generator=Generator())
         net.load_state_dict(weights)

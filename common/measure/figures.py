@@ -27,7 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from common.errors import RetraceError
-from common.runs.folders import COLUMNS
+from common.runs.folders import COLUMNS, verified
 
 # Okabe and Ito's palette, told apart under every common colour blindness; its yellow is too light for lines on white.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -97,7 +97,7 @@ class RunFolder:
     @functools.cached_property
     def metrics(self) -> pd.DataFrame:
         """The measured rows, with the columns of `common.runs.folders.COLUMNS`."""
-        return read_metrics(self.path / "metrics.csv")
+        return read_metrics(verified(self.path, "metrics.csv"))
 
     @functools.cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -115,12 +115,8 @@ class RunFolder:
         return all(key in fields and fields[key] == value for key, value in where.items())
 
     def _load(self, name: str) -> dict[str, np.ndarray]:
-        file = self.path / name
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except FileNotFoundError:
-            raise RetraceError(f"{file} is missing; delete the folder and run again") from None
+        with np.load(verified(self.path, name), allow_pickle=False) as arrays:
+            return dict(arrays)
 
 
 class Runs:

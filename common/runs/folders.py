@@ -5,9 +5,9 @@
     samples.npz            samples, where there are any, so that a new metric costs no sampling
     weights.safetensors    trained weights, where there are any
     run.json               resolved settings, seed, command, provenance, cost
-    failure.json           instead of metrics.csv: what went wrong
+    failure.json           what went wrong at the last attempt; an older result is left as it was, but does not count
 
-A folder without metrics.csv is not a finished run.
+A folder without metrics.csv is not a finished run. run.json holds the digest of every other file, and readers check it.
 """
 
 import contextlib
@@ -19,12 +19,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import IO, Any, SupportsFloat
 
 import numpy as np
 
-from common.errors import RetraceError
+from common.errors import CheckpointError, RetraceError
 
 COLUMNS = (
     *("paper", "experiment", "dataset", "method", "variant", "axis", "at", "seed", "metric", "value", "unit"),
@@ -77,7 +78,8 @@ def check_writable(folder: Path) -> None:
 
 def write(file: Path, fill: Callable[[IO[bytes]], Any]) -> None:
     """Write `file` whole or not at all: fill a temporary file beside it, sync, rename."""
-    temporary = file.with_name(f".{file.name}.tmp")
+    # a name of its own: another process may be writing the same file
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as stream:
@@ -104,7 +106,6 @@ def _free_mb(folder: Path) -> str:
 
 def write_run(folder: Path, outcome: Outcome, info: Mapping[str, Any]) -> None:
     """Write a finished run: arrays, samples, weights and run.json first, `metrics.csv` last."""
-    (folder / "failure.json").unlink(missing_ok=True)
     if outcome.arrays:
         write(folder / "arrays.npz", lambda stream: np.savez_compressed(stream, **outcome.arrays))
     if outcome.samples:
@@ -116,9 +117,36 @@ def write_run(folder: Path, outcome: Outcome, info: Mapping[str, Any]) -> None:
         "status": "ok",
         "message": "",
     }
-    rows = [{**shared, **row} for row in outcome.rows]
+    table = to_csv([{**shared, **row} for row in outcome.rows]).encode()
+    written = [folder / name for name in ("arrays.npz", "samples.npz", "weights.safetensors") if (folder / name).is_file()]
+    digests = {str(file.relative_to(folder)): digest(file) for file in [*written, *sorted(folder.glob("snapshots/*"))]}
+    info = {**info, "files": {**digests, "metrics.csv": sha256(table).hexdigest()}}
     write_json(folder / "run.json", {**info, "model": outcome.model} if outcome.model else info)
-    write(folder / "metrics.csv", lambda stream: stream.write(to_csv(rows).encode()))
+    write(folder / "metrics.csv", lambda stream: stream.write(table))
+    (folder / "failure.json").unlink(missing_ok=True)
+
+
+def digest(file: Path) -> str:
+    """Return a file's SHA-256."""
+    with file.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest()
+
+
+def verified(folder: Path, name: str) -> Path:
+    """Return a file of a finished run. Raises `CheckpointError` unless it is there and as its run wrote it."""
+    file, record = folder / name, folder / "run.json"
+    try:
+        expected = json.loads(record.read_text())["files"].get(name)
+        found = digest(file)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{error.filename} is missing; delete {folder} and run again") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{file}: cannot be read with its {record.name} ({error}); delete {folder} and run again") from None
+    if found != expected:
+        raise CheckpointError(
+            f"{file}: is not what its run wrote (another digest than in run.json); delete {folder} and run again"
+        )
+    return file
 
 
 def write_weights(file: Path, weights: Mapping[str, Any]) -> None:
@@ -130,8 +158,7 @@ def write_weights(file: Path, weights: Mapping[str, Any]) -> None:
 
 
 def write_failure(folder: Path, info: Mapping[str, Any], message: str, traceback: str) -> None:
-    """Leave a failed run's reason in its folder, where the report finds it."""
-    (folder / "metrics.csv").unlink(missing_ok=True)
+    """Leave a failed run's reason in its folder, where the report finds it; what an earlier run finished stays."""
     keep = ("paper", "experiment", "dataset", "variant", "seed", "level", "command")
     record = {key: info.get(key, "") for key in keep}
     write_json(folder / "failure.json", {**record, "status": "failed", "message": message, "traceback": traceback})

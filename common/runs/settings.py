@@ -98,7 +98,7 @@ def raw(package: str, experiment: str, level: str, overrides: Sequence[str] = ()
     return _merge(merged, chosen)
 
 
-def _of_set(sets: Mapping[str, Any], data: Any, where: str) -> dict[str, Any]:
+def _of_set(sets: Any, data: Any, where: str) -> dict[str, Any]:
     """Return a data set's own settings, of the first set unless `data` names one."""
     if not isinstance(sets, Mapping) or not sets:
         raise SettingsError(f"{where}: must map data sets to their settings; got {sets!r}")

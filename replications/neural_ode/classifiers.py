@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from common.errors import CheckpointError, RetraceError
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
+from common.runs.folders import verified
 from common.runs.settings import validated
 from replications.neural_ode.networks import Classifier, ClassifierSettings
 
@@ -32,7 +33,7 @@ def load_classifier(folder: Path, device: torch.device | str = "cpu") -> Classif
     try:
         description: Any = json.loads(file.read_text()).get("model")
         net = validated(ClassifierSettings, description, where=str(file)).build(seed=0)
-        net.load_state_dict(load_file(weights))
+        net.load_state_dict(load_file(verified(folder, weights.name)))
     except (OSError, ValueError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{folder}: not a trained classifier ({error}); delete it and train again") from None
     return net.eval().to(device)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from common.runs.folders import COLUMNS, to_csv
+from common.runs.folders import COLUMNS, digest, to_csv
 
 HOSTILE = "<script>alert('pwned')</script> & \"quoted\""
 LEVEL = "laptop"
@@ -184,8 +184,9 @@ def finished(results: Path, paper: str, seed: int) -> Path:
         "started": f"2026-03-0{seed + 1}T10:00:00+00:00",
     }
     np.savez(folder / "arrays.npz", points=noise.normal(size=(4000, 2)))
-    (folder / "run.json").write_text(json.dumps(info))
     (folder / "metrics.csv").write_text(to_csv([{key: row[key] for key in row if key in COLUMNS} for row in rows]))
+    info["files"] = {name: digest(folder / name) for name in ("arrays.npz", "metrics.csv")}
+    (folder / "run.json").write_text(json.dumps(info))
     return folder
 
 

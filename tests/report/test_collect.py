@@ -6,8 +6,9 @@ import fabricate
 import pandas as pd
 import pytest
 
-from common.errors import RetraceError
+from common.errors import CheckpointError, RetraceError
 from common.measure.claims import CLAIM_COLUMNS
+from common.runs import cli
 from common.runs.folders import COLUMNS
 from report.__main__ import main
 from report.collect import NOT_RUN, collect, judge_all, load_papers, read_plan
@@ -59,11 +60,44 @@ def test_an_unreadable_failure_is_still_a_failure(tree, text):
     assert run.status == "failed" and "failure.json" in run.message
 
 
-def test_results_win_over_an_old_failure(tree):
+def test_a_failed_attempt_counts_and_not_what_was_finished_before_it(tree):
     _, results, plan = tree
     folder = read_plan(plan)[0]
-    (folder / "failure.json").write_text(json.dumps({"message": "of an earlier try"}))
-    assert folder in [run.path for run in gather(results, plan).runs]
+    (folder / "failure.json").write_text(json.dumps({"message": "of the last try"}))
+    found = gather(results, plan)
+    assert folder not in [run.path for run in found.runs]
+    assert "of the last try" in [run.message for run in found.unfinished]
+
+
+@pytest.mark.parametrize("file", ["metrics.csv", "arrays.npz"])
+def test_a_file_that_rotted_is_named(tree, file):
+    """One bit, or the second half, is enough."""
+    _, results, plan = tree
+    folder = read_plan(plan)[0]
+    content = bytearray((folder / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / file).write_bytes(content)
+    if file == "metrics.csv":
+        (run,) = [run for run in gather(results, plan).unfinished if run.folder == folder]
+        assert run.status == "failed" and "metrics.csv: is not what its run wrote" in run.message
+    else:
+        run = next(run for run in gather(results, plan).runs if run.path == folder)
+        with pytest.raises(CheckpointError, match=r"arrays\.npz: is not what its run wrote .* delete .* and run again"):
+            _ = run.arrays
+
+
+def test_a_run_of_other_settings_than_the_levels_is_refused_by_name(tmp_path):
+    folder = tmp_path / "smoke" / "flow_matching" / "gradients" / "default" / "seed0"
+    assert cli.main("replications.flow_matching", ["gradients", "--level", "smoke", "--results", str(tmp_path)]) == 0
+    assert [run.path for run in collect("smoke", [folder], tmp_path).runs] == [folder]
+    elsewhere = ["gradients", "--level", "smoke", "--results", str(tmp_path), "--set", "repeats=3"]
+    assert cli.main("replications.flow_matching", elsewhere) == 0
+    assert [run.path for run in collect("smoke", [folder], tmp_path).runs] == [folder], "kept apart"
+    (other,) = tmp_path.glob("smoke/own/flow_matching/gradients/default-*/seed0")
+    assert json.loads((other / "run.json").read_text())["settings"]["repeats"] == 3
+    assert cli.main("replications.flow_matching", [*elsewhere, "--out", str(folder)]) == 0
+    (run,) = collect("smoke", [folder], tmp_path).unfinished
+    assert run.status == "failed" and "run.json: was run with other settings than the level's own" in run.message
 
 
 def test_tables_are_written_and_read_back_exactly(built):

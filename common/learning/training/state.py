@@ -3,7 +3,9 @@
 Random numbers need no state: every step's generator is seeded from (run, process, step).
 """
 
+import io
 import pickle
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,6 +14,8 @@ import torch
 from common.errors import CheckpointError
 from common.runs.folders import write
 
+DIGEST = 32  # bytes
+
 
 def state_path(file: Path, fingerprint: str) -> Path:
     """Return the file of one training: other settings have another file, so neither resumes from nor overwrites the other."""
@@ -19,14 +23,15 @@ def state_path(file: Path, fingerprint: str) -> Path:
 
 
 def save_state(file: Path, state: dict[str, Any]) -> None:
-    """Write the state whole or not at all."""
+    """Write the state whole or not at all, its digest first."""
+
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getbuffer()
 
     def fill(stream: IO[bytes]) -> None:
-        try:
-            torch.save(state, stream)
-        except RuntimeError as error:
-            # when the disk fills up half-way, torch hides the stream's own error behind one about positions in the archive
-            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+        stream.write(sha256(content).digest())
+        stream.write(content)
 
     write(file, fill)
 
@@ -40,7 +45,10 @@ def load_state(file: Path, fingerprint: str, device: torch.device) -> dict[str, 
         return None
     remedy = f"delete {file} to train from the start"
     try:
-        state = torch.load(file, map_location=device, weights_only=True)
+        content = memoryview(file.read_bytes())
+        if sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+            raise ValueError("its digest is another")
+        state = torch.load(io.BytesIO(content[DIGEST:]), map_location=device, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise CheckpointError(f"{file}: this training state is truncated or corrupt ({reason}); {remedy}") from None

@@ -1,6 +1,5 @@
 """The models that all papers share: what is found before a training starts, and what a trained model still knows."""
 
-import json
 from math import prod
 
 import numpy as np
@@ -21,7 +20,7 @@ from common.learning.training import run
 from common.learning.training.loop import Trained
 from common.runs.cli import main
 from common.runs.experiment import Context
-from common.runs.folders import write_weights
+from common.runs.folders import Outcome, write_run
 from common.runs.settings import resolve
 from replications.__main__ import check_one
 
@@ -55,7 +54,7 @@ def test_all_objectives_of_a_data_set_and_seed_start_from_the_same_weights():
 
 def trained(tmp_path, *words):
     assert main("common", ["train", "--level", "smoke", "--results", str(tmp_path), "--set", "train.steps=3", *words]) == 0
-    return next(tmp_path.glob("smoke/models/*/seed0"))
+    return next(tmp_path.glob("smoke/own/models/*/seed0"))
 
 
 def test_a_level_network_saved_and_loaded_still_knows_its_levels(tmp_path):
@@ -83,8 +82,8 @@ class TiltedSettings(Backbone):
 
 def test_a_papers_own_backbone_is_loaded_by_whoever_knows_it(tmp_path):
     model = ModelSettings(objective=OBJECTIVES["fm_ot"].objective, backbone=TiltedSettings(slope=2), shape=(2,))
-    write_weights(tmp_path / "weights.safetensors", model.build(0).backbone.state_dict())
-    (tmp_path / "run.json").write_text(json.dumps({"model": model.model_dump(mode="json")}))
+    outcome = Outcome([], weights=model.build(0).backbone.state_dict(), model=model.model_dump(mode="json"))
+    write_run(tmp_path, outcome, dict.fromkeys(("paper", "experiment", "variant", "seed", "level", "device", "commit"), ""))
     loaded = load_denoiser(tmp_path, backbones=[TiltedSettings])
     torch.testing.assert_close(loaded.backbone.weight, model.build(0).backbone.weight)
     with pytest.raises(CheckpointError, match="no network 'tilted' is known here"):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from sealed import seal
 from sklearn.datasets import load_digits
 
 from common.errors import CheckpointError, RetraceError
@@ -118,27 +119,35 @@ def test_images_of_any_size_give_64_features(shape):
 
 def test_saved_and_loaded_it_gives_the_same_features(net, digits, tmp_path):
     write_weights(tmp_path / "weights.safetensors", net.state_dict())
+    seal(tmp_path)
     features = load_feature_net(tmp_path, torch.device("cpu"))
     np.testing.assert_array_equal(features(digits[0][:50]), extract_features(net, digits[0][:50]))
     colour = FeatureNet(3, 7, generator=generator())
     write_weights(tmp_path / "weights.safetensors", colour.state_dict())
+    seal(tmp_path)
     loaded = read_feature_net(tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(loaded.state_dict().values(), colour.state_dict().values()))
     assert loaded.classify.out_features == 7 and not loaded.scale.requires_grad
 
 
 def test_files_that_are_not_a_feature_network(tmp_path, net):
-    with pytest.raises(CheckpointError, match=r"weights\.safetensors: not a feature network .*No such file.*train it again"):
+    with pytest.raises(CheckpointError, match=r"run\.json is missing; delete .* and run again"):
         load_feature_net(tmp_path)
     write_weights(tmp_path / "weights.safetensors", net.state_dict())
     file = tmp_path / "weights.safetensors"
+    seal(tmp_path)
     file.write_bytes(file.read_bytes()[:-8])
+    with pytest.raises(CheckpointError, match="is not what its run wrote"):
+        load_feature_net(tmp_path)
+    seal(tmp_path)
     with pytest.raises(CheckpointError, match="not a feature network"):
         load_feature_net(tmp_path)
     save_file({"weight": torch.zeros(2)}, file)
+    seal(tmp_path)
     with pytest.raises(CheckpointError, match=r"convolutions\.0\.weight"):
         load_feature_net(tmp_path)
     save_file({**net.state_dict(), "project.weight": torch.zeros(3, 3)}, file)
+    seal(tmp_path)
     with pytest.raises(CheckpointError, match="size mismatch"):
         load_feature_net(tmp_path)
 

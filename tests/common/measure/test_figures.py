@@ -1,9 +1,8 @@
-import json
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from sealed import seal
 
 from common.errors import RetraceError
 from common.measure.figures import BLUE, PALETTE, RunFolder, Runs, colour, mean_and_range, read_metrics, style
@@ -13,10 +12,10 @@ from common.runs.folders import COLUMNS, to_csv
 def run(folder, *, paper="toy", experiment="fit", seed=0, **settings):
     folder.mkdir(parents=True)
     info = {"paper": paper, "experiment": experiment, "seed": seed, "dataset": settings.get("data", ""), "settings": settings}
-    (folder / "run.json").write_text(json.dumps(info))
     rows = [{"paper": paper, "seed": seed, "metric": "nll", "method": "nan", "value": 0.1 + 0.2, "status": "ok"}]
     (folder / "metrics.csv").write_text(to_csv(rows))
     np.savez(folder / "arrays.npz", loss=np.arange(3))
+    seal(folder, **info)
     return RunFolder.open(folder)
 
 
@@ -46,6 +45,8 @@ def test_rows_and_arrays_read_back_exactly(tmp_path):
 def test_pickled_arrays_are_refused(tmp_path):
     found = run(tmp_path / "a")
     np.savez(tmp_path / "a" / "arrays.npz", evil=np.array([{}], dtype=object))
+    seal(tmp_path / "a", **found.info)
+    found = RunFolder.open(tmp_path / "a")
     with pytest.raises(ValueError, match="allow_pickle"):
         _ = found.arrays
 

@@ -1,6 +1,7 @@
 """The command line, on a toy paper outside the repository and on the real one."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ import processes
 import pytest
 import yaml
 
+from common.errors import RetraceError
 from common.runs import cli
 from common.runs import settings as settings_of
+from common.runs.execute import held, shown_command
 from common.runs.settings import ROOT
 
 EXPERIMENT = '''"""Add a number to one and write the sum down."""
@@ -167,3 +170,70 @@ def test_help_lists_experiments_levels_and_examples(capsys):
     text = capsys.readouterr().out
     assert "table1" in text and "NLL in bits/dim, Fréchet distance and NFE" in text
     assert "laptop" in text and "two cores, no GPU" in text and "python -m replications.flow_matching" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seed", "-1"], "--seed -1: replicates are counted from 0"),
+        (["--seed", "0", "0"], "--seed 0 0: a replicate is named twice"),
+        (["--threads", "0"], "--threads 0: choose from 1 to"),
+        (["--threads", "100000"], "--threads 100000: choose from 1 to"),
+        (["--base-seed", "-3"], "--base-seed -3: must be a whole number from 0 on"),
+    ],
+)
+def test_impossible_calls_are_answered_before_any_run(toy, tmp_path, capsys, words, message):
+    assert toy("add", "--level", "smoke", *words) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("metrics.csv"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["table1", "--set", "data=../../x"], "--set data=../../x: names a folder, so it must be letters"),
+        (["gradients", "--sweep", "repeats=3,3"], "sweep what names folders (nothing here), or make one call with its own --out"),
+    ],
+)
+def test_runs_have_a_folder_each_and_none_outside(tmp_path, capsys, words, message):
+    assert cli.main("replications.flow_matching", [*words, "--level", "smoke", "--results", str(tmp_path / "results")]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_over_any_setting_keeps_its_runs_apart(tmp_path):
+    words = ["gradients", "--level", "smoke", "--results", str(tmp_path), "--sweep", "repeats=3,4", "--sweep", "draws=[64]"]
+    assert cli.main("replications.flow_matching", words) == 0
+    found = [json.loads(file.read_text())["settings"]["repeats"] for file in tmp_path.glob("smoke/own/**/run.json")]
+    assert sorted(found) == [3, 4] and not (tmp_path / "smoke" / "flow_matching").exists()
+
+
+@pytest.mark.parametrize("device", ["meta", "gpu9", "cuda:7"])
+def test_an_impossible_device_is_named(toy, device, capsys):
+    assert toy("add", "--level", "smoke", "--device", device) == 1
+    assert f"--device {device}: " in capsys.readouterr().err
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path):
+    """The second is told who is there, and leaves everything as it was; when the first has ended, it may."""
+    with held(tmp_path), pytest.raises(RetraceError, match=rf"{tmp_path}: process {os.getpid()} on .* is at work here; wait"):
+        held(tmp_path).__enter__()
+    with held(tmp_path):
+        assert (tmp_path / ".held").is_file()
+    assert not (tmp_path / ".held").exists()
+
+
+def test_a_failing_rerun_leaves_the_finished_result(toy, tmp_path, monkeypatch):
+    assert toy("add", "--level", "smoke") == 0
+    (file,) = tmp_path.rglob("metrics.csv")
+    before = file.read_bytes()
+    assert toy("add", "--level", "smoke", "--device", "meta") == 1
+    assert file.read_bytes() == before and (file.parent / "failure.json").is_file()
+    assert toy("add", "--level", "smoke") == 0
+    assert not (file.parent / "failure.json").exists()
+
+
+def test_the_command_says_torchrun(monkeypatch):
+    assert shown_command("common", ["train", "--set", "data=a b"]) == "python -m common train --set 'data=a b'"
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert shown_command("common", ["train"]) == "torchrun --nproc_per_node=4 -m common train"

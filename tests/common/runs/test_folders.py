@@ -51,10 +51,10 @@ def test_what_cannot_be_measured_is_a_row_with_its_reason(tmp_path):
     assert (other["status"], other["message"], other["value"], other["at"]) == ("refused", "too noisy", "nan", "20")
 
 
-def test_a_failure_replaces_an_older_result_and_a_result_an_older_failure(tmp_path):
+def test_a_failure_leaves_an_older_result_and_a_result_removes_an_older_failure(tmp_path):
     write_run(tmp_path, Outcome([row("nll", 1.0)]), INFO)
     write_failure(tmp_path, INFO | {"command": "python -m x"}, "went wrong", "Traceback ...")
-    assert not (tmp_path / "metrics.csv").exists()
+    assert (tmp_path / "metrics.csv").exists(), "what was finished stays"
     failure = json.loads((tmp_path / "failure.json").read_text())
     assert failure["status"] == "failed" and failure["message"] == "went wrong" and failure["command"] == "python -m x"
     write_run(tmp_path, Outcome([row("nll", 1.0)]), INFO)

@@ -7,13 +7,15 @@ import numpy as np
 import processes
 
 from common.runs import cli
+from common.runs.call import planned
 
 STEPS = 40
 # at this tolerance the solver takes 14 evaluations in some steps and 20 in others
 SETTINGS = [f"train.steps={STEPS}", "train.batch=8", "tolerance=2e-3", "train.checkpoint_seconds=0.02", "kind=ode_net"]
 PAPER = "replications.neural_ode"
 WORDS = ["train_classifier", "--level", "smoke", *(word for setting in SETTINGS for word in ("--set", setting))]
-FOLDER = "smoke/models/digits-ode_net-classifier/seed0"
+# kept apart, because these settings are not the level's own
+FOLDER = str(planned(PAPER, cli.parser(PAPER).parse_args(WORDS))[0].out.relative_to("results"))
 
 
 def start(results):

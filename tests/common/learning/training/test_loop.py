@@ -10,7 +10,7 @@ from torch import Generator, nn
 from common.errors import RetraceError
 from common.learning.training.loop import learning_rate, train
 from common.learning.training.settings import TrainSettings
-from common.learning.training.state import state_path
+from common.learning.training.state import load_state, state_path
 from common.runs import distributed
 from common.runs.seeds import derive_seed
 
@@ -158,7 +158,7 @@ def test_weights_spoilt_behind_a_finite_loss_are_not_saved(tmp_path, bad_step):
 
     with pytest.raises(RetraceError, match=rf"the norm of the weights is nan at step {bad_step + 1}; lower train\.learning_rate"):
         fit(tmp_path, model=nn.Linear(3, 1), loss=loss)
-    assert torch.load(state_path(tmp_path / "state.pt", "f" * 64), weights_only=True)["step"] == bad_step
+    assert load_state(state_path(tmp_path / "state.pt", "f" * 64), "f" * 64, CPU)["step"] == bad_step
 
 
 def test_images_networks_are_trained_in_the_memory_format_asked_for(tmp_path):
@@ -179,7 +179,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_remedy(tmp_path):
 
     with pytest.raises(RetraceError, match=r"training loss is nan at step 21; lower train\.learning_rate \(now 0\.05\)"):
         fit(tmp_path, loss=loss)
-    assert torch.load(state_path(tmp_path / "state.pt", "f" * 64), weights_only=True)["step"] == 20
+    assert load_state(state_path(tmp_path / "state.pt", "f" * 64), "f" * 64, CPU)["step"] == 20
 
 
 def test_the_global_random_state_is_neither_read_nor_left_changed(tmp_path):

@@ -8,11 +8,13 @@ import pytest
 
 from common.learning.training.run import snapshot_file
 from common.runs import cli
+from common.runs.call import planned
 
 PACKAGE = "common"
 WORDS = ["train", "--level", "smoke", "--set", "train.steps=400", "--set", "data=digits", "--set", "objective=fm_vp"]
 WORDS += ["--set", "train.checkpoint_seconds=0.02", "--set", "train.snapshots=4"]
-FOLDER = "smoke/models/digits-mlp-fm_vp/seed0"
+# kept apart, because these settings are not the level's own
+FOLDER = str(planned(PACKAGE, cli.parser(PACKAGE).parse_args(WORDS))[0].out.relative_to("results"))
 
 
 def start(results, *more):
