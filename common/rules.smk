@@ -3,10 +3,15 @@
 
 ENVIRONMENT = workflow.source_path("../environment.yml")
 RESULTS = f"{retrace.RESULTS}/{LEVEL}"
-RUN_JOB = "{params.job} --threads {threads} > {log} 2>&1"
+RUN_JOB = "{params.job} --threads {threads} --wait > {log} 2>&1"
 PAPERS = retrace.papers()
 JOBS = retrace.plan(PAPERS, config)
 RUNS = retrace.runs_by_paper(PAPERS, JOBS)
+
+if workflow.is_main_process:
+    retrace.age_failed(JOBS)
+    if retrace.free_stale_lock(Path(".snakemake")):
+        print("the last call was killed: its lock is freed, and its runs go on", file=sys.stderr)
 
 for job in JOBS:
 
@@ -16,7 +21,8 @@ for job in JOBS:
         input:
             **job.inputs,
         output:
-            job.outputs,
+            # not removed before the job: a run that fails leaves what an earlier one finished
+            [update(file) for file in job.outputs],
         log:
             job.log,
         benchmark:

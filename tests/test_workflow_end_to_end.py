@@ -123,6 +123,8 @@ def test_a_failing_experiment_leaves_a_row_and_a_report_and_a_nonzero_exit(tree)
     assert set(metrics[metrics.experiment != "solver_error"].status) == {"ok"}, "other runs keep their rows"
     page = (tree / "report/build/smoke/index.html").read_text()
     assert "&lt;b&gt;boom" in page and "<b>boom" not in page
+    finished = tree / "results/smoke/flow_matching/solver_error/digits/seed0"
+    assert (finished / "metrics.csv").is_file() and (finished / "failure.json").is_file(), "what was finished before stays"
     # the cause mended, the next call would run the failed job again, and no training
     again = dry_run(tree)
     assert again["flow_matching_solver_error"] == 1 and not [job for job in again if "train" in job]

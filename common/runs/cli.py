@@ -82,6 +82,7 @@ def parser(package: str) -> argparse.ArgumentParser:
     add("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads of this job; default %(default)s")
     add("--base-seed", type=int, metavar="N", help="root of all seeds; default: base_seed of config/config.yaml")
+    add("--wait", action="store_true", help="wait where another process is at work on the same run, instead of refusing")
     add("--show-settings", action="store_true", help="print the resolved settings of the first run and stop")
     return made
 

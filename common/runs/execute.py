@@ -26,7 +26,7 @@ def execute(run: PlannedRun, options: argparse.Namespace, command: str) -> bool:
     info, cost, mine = _info(run, options, command), provenance.Cost(), False
     try:
         folders.check_writable(run.out)
-        with held(run.out):
+        with held(run.out, wait=options.wait):
             mine = True
             torch.set_num_threads(options.threads)
             device = choose_device(options.device)
@@ -63,8 +63,8 @@ def _info(run: PlannedRun, options: argparse.Namespace, command: str) -> dict[st
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a run folder against other processes. Raises `RetraceError` naming the one that has it.
+def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold a run folder against other processes; wait for the one that has it, or raise `RetraceError` naming it.
 
     The system lets go of the lock when its process ends, however it ends; where a file system knows no locks, nothing is held.
     """
@@ -76,9 +76,11 @@ def held(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise RetraceError(
-                f"{folder}: {file.read().strip() or 'another process'} is at work here; wait for it to end"
-            ) from None
+            busy = f"{folder}: {file.read().strip() or 'another process'} is at work here"
+            if not wait:
+                raise RetraceError(f"{busy}; wait for it to end, or call with --wait") from None
+            print(f"{busy}; waiting for it to end", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         except OSError:
             yield
             return

@@ -3,6 +3,7 @@
 Nothing here imports torch: Snakemake reads it again for every call, and `snakemake` with nothing to do should take seconds.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from common.runs import settings as settings_of
 from common.runs.dependencies import sources
 from common.runs.layout import RESULTS
 from common.runs.levels import LEVELS
-from common.runs.plan import plan, runs_by_paper
+from common.runs.locks import free_stale_lock
+from common.runs.plan import Job, plan, runs_by_paper
 from common.runs.settings import ROOT, papers
 
-__all__ = ["RESULTS", "papers", "plan", "runs_by_paper"]
+__all__ = ["RESULTS", "free_stale_lock", "papers", "plan", "runs_by_paper"]
 
 
 def check_config(config: Mapping[str, Any]) -> list[str]:
@@ -49,6 +51,16 @@ def report_assets() -> list[str]:
     return sorted(
         str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix in kinds and "build" not in file.parts
     )
+
+
+LONG_AGO = 86400  # seconds; Snakemake takes 0 for no time at all
+
+
+def age_failed(jobs: Iterable[Job]) -> None:
+    """Make runs that failed at their last attempt look old, so that Snakemake runs them again whatever they left behind."""
+    for folder in (Path(run.folder) for job in jobs for run in job.runs):
+        if (folder / "failure.json").is_file() and (folder / "metrics.csv").is_file():
+            os.utime(folder / "metrics.csv", (LONG_AGO, LONG_AGO))
 
 
 def write_plan(file: str, runs: Iterable[str]) -> None:

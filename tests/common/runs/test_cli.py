@@ -216,7 +216,10 @@ def test_an_impossible_device_is_named(toy, device, capsys):
 
 def test_two_processes_do_not_share_a_folder(tmp_path):
     """The second is told who is there, and leaves everything as it was; when the first has ended, it may."""
-    with held(tmp_path), pytest.raises(RetraceError, match=rf"{tmp_path}: process {os.getpid()} on .* is at work here; wait"):
+    with (
+        held(tmp_path),
+        pytest.raises(RetraceError, match=rf"{tmp_path}: process {os.getpid()} on .* is at work here; wait for it"),
+    ):
         held(tmp_path).__enter__()
     with held(tmp_path):
         assert (tmp_path / ".held").is_file()
