@@ -11,7 +11,10 @@ RUNS = retrace.runs_by_paper(PAPERS, JOBS)
 if workflow.is_main_process:
     retrace.age_failed(JOBS)
     if retrace.free_stale_lock(Path(".snakemake")):
-        print("the last call was killed: its lock is freed, and its runs go on", file=sys.stderr)
+        print(
+            "the last call was killed: its lock is freed, and its runs go on",
+            file=sys.stderr,
+        )
 
 for job in JOBS:
 

@@ -124,7 +124,7 @@ class Paper(Block):
     authors: list[Text] = Field(min_length=1)
     year: int
     venue: Text
-    arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}$")]
+    arxiv: Annotated[str, Field(strict=True, pattern=r"^\d{4}\.\d{4,5}$")]  # in quotes: 2105.14080 as a number loses its zero
     summary: Text
     claims: list[Claim] = Field(min_length=1)
     reported_tables: list[ReportedTable] = []

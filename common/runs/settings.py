@@ -17,10 +17,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.errors import SettingsError
+from common.runs import strict_yaml
+from common.runs.kinds import misread_values
 from common.runs.levels import LEVELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,13 +61,8 @@ def check_level(level: str) -> None:
 
 
 def load_yaml(file: Path) -> Any:
-    """Read a YAML file; a syntax error names the file and the line."""
-    try:
-        return yaml.safe_load(file.read_text())
-    except FileNotFoundError:
-        raise SettingsError(f"{shown(file)} does not exist; every paper needs one") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{shown(file)} is not valid YAML: {error}") from None
+    """Read a YAML file strictly (common.runs.strict_yaml); an error names the file and the line or key."""
+    return strict_yaml.read(file, shown(file))
 
 
 def base_seed() -> int:
@@ -124,10 +120,15 @@ def resolve(package: str, experiment: str, level: str, overrides: Sequence[str] 
 
 def validated(model: type[BaseModel], values: Any, *, where: str, overrides: Sequence[str] = ()) -> Any:
     """Return `model` filled with `values`, or raise a `SettingsError` that says where and how to mend it."""
+    overridden = {override.partition("=")[0]: override for override in overrides}
+    misread = [
+        f"{_source(key, where, overridden)}: {problem}; got {value!r}" for key, problem, value in misread_values([model], values)
+    ]
+    if misread:
+        raise SettingsError("\n".join(misread))
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        overridden = {override.partition("=")[0]: override for override in overrides}
         lines = [_explain(model, problem, where, overridden) for problem in error.errors()]
         raise SettingsError("\n".join(lines)) from None
 
@@ -137,10 +138,7 @@ def parse_override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise SettingsError(f"--set {text}: expected key=value, for example --set steps=100")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise SettingsError(f"--set {text}: the value is not valid YAML") from None
+    parsed = strict_yaml.parse(value, f"--set {text}: the value")
     for part in reversed(key.split(".")):
         parsed = {part: parsed}
     return parsed
@@ -170,12 +168,16 @@ def _merge(base: Mapping[str, Any], *tops: Mapping[str, Any]) -> dict[str, Any]:
 def _explain(model: type[BaseModel], problem: Mapping[str, Any], where: str, overridden: Mapping[str, str]) -> str:
     location, known = _walk(model, problem["loc"])
     key = ".".join(location)
-    source = next((f"--set {text}" for start, text in overridden.items() if key.startswith(start)), f"{where}.{key}")
+    source = _source(key, where, overridden)
     if problem["type"] == "extra_forbidden":
         return f"{source}: unknown key {location[-1]!r}{hint(location[-1], known)}"
     if problem["type"] == "missing":
         return f"{source}: missing; add it"
-    return f"{source}: {problem['msg']}; got {problem['input']!r}"
+    return f"{source}: {problem['msg'].removeprefix('Value error, ')}; got {problem['input']!r}"
+
+
+def _source(key: str, where: str, overridden: Mapping[str, str]) -> str:
+    return next((f"--set {text}" for start, text in overridden.items() if key.startswith(start)), f"{where}.{key}")
 
 
 def _walk(model: type[BaseModel], location: Sequence[Any]) -> tuple[list[str], list[str]]:

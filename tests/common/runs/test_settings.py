@@ -108,3 +108,34 @@ def test_a_data_sets_own_settings_lie_over_the_levels(tmp_path, monkeypatch):
     (folder / "settings.yaml").write_text(yaml.safe_dump({"fit": {"smoke": {"sets": "a"}}}))
     with pytest.raises(SettingsError, match=r"fit\.smoke\.sets: must map data sets to their settings; got 'a'"):
         found()
+
+
+class Kinds(Settings):
+    whole: int = 1
+    wholes: tuple[int, ...] = ()
+    real: float = 1.0
+    switch: bool = True
+    either: float | None = None
+    word: str = ""
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"whole": 2.0}, "whole: must be a whole number, written without a point; got 2.0"),
+        ({"wholes": [1, 2.0]}, "wholes: must be a whole number"),
+        ({"whole": True}, "whole: must be a number; got True"),
+        ({"whole": "3"}, "whole: must be a number, not a text; got '3'"),
+        ({"either": "3"}, "either: must be a number, not a text"),
+        ({"switch": "yes"}, "switch: must be true or false, not a text; got 'yes'"),
+    ],
+)
+def test_nothing_is_guessed_at(values, message):
+    with pytest.raises(SettingsError) as error:
+        validated(Kinds, values, where="f")
+    assert f"f.{message}" in str(error.value)
+
+
+def test_what_is_meant_is_taken():
+    found = validated(Kinds, {"whole": 2, "real": 3, "either": None, "switch": False, "wholes": [1], "word": "yes"}, where="f")
+    assert (found.whole, found.real, found.switch, found.word) == (2, 3.0, False, "yes")
