@@ -36,11 +36,12 @@ def main() -> int:
 
 def check_all(level: str, papers: list[str], results: Path) -> list[str]:
     """Return every problem that would stop a run of this level; empty if there is none."""
+    from common.measure.claims import check_statistics
     from common.measure.paper import load_paper
 
     checks = [lambda: settings_of.check_level(level), lambda: check_writable(results / level)]
     for paper in papers:
-        checks.append(lambda paper=paper: load_paper(existing(paper)))
+        checks.append(lambda paper=paper: check_statistics(load_paper(existing(paper))))
     known = [paper for paper in papers if paper in workflow.papers()]
     for experiment, overrides in shared_runs(known, level):
         checks.append(lambda experiment=experiment, overrides=overrides: check_run("common", experiment, level, overrides))

@@ -1,6 +1,7 @@
 """`python -m report collect|build|all`: turn the run folders of a level into tables and a page."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT / "replicatio
 
     Failed runs do not change the status: whether they are an error is the workflow's decision.
     """
+    os.environ["MPLBACKEND"] = "agg"  # drawn into files, whatever the user's screen is
     options = _parser().parse_args(arguments)
     try:
         _run(options, root)

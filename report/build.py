@@ -13,7 +13,7 @@ from common.runs import provenance
 from common.runs.folders import write
 from common.runs.levels import WHERE
 from report import cost
-from report.collect import Collection, Unfinished, write_tables
+from report.collect import Collection, Unfinished, write_table, write_tables
 from report.render import render
 from report.views import Grid, PaperView, paper_view
 
@@ -46,7 +46,7 @@ def build(collection: Collection, papers: Sequence[Paper], claims: pd.DataFrame,
         write_tables(out, collection.metrics, claims)
         for grid in (grid for view in views for grid in view.tables if isinstance(grid, Grid) and grid.frame is not None):
             (out / grid.file).parent.mkdir(exist_ok=True)
-            grid.frame.to_csv(out / grid.file, index=False, lineterminator="\n")
+            write_table(out / grid.file, grid.frame)
     except OSError as error:
         raise RetraceError(f"{out}: cannot be written ({error.strerror}); free it or choose another --out") from None
     html = render(page).encode()

@@ -16,12 +16,22 @@ from common.measure.claims import CLAIM_COLUMNS, judge
 from common.measure.figures import RunFolder
 from common.measure.paper import Paper, load_paper
 from common.runs.call import level_mark
-from common.runs.folders import COLUMNS
+from common.runs.folders import COLUMNS, neutral, write
 from common.runs.settings import hint, package_folder
 
 NOT_RUN = "an input of this run failed or the workflow was stopped"
 # Written without a trailing ".0": they are counts.
 COUNTS = ("nfe", "n")
+# what the report takes from a run.json, and of what type
+INFO = {
+    "paper": str,
+    "experiment": str,
+    "seed": int,
+    "level": str,
+    "settings": dict,
+    "seconds": int | float,
+    "cpu_seconds": int | float,
+}
 NUMBERS = {"at": "float64", "value": "float64", "nfe": "float64", "seconds": "float64", "n": "float64", "seed": "Int64"}
 
 
@@ -100,6 +110,9 @@ def check_settings(run: RunFolder, level: str) -> None:
     info, file = run.info, run.path / "run.json"
     if info.get("level") != level:
         raise RetraceError(f"{file}: is of level {info.get('level')!r}, not {level!r}; delete the folder and run again")
+    for key, kind in INFO.items():
+        if not isinstance(info.get(key), kind) or isinstance(info.get(key), bool):
+            raise RetraceError(f"{file}: {key}: is {info.get(key)!r}; delete the folder and run again")
     package = "common" if info.get("paper") == "common" else f"replications.{info.get('paper')}"
     if not (package_folder(package) / "settings.yaml").is_file():
         return  # a paper from elsewhere, whose levels are not known here
@@ -154,5 +167,12 @@ def write_tables(folder: Path, metrics: pd.DataFrame, claims: pd.DataFrame) -> N
     folder.mkdir(parents=True, exist_ok=True)
     whole = {column: [int(x) if float(x).is_integer() else x for x in metrics[column]] for column in COUNTS}
     counts = {column: pd.Series(values, dtype=object) for column, values in whole.items()}
-    metrics.assign(**counts).to_csv(folder / "metrics.csv", index=False, lineterminator="\n")
-    claims.to_csv(folder / "claims.csv", index=False, lineterminator="\n")
+    write_table(folder / "metrics.csv", metrics.assign(**counts))
+    write_table(folder / "claims.csv", claims)
+
+
+def write_table(file: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, whole or not at all, with no cell that a spreadsheet would take for a formula."""
+    plain = pd.concat([pd.Series([neutral(cell) for cell in column], dtype=object) for _, column in table.items()], axis=1)
+    content = plain.set_axis(table.columns, axis=1).to_csv(index=False, lineterminator="\n")
+    write(file, lambda stream: stream.write(content.encode()))

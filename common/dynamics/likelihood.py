@@ -85,6 +85,7 @@ def flow_log_density(
     return LogLikelihood(prior_log_density(latent) + moved.integrals[-1], moved.nfe, latent, noisy)
 
 
+@torch.inference_mode(False)  # a divergence differentiates, whatever the caller forbids
 @torch.no_grad()
 def log_likelihood(
     model: Answers,
@@ -106,6 +107,7 @@ def log_likelihood(
     one is asked for; `generator` draws the latter's Rademacher probe, `chunk` bounds the memory of the former.
     """
     require(model, "the ODE likelihood")
+    x = x.clone()  # a tensor made in inference mode cannot be differentiated in
     exact = divergence == "exact" or (divergence == "auto" and x[0].numel() <= EXACT_UP_TO)
     if not exact and generator is None:
         raise SolverError("the Hutchinson divergence draws a probe: pass a generator")

@@ -25,7 +25,7 @@ from common.errors import SettingsError
 from common.measure.paper import Claim, Paper, Reported
 from common.measure.statistics import Interval, MissingRows, verdict
 from common.runs.levels import reaches
-from common.runs.settings import ROOT
+from common.runs.settings import ROOT, hint
 
 CLAIM_COLUMNS = (
     *("paper", "claim", "number", "location", "statement", "grade", "reported", "source", "protocol"),
@@ -48,6 +48,18 @@ def paper_module(folder: Path, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def check_statistics(paper: Paper) -> None:
+    """Raise `SettingsError` unless every claim's statistic is in the paper's claims.py."""
+    module = paper_module(paper.folder, "claims")
+    for claim in paper.claims:
+        if not callable(getattr(module, claim.statistic, None)):
+            known = [name for name, value in vars(module).items() if callable(value) and name[0] != "_" and name[0].islower()]
+            raise SettingsError(
+                f"{paper.folder.name}/paper.yaml: claims {claim.id!r}: statistic: claims.py has no "
+                f"{claim.statistic!r}{hint(claim.statistic, known)}"
+            )
 
 
 def judge(paper: Paper, metrics: pd.DataFrame, level: str) -> pd.DataFrame:

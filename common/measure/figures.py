@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import matplotlib.pyplot as plt
 
 # Not inside the functions: nothing but the papers' figures and the report imports this module.
@@ -197,7 +198,9 @@ def style() -> Iterator[None]:
     backend = plt.get_backend()
     plt.switch_backend("agg")
     try:
-        with plt.rc_context(settings):
+        with plt.rc_context():
+            matplotlib.rcdefaults()  # a user's own style would reach the figures
+            plt.rcParams.update(settings)
             yield
     finally:
         plt.close("all")

@@ -51,7 +51,9 @@ class Context:
         """Return the folder of a trained model of this level, by default with the network of `common train`."""
         seed = self.seed if seed is None else seed
         backbone = backbone or shared_backbone(self.level, data)
-        return present(layout.model_folder(self.results, self.level, data, backbone, objective, seed), "weights.safetensors")
+        return present(
+            layout.model_folder(self.results, self.level, data, backbone, objective, seed), "weights.safetensors", self.level
+        )
 
     def features(self, data: str) -> Path:
         """Return the folder of a data set's feature network: one for all seeds, so that their distances share a yardstick."""
@@ -60,13 +62,14 @@ class Context:
     def run_of(self, paper: str, experiment: str, variant: str, seed: int | None = None) -> Path:
         """Return the folder of another run of this level, or say how to make it."""
         seed = self.seed if seed is None else seed
-        return present(layout.run_folder(self.results, self.level, paper, experiment, variant, seed), "metrics.csv")
+        return present(layout.run_folder(self.results, self.level, paper, experiment, variant, seed), "metrics.csv", self.level)
 
 
-def present(folder: Path, file: str) -> Path:
+def present(folder: Path, file: str, level: str) -> Path:
     """Return `folder` if it holds `file`; otherwise raise with the command that makes it."""
     if not (folder / file).is_file():
-        raise RetraceError(f"{folder / file} is missing; make it with: snakemake --cores all {folder / 'metrics.csv'}")
+        make = f"snakemake {folder / 'metrics.csv'} --cores --config level={level}"
+        raise RetraceError(f"{folder / file} is missing; make it with: {make}")
     return folder
 
 

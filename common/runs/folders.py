@@ -174,5 +174,10 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: neutral(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def neutral(value: Any) -> Any:
+    """Return a text that a spreadsheet would take for a formula with a quote before it; anything else as it is."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -21,13 +22,19 @@ PACKAGES = ("torch", "torchdiffeq", "torchsde", "numpy", "scipy")
 
 @functools.cache
 def commit() -> str:
-    """Return the short commit of the tree, with `+` when files differ from it, or "unknown" outside git."""
+    """Return the short commit of the tree, with `+` when files differ from it or are not in it, or "unknown" outside git."""
+
+    # variables such as GIT_DIR would name somebody else's repository
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True).stdout
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
     try:
-        return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if git("status", "--porcelain", "-uno") else "")
+        if Path(git("rev-parse", "--show-toplevel").strip()).resolve() != ROOT:
+            return "unknown"  # a copy inside another repository
+        return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

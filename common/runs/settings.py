@@ -161,6 +161,8 @@ def _merge(base: Mapping[str, Any], *tops: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in (item for top in tops for item in top.items()):
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        # another kind of block has other keys: it takes the place of the old one
+        both = both and value.get("kind", merged[key].get("kind")) == merged[key].get("kind")
         merged[key] = _merge(merged[key], value) if both else value
     return merged
 

@@ -27,6 +27,8 @@ def check_config(config: Mapping[str, Any]) -> list[str]:
 
     Raises `SettingsError` naming the key, the value and the remedy.
     """
+    if isinstance(config.get("papers"), str) and config["papers"] != "all":
+        config = {**config, "papers": [config["papers"]]}  # --config papers=flow_matching
     schema = settings_of.load_yaml(ROOT / "config" / "schema.yaml")
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(dict(config)), key=lambda error: list(error.path))
     if errors:

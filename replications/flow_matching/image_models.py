@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from common.learning.data import catalogue
-from common.learning.data.scale import to_unit
+from common.learning.data.scale import from_unit, to_unit
 from common.learning.data.split import ImageSplit
 from common.learning.objective_table import OBJECTIVES
 from common.measure.features import load_feature_net
@@ -47,8 +47,8 @@ def fid_to(split: ImageSplit, device: torch.device) -> Callable[[Tensor], float]
     """Return the FID of images [n, c, h, w] in [-1, 1] to a split. Raises `DataError` without Inception's weights."""
 
     def features(images: Tensor) -> np.ndarray:
-        levels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return inception_features(levels.cpu().numpy(), device=device)
+        pixels = from_unit(images, 256).to(torch.uint8)
+        return inception_features(pixels.cpu().numpy(), device=device)
 
     reference = features(to_unit(split.images, split.grey_values))
     return lambda images: frechet_distance(features(images), reference)

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from common.dynamics.guard import Guarded
+from common.dynamics.samplers.result import require_finite
 from common.errors import SolverError
 from replications.neural_ode.adams import ADAMS, adams
 from replications.neural_ode.adjoint import Parts, Solve
@@ -49,12 +51,29 @@ def _runge_kutta(
 ) -> Parts:
     from torchdiffeq import odeint
 
-    # a grid of our own: torchdiffeq's step_size makes one step more where the division rounds up
-    grid = {} if steps is None else {"grid_constructor": lambda f, y, t: torch.linspace(t[0], t[-1], steps + 1).to(t)}
+    what = f"{method} with {steps} steps" if steps else f"{method} at tolerance {tolerance:g}"
+    grid = {} if steps is None else {"grid_constructor": lambda f, y, t: step_grid(t, steps)}
     try:
-        return odeint(field, state, times, method=method, rtol=tolerance, atol=tolerance, options=grid)
+        found = odeint(Guarded(field, what), state, times, method=method, rtol=tolerance, atol=tolerance, options=grid)
     except AssertionError as error:
-        raise SolverError(f"{method} at tolerance {tolerance:g}: {error}; loosen it, or compute in float64") from None
+        raise SolverError(f"{what}: {error or 'its times are not in order'}; loosen it, or compute in float64") from None
+    for part in found:
+        require_finite(what, part[-1])
+    return found
+
+
+def step_grid(times: Float[Tensor, " times"], steps: int) -> Float[Tensor, " points"]:
+    """Return the ends of `steps` equal steps from the first time to the last, and every time between that is asked for.
+
+    A grid of our own: torchdiffeq's step_size makes one step more where the division rounds up, and interpolates in between.
+    """
+    even = torch.lerp(times[0], times[-1], torch.linspace(0, 1, steps + 1, dtype=times.dtype, device=times.device))
+    inside = times[1:-1]
+    new = inside[(inside[:, None] - even).abs().amin(1) > 1e-6 * (times[-1] - times[0]).abs()]
+    # a step that ends within rounding of a time that is asked for ends at that time
+    near = (even[:, None] - times).abs()
+    even = torch.where(near.amin(1) <= 1e-6 * (times[-1] - times[0]).abs(), times[near.argmin(1)], even)
+    return torch.cat([even, new]).sort(descending=bool(times[0] > times[-1])).values
 
 
 class Counting(nn.Module):

@@ -150,3 +150,14 @@ def test_a_report_on_one_paper_leaves_the_tables_of_all_papers_alone(tree, tmp_p
     assert main(["all", *shared, "--papers", "flow_paper", "--out", str(tmp_path / "one")], root=papers) == 0
     assert (results / fabricate.LEVEL / "claims.csv").read_text() == before
     assert set(pd.read_csv(tmp_path / "one" / "claims.csv").paper) == {"flow_paper"}
+
+
+@pytest.mark.parametrize(("key", "value"), [("seed", "x"), ("seconds", None), ("settings", []), ("paper", 3)])
+def test_a_mistake_in_one_run_json_costs_that_run_and_not_the_page(tree, key, value):
+    _, results, plan = tree
+    folder = read_plan(plan)[0]
+    info = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(info | {key: value}))
+    found = gather(results, plan)
+    (run,) = [run for run in found.unfinished if run.folder == folder]
+    assert f"run.json: {key}: is {value!r}" in run.message and len(found.runs) == 3

@@ -90,8 +90,11 @@ def check_times(path: Prior, times: Times, what: str, *, downwards: bool, singul
     """Raise `SolverError` unless a method can run on these times."""
     if len(times) < 2:
         raise SolverError(f"{what} needs at least two times; got {len(times)}")
-    if downwards and not bool((times[1:] < times[:-1]).all()):
+    gaps = times.diff()
+    if downwards and not bool((gaps < 0).all()):
         raise SolverError(f"{what} runs from noise to data; give decreasing times")
+    if not bool((gaps < 0).all() or (gaps > 0).all()):
+        raise SolverError(f"{what}: times must increase or decrease from each to the next, and none may be repeated")
     if singular_at_noise and float(times[0]) > path.t_max:
         raise SolverError(
             f"{what} on path {path.name!r}: drift and diffusion are infinite at t = {float(times[0]):g}; start at "

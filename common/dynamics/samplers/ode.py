@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from common.dynamics.answers import Answers, require
+from common.dynamics.guard import Guarded
 from common.dynamics.paths import Prior
 from common.dynamics.samplers.loop import Noise, Sampler, Step, Times, check_times, sampler
 from common.dynamics.samplers.noise import Source
@@ -88,6 +89,7 @@ def trajectory(
 ) -> Float[Tensor, "points batch *shape"]:
     """Return the flow's states at every one of `times`, by dopri5 with dense output."""
     require(model, "dopri5")
+    check_times(model.path, times, "dopri5", downwards=False, singular_at_noise=False)
     return integrate(lambda t, state: model.velocity(state, t), x, times, method="dopri5", rtol=rtol, atol=atol)
 
 
@@ -110,12 +112,13 @@ def integrate(
     if method not in FIXED:
         # adaptive solvers step past the end and interpolate back, but beyond t_min the field of a diffusion path is singular
         options = {"step_t": times[-1:], **(options or {})}
+    what = f"{method} at rtol={rtol:g}, atol={atol:g}"
     try:
-        states = odeint(field, state, times, method=method, rtol=rtol, atol=atol, options=options or {})
-    except AssertionError as error:
+        states = odeint(Guarded(field, what), state, times, method=method, rtol=rtol, atol=atol, options=options or {})
+    except (AssertionError, SolverError) as error:
+        said = str(error) if isinstance(error, SolverError) else f"{what}: {error}"
         raise SolverError(
-            f"{method} at rtol={rtol:g}, atol={atol:g}: {error}; loosen the tolerance, stop further from the data end (t_min), "
-            "or train the network longer"
+            f"{said}; loosen the tolerance, stop further from the data end (t_min), or train the network longer"
         ) from None
     for part in states if isinstance(states, tuple) else (states,):
         require_finite(method, part[-1])

@@ -5,12 +5,13 @@ No class is ever looked up by a name from a file; whoever loads a model says whi
 
 from typing import Annotated, Literal
 
+import psutil
 import torch
 from pydantic import Field, PositiveInt
 from torch import nn
 
 from common.errors import SettingsError
-from common.learning.nets.mlp import ResidualMLP
+from common.learning.nets.mlp import ResidualMLP, parameter_count
 from common.learning.nets.unet import UNet
 from common.runs.settings import Settings
 
@@ -64,9 +65,22 @@ BackboneSettings = Annotated[MLPSettings | UNetSettings, Field(discriminator="ki
 
 
 def check_fits(settings: Backbone, shape: tuple[int, ...]) -> None:
-    """Raise `SettingsError` unless the network can be built for samples of `shape`; takes neither memory nor time."""
-    with torch.device("meta"):
-        build_backbone(settings, shape, seed=0)
+    """Raise `SettingsError` unless the network can be built for samples of `shape`, and be trained in this machine's memory.
+
+    Takes neither memory nor time.
+    """
+    try:
+        with torch.device("meta"):
+            count = parameter_count(build_backbone(settings, shape, seed=0))
+    except RuntimeError as error:
+        raise SettingsError(f"backbone: no machine can hold this network ({error}); make it smaller") from None
+    # weights, gradients, Adam's two moments, average: float32
+    needed, there = 20 * count / 2**30, psutil.virtual_memory().total / 2**30
+    if needed > there:
+        raise SettingsError(
+            f"backbone: training this network of {count:.3g} parameters takes {needed:.3g} GiB of memory, and this machine has "
+            f"{there:.3g}; make it smaller"
+        )
 
 
 def build_backbone(settings: Backbone, shape: tuple[int, ...], *, seed: int) -> nn.Module:

@@ -12,8 +12,8 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class TrainSettings(Settings):
     """How a model is trained: Adam with warm-up, clipping and an exponential moving average of the weights."""
 
-    steps: PositiveInt = Field(description="optimiser steps")
-    batch: PositiveInt = Field(description="samples per step, over all processes")
+    steps: PositiveInt = Field(le=10**9, description="optimiser steps")
+    batch: PositiveInt = Field(le=10**6, description="samples per step, over all processes")
     learning_rate: PositiveFloat = Field(description="Adam's peak learning rate")
     betas: tuple[Fraction, Fraction] = Field(default=(0.9, 0.999), description="Adam's decay rates")
     weight_decay: NonNegativeFloat = Field(default=0.0, description="decoupled weight decay (AdamW)")

@@ -12,6 +12,7 @@ In the features of Inception-v3 this is FID (Heusel et al. 2017): see common.mea
 import numpy as np
 from jaxtyping import Float
 
+from common.errors import RetraceError
 from common.measure.metrics.points import as_pair, as_points
 
 
@@ -43,7 +44,10 @@ def frechet_between_gaussians(
     root = _square_root(a)
     # rounding leaves the zero eigenvalues of a singular product at about ±1e-16: those below zero have no root
     overlap = np.sqrt(np.linalg.eigvalsh(root @ b @ root).clip(min=0)).sum()
-    return max(float(shift @ shift + np.trace(a) + np.trace(b) - 2 * overlap), 0.0)
+    found = float(shift @ shift + np.trace(a) + np.trace(b) - 2 * overlap)
+    if not np.isfinite(found):
+        raise RetraceError("the Fréchet distance is not finite: means or covariances are unknown, or too large to be squared")
+    return max(found, 0.0)
 
 
 def _square_root(covariance: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:

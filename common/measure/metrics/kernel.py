@@ -41,6 +41,8 @@ def kernel_distance_of_subsets(
     """
     a, b = as_pair(features_a, features_b, least=2)
     size = min(size, len(a), len(b))
+    if subsets < 1 or size < 2:
+        raise RetraceError(f"subsets = {subsets}, size = {size}: need at least one subset of two points")
 
     def part(x: np.ndarray) -> np.ndarray:
         return x[torch.randperm(len(x), generator=generator)[:size].numpy()]

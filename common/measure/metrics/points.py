@@ -25,6 +25,12 @@ def as_points(x: np.ndarray, name: str, *, least: int = 1) -> Float[np.ndarray, 
     return points
 
 
+def centred(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> tuple[np.ndarray, np.ndarray]:
+    """Return both clouds less the mean of the second: a large offset of both would cost their distances their digits."""
+    centre = b.mean(axis=0)
+    return a - centre, b - centre
+
+
 def as_pair(x: np.ndarray, y: np.ndarray, *, least: int = 1) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]]:
     """Return both clouds as float64 [n, d] and [m, d]; raises `RetraceError` as `as_points`, or if their d differ."""
     a, b = as_points(x, "first set", least=least), as_points(y, "second set", least=least)

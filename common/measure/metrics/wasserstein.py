@@ -10,7 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from common.errors import RetraceError
-from common.measure.metrics.points import as_pair
+from common.measure.metrics.points import as_pair, centred
+
+DROWNED = 1e-5  # of the largest cost: a mean cost below this is near the solver's tolerance
+MOST_UNITS = 20
 
 
 def wasserstein(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], p: float | int = 2) -> float:
@@ -18,12 +21,24 @@ def wasserstein(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], p: flo
     import ot
     from scipy.spatial.distance import cdist
 
+    if p < 1:
+        raise RetraceError(f"p = {p}: a Wasserstein distance needs p >= 1")
     a, b = as_pair(x, y)
-    cost = cdist(a, b) ** p
-    value, log = ot.emd2([], [], cost, numItermax=10_000_000, log=True)
-    if log["warning"] is not None:
-        raise RetraceError(f"optimal transport of {len(a)} to {len(b)} points was not solved ({log['warning']}); use fewer")
-    return max(float(value), 0.0) ** (1 / p)
+    distances = cdist(a, b)
+    # The solver's tolerance is absolute and a power may leave the range of numbers, so costs are taken in units of the largest
+    # distance, and, where the answer is so far below it that its costs drown, in units of the answer before.
+    unit, found = float(distances.max()) or 1.0, 0.0
+    for _ in range(MOST_UNITS):
+        # no pair of an optimal plan is further apart than this, since it alone would cost more than the whole plan
+        cost = np.minimum(distances / unit, (4 * max(len(a), len(b))) ** (1 / p) + 1) ** p
+        value, log = ot.emd2([], [], cost, numItermax=10_000_000, log=True)
+        if log["warning"] is not None:
+            raise RetraceError(f"optimal transport of {len(a)} to {len(b)} points was not solved ({log['warning']}); use fewer")
+        found = unit * max(float(value), 0.0) ** (1 / p)
+        if not 0 < float(value) < DROWNED:
+            break
+        unit = found
+    return found
 
 
 def sliced_wasserstein(
@@ -41,5 +56,7 @@ def sliced_wasserstein(
     """
     import ot
 
-    a, b = as_pair(x, y)
+    if p < 1 or projections < 1:
+        raise RetraceError(f"p = {p}, projections = {projections}: need p >= 1 and at least one direction")
+    a, b = centred(*as_pair(x, y))
     return float(ot.sliced_wasserstein_distance(a, b, n_projections=projections, p=p, seed=seed))

@@ -117,4 +117,4 @@ def solved(denoiser: Any, test: ImageSplit, draws: int, settings: Settings, cont
         tolerances = {"rtol": settings.tolerance, "atol": settings.tolerance}
         parts.append(log_likelihood(denoiser, x, divergence=settings.divergence, generator=probes, **tolerances))
     found = torch.cat([part.log_density.cpu() for part in parts]).reshape(draws, -1).numpy()
-    return found, float(np.mean([part.nfe for part in parts]))
+    return found, float(np.average([part.nfe for part in parts], weights=[len(part.log_density) for part in parts]))

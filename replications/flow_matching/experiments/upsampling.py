@@ -84,7 +84,9 @@ def flow(settings: Settings, context: Context, given: Tensor) -> tuple[Tensor, f
     for condition, part in zip(given.split(settings.batch), noise.split(settings.batch)):
         denoiser = Denoiser(method.Conditioned(network, condition), objective.path, "velocity")
         solved.append(sample_adaptively(denoiser, part, len(part), settings.tolerance))
-    return torch.cat([images for images, _ in solved]), float(np.mean([nfe for _, nfe in solved]))
+    return torch.cat([images for images, _ in solved]), float(
+        np.average([nfe for _, nfe in solved], weights=[len(images) for images, _ in solved])
+    )
 
 
 def regressed(settings: Settings, context: Context, given: Tensor) -> tuple[Tensor, float]:

@@ -206,3 +206,13 @@ def test_what_cannot_be_answered_is_refused(draw):
             times,
             method="euler",
         )
+
+
+def test_inference_mode_is_no_obstacle(draw, rng):
+    x, network = draw(3, 2), Denoiser(Linear(), vp(), "noise")
+    expected = log_likelihood(gaussian(vp(), MEAN, STD), x, **TIGHT).log_density
+    with torch.inference_mode():
+        again = x + 0
+        torch.testing.assert_close(log_likelihood(gaussian(vp(), MEAN, STD), again, **TIGHT).log_density, expected)
+        found = log_likelihood(network, again, divergence="hutchinson", generator=rng)
+    assert found.log_density.isfinite().all()

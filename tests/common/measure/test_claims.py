@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from common.errors import SettingsError
-from common.measure.claims import CLAIM_COLUMNS, criterion, judge
+from common.measure.claims import CLAIM_COLUMNS, check_statistics, criterion, judge
 from common.measure.paper import load_paper
 from common.runs.folders import COLUMNS
 
@@ -222,3 +222,11 @@ def test_a_mistake_in_a_block_is_named(tmp_path, block, words):
     with pytest.raises(SettingsError) as error:
         load_paper(tmp_path / "toy")
     assert all(word in str(error.value) for word in ["paper.yaml", *words]), str(error.value)
+
+
+def test_a_statistic_that_does_not_exist_is_found_before_any_run(write):
+    check_statistics(write({}))
+    with pytest.raises(
+        SettingsError, match=r"claims 'half': statistic: claims\.py has no 'value_of_b'; did you mean 'value_of_a'"
+    ):
+        check_statistics(write({"statistic": "value_of_b"}))

@@ -85,3 +85,12 @@ def test_style_leaves_nothing_behind():
         plt.figure()
         raise KeyError
     assert plt.rcParams["axes.grid"] == before and not plt.get_fignums()
+
+
+def test_a_users_own_style_does_not_reach_the_figures():
+    before = plt.rcParams["lines.linestyle"]
+    with plt.rc_context({"lines.linestyle": "--", "axes.facecolor": "black"}):
+        with style():
+            assert (plt.rcParams["lines.linestyle"], plt.rcParams["axes.facecolor"]) == ("-", "white")
+        assert plt.rcParams["axes.facecolor"] == "black"
+    assert plt.rcParams["lines.linestyle"] == before

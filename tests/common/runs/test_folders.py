@@ -11,7 +11,7 @@ import torch
 
 from common.errors import RetraceError
 from common.runs import folders
-from common.runs.folders import COLUMNS, Outcome, check_writable, refused, row, write, write_failure, write_run
+from common.runs.folders import COLUMNS, Outcome, check_writable, refused, row, to_csv, write, write_failure, write_run
 
 INFO = {
     "paper": "toy",
@@ -99,3 +99,10 @@ def test_a_read_only_folder_is_found_before_any_compute(tmp_path):
     assert processes.status(process) == 1
     message = (tmp_path / "output.txt").read_text()
     assert "results: cannot write here (Permission denied); free it or choose another --results" in message
+
+
+def test_no_cell_is_taken_for_a_formula():
+    text = to_csv([row("x", -1.5, method="=1+1", variant="-a", unit="@b", dataset="+c")])
+    (only,) = csv.DictReader(text.splitlines())
+    assert (only["method"], only["variant"], only["unit"], only["dataset"]) == ("'=1+1", "'-a", "'@b", "'+c")
+    assert float(only["value"]) == -1.5

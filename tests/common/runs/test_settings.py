@@ -139,3 +139,18 @@ def test_nothing_is_guessed_at(values, message):
 def test_what_is_meant_is_taken():
     found = validated(Kinds, {"whole": 2, "real": 3, "either": None, "switch": False, "wholes": [1], "word": "yes"}, where="f")
     assert (found.whole, found.real, found.switch, found.word) == (2, 3.0, False, "yes")
+
+
+def test_another_kind_of_block_takes_the_place_of_the_old_one():
+    found = settings_of.resolve(
+        "common", "train", "smoke", ["data=digits", "backbone={kind: unet, channels: 8, multipliers: [1], blocks: 1}"]
+    )
+    assert found.backbone.kind == "unet" and found.backbone.channels == 8
+    kept = settings_of.resolve("common", "train", "smoke", ["data=digits", "backbone={width: 8}"])
+    assert (kept.backbone.kind, kept.backbone.width, kept.backbone.blocks) == ("mlp", 8, 1)
+
+
+@pytest.mark.parametrize("word", ["train.steps=1000000000000000000000000000000", "train.batch=100000000000"])
+def test_an_absurd_budget_is_refused(word):
+    with pytest.raises(SettingsError, match=rf"--set {word}"):
+        settings_of.resolve("common", "train", "smoke", ["data=digits", word])

@@ -48,3 +48,9 @@ def test_sources_of_a_job_are_what_it_imports_and_nothing_else():
 def test_the_workflow_reads_without_importing_torch():
     code = "import sys, common.runs.workflow; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_one_paper_may_be_named_without_brackets():
+    assert workflow.check_config(config(papers="flow_matching")) == ["flow_matching"]
+    with pytest.raises(SettingsError, match="there is no paper 'flow_matchin'"):
+        workflow.check_config(config(papers="flow_matchin"))

@@ -6,7 +6,7 @@ from scipy.linalg import expm
 
 from common.errors import SolverError
 from replications.neural_ode.adams import adams
-from replications.neural_ode.solvers import adaptive, fixed
+from replications.neural_ode.solvers import adaptive, fixed, step_grid
 
 MATRIX = torch.tensor([[-0.4, 1.0, 0.0], [-1.0, -0.4, 0.5], [0.0, 0.2, 0.1]], dtype=torch.float64)
 TIMES = torch.tensor([0.0, 0.5, 2.0], dtype=torch.float64)
@@ -85,3 +85,26 @@ def test_unknown_solvers_are_named():
         adaptive("dopri6", 1e-3)
     with pytest.raises(SolverError, match="heun9"):
         fixed("heun9", 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (0.1, 0.7), (0.7, 0.1), (-3.0, 5.5)])
+def test_fixed_steps_take_any_interval_and_stop_at_every_time(ends, dtype):
+    """Between the ends of steps too the result has the method's own accuracy."""
+    times = torch.lerp(
+        torch.tensor(ends[0], dtype=dtype), torch.tensor(ends[1], dtype=dtype), torch.tensor([0, 0.31, 0.5, 0.77, 1], dtype=dtype)
+    )
+    (found,) = fixed("rk4", 40)(lambda t, state: (torch.cos(t) * state[0],), (torch.ones(2, dtype=dtype),), times)
+    exact = (times.sin() - times[0].sin()).exp()
+    torch.testing.assert_close(found[:, 0], exact, rtol=1e-4, atol=0)
+
+
+def test_fixed_steps_keep_their_number_where_no_time_lies_between():
+    grid = step_grid(torch.tensor([0.0, 1.0], dtype=torch.float64), 10)
+    assert len(grid) == 11 and grid[0] == 0 and grid[-1] == 1
+    assert len(step_grid(torch.tensor([0.0, 0.3, 0.55, 1.0], dtype=torch.float64), 10)) == 12
+
+
+def test_a_field_without_a_value_is_named():
+    with pytest.raises(SolverError, match="rk4 with 4 steps: the result is not finite"):
+        fixed("rk4", 4)(lambda t, state: (state[0] * float("nan"),), (torch.ones(2),), torch.tensor([0.0, 1.0]))

@@ -200,3 +200,10 @@ def test_misuse_is_named(name, draw, rng):
     if name not in ("euler", "heun", "midpoint", "heun3", "rk4", "ddim", "ddim_half", "ancestral", "dpm_solver_pp_2m"):
         with pytest.raises(SolverError, match=r"infinite at t = 1; start at t <= 0\.999"):
             sample(mixture(optimal_transport()), x, times, generator=rng)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("times", [[0.9, 0.9, 0.1], [0.9, 0.1, 0.5]])
+def test_times_in_disorder_are_refused_by_every_sampler(name, times, draw, rng):
+    with pytest.raises(SolverError, match=r"give decreasing times|must increase or decrease"):
+        SAMPLERS[name].sample(mixture(vp()), draw(3, 2), torch.tensor(times, dtype=F64), generator=rng)

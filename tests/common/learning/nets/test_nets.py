@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from common.errors import SettingsError
-from common.learning.nets.build import MLPSettings, UNetSettings, build_backbone
+from common.learning.nets.build import MLPSettings, UNetSettings, build_backbone, check_fits
 from common.learning.nets.embedding import FourierEmbedding, SinusoidalEmbedding
 from common.learning.nets.mlp import parameter_count
 
@@ -132,3 +132,10 @@ def test_embeddings_are_points_on_circles(embedding):
 def test_sinusoidal_frequencies_run_from_one_to_the_fastest():
     frequencies = SinusoidalEmbedding(6, fastest=100.0).frequencies
     torch.testing.assert_close(frequencies, torch.tensor([1.0, 10.0, 100.0]))
+
+
+@pytest.mark.parametrize(("width", "message"), [(10**6, r"parameters takes .* GiB of memory"), (10**12, "make it smaller")])
+def test_a_network_that_no_memory_holds_is_found_before_it_is_built(width, message):
+    with pytest.raises(SettingsError, match=message):
+        check_fits(MLPSettings(width=width, blocks=1), (1, 8, 8))
+    check_fits(MLPSettings(width=64, blocks=1), (1, 8, 8))

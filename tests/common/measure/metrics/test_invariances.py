@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from common.errors import RetraceError
 from common.measure.metrics.coverage import coverage
-from common.measure.metrics.frechet import frechet_distance
-from common.measure.metrics.kernel import kernel_distance, mmd
+from common.measure.metrics.frechet import frechet_between_gaussians, frechet_distance
+from common.measure.metrics.kernel import kernel_distance, kernel_distance_of_subsets, mmd
 from common.measure.metrics.neighbours import nearest_distances
-from common.measure.metrics.wasserstein import wasserstein
+from common.measure.metrics.wasserstein import sliced_wasserstein, wasserstein
 
 NUMBERS = st.integers(-40, 40).map(lambda k: k / 8)  # exact in floating point, with ties
 CLOUDS = st.tuples(st.integers(8, 12), st.integers(1, 3)).flatmap(
@@ -58,6 +60,44 @@ def test_a_scale_of_both_sets_is_a_change_of_units(name, clouds, scale):
     x, y = clouds
     expected = scale ** POWER[name] * DISTANCES[name](x, y)
     assert DISTANCES[name](scale * x, scale * y) == pytest.approx(expected, rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1e7])
+@pytest.mark.parametrize("p", [1, 2, 20])
+def test_transport_of_many_points_is_exact_at_any_scale(scale, p):
+    """On a line the optimal plan is the sorted one; small costs and high powers must not stop the solver early."""
+    generator = np.random.default_rng(0)
+    x, y = scale * generator.normal(size=(300, 1)), scale * generator.normal(size=(300, 1))
+    gaps = np.abs(np.sort(x[:, 0]) - np.sort(y[:, 0])) / scale
+    assert wasserstein(x, y, p) == pytest.approx(scale * (gaps**p).mean() ** (1 / p), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["wasserstein", "nearest", "frechet"])
+@pytest.mark.parametrize("offset", [1e7, 1e8])
+def test_a_large_offset_costs_no_digits(name, offset):
+    generator = np.random.default_rng(0)
+    # multiples of 2^-20, which such an offset leaves exact
+    x, y = (np.round(generator.normal(size=(40, 2)) * 2**20) / 2**20 for _ in range(2))
+    assert DISTANCES[name](x + offset, y + offset) == pytest.approx(DISTANCES[name](x, y), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: wasserstein(x, x, 0.5), "p = 0.5: a Wasserstein distance needs p >= 1"),
+        (lambda x: sliced_wasserstein(x, x, projections=0, seed=0), "projections = 0"),
+        (lambda x: frechet_between_gaussians(x[0], np.eye(2), x[0], np.full((2, 2), np.nan)), "is not finite"),
+        (lambda x: frechet_distance(1e200 * x, -1e200 * x), "is not finite"),
+        (lambda x: kernel_distance(x[:1], x), "1 points; at least 2"),
+        (lambda x: kernel_distance_of_subsets(x, x, generator=torch.Generator(), subsets=0), "subsets = 0"),
+        (lambda x: frechet_distance(x * np.nan, x), "are not finite"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_what_has_no_value_is_an_error_with_its_reason(call, message):
+    with pytest.raises(RetraceError) as error:
+        call(np.random.default_rng(0).normal(size=(8, 2)))
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["wasserstein", "nearest"])
