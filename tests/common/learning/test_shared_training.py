@@ -10,17 +10,20 @@ from common.dynamics.denoiser import Conditioning
 from common.dynamics.paths import level_times, uniform_times, ve
 from common.dynamics.samplers.ode import heun
 from common.errors import CheckpointError, DataError, SettingsError, UnsupportedModelError
+from common.experiments import train
 from common.experiments.train import check, description
 from common.learning.data import catalogue
 from common.learning.data.training import training_batches
-from common.learning.models import ConditioningSettings, ModelSettings, Recipe, load_denoiser, read_description
+from common.learning.models import ConditioningSettings, ModelSettings, ObjectiveSettings, Recipe, load_denoiser, read_description
 from common.learning.nets.build import Backbone, MLPSettings, UNetSettings
 from common.learning.objective_table import OBJECTIVES
+from common.learning.objectives import weight_at
 from common.learning.training import run
 from common.learning.training.loop import Trained
 from common.runs.cli import main
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, write_run
+from common.runs.seeds import derive_seed
 from common.runs.settings import resolve
 from replications.__main__ import check_one
 
@@ -50,6 +53,71 @@ def test_all_objectives_of_a_data_set_and_seed_start_from_the_same_weights():
     built = [description(settings("data=digits", f"objective={name}")).build(5).backbone.state_dict() for name in OBJECTIVES]
     for other in built[1:]:
         assert all(torch.equal(built[0][key], value) for key, value in other.items())
+
+
+CHANGES = {
+    "path": {"path": "ve"},
+    "path_options": {"path_options": {"beta_max": 10.0}},
+    "prediction": {"prediction": "data"},
+    "weight": {"weight": "sigma_squared"},
+    "noise_levels": {"noise_levels": 7},
+}
+
+
+def built(objective):
+    """What a description's objective comes to: numbers that every one of its fields moves."""
+    made, t = objective.build(), torch.linspace(0.1, 0.9, 3, dtype=torch.float64)
+    known = None if made.known_times is None else made.known_times.tolist()
+    return made.path.name, made.path.sigma(t).tolist(), made.prediction, weight_at(made.path, made.weight, t).tolist(), known
+
+
+@pytest.mark.parametrize("field", ObjectiveSettings.model_fields)
+def test_every_field_of_an_objective_is_seen_in_what_is_built(field):
+    base = ObjectiveSettings(path="vp", prediction="noise", weight="one")
+    assert built(base) != built(base.model_copy(update=CHANGES[field]))
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_model_is_built_as_its_recipe_says(name):
+    model = description(settings("data=digits", f"objective={name}"))
+    made, recipe = model.build(0), OBJECTIVES[name]
+    assert made.path == recipe.objective.build().path or made.path.name == recipe.objective.path
+    assert made.prediction == recipe.objective.prediction
+    assert made.conditioning == Conditioning(**recipe.conditioning.model_dump())
+    assert (made.known_times is None) == (recipe.objective.noise_levels is None)
+
+
+def test_a_step_is_fed_from_its_own_stream(tmp_path, monkeypatch):
+    """Data, times and noise of step k follow one another in the generator that is seeded with (seed, process, k)."""
+    seen = []
+
+    def spy(network, objective, x0, *, t, noise):
+        seen.append((x0, t, noise))
+        return (network(x0, t) - noise).square().flatten(1).mean(1)
+
+    monkeypatch.setattr(train, "regression_loss", spy)
+    base = settings("data=digits", "objective=fm_ot", "train.steps=2", "train.batch=16")
+    context = Context("common", "train", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
+    train.run(base, context)
+    seed = context.seed_for("digits")
+    for step, (x0, t, noise) in enumerate(seen):
+        stream = torch.Generator().manual_seed(derive_seed(seed, 0, step))
+        expected = training_batches("digits", 16, seed, torch.device("cpu"))(step, stream)
+        torch.testing.assert_close(x0, expected)
+        torch.testing.assert_close(t, torch.rand(16, generator=stream))
+        torch.testing.assert_close(noise, torch.randn(x0.shape, generator=stream))
+        assert len(t.unique()) == 16 and abs(float((noise * x0).mean())) < 0.2
+    assert not torch.equal(seen[0][0], seen[1][0])
+
+
+def test_trained_and_loaded_networks_are_in_evaluation_mode(tmp_path):
+    folder = trained(tmp_path, "--set", "data=digits", "--set", "objective=fm_ot")
+    assert not any(module.training for module in load_denoiser(folder).modules())
+    base = settings("data=digits").train.model_copy(update={"steps": 1})
+    context = Context("common", "train", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.5)).train()
+    done = run.train_run(context, network, lambda net, step, rng: net(torch.ones(2, 2)).sum(), base, seed=0, of=base)
+    assert not any(module.training for module in done.model.modules())
 
 
 def trained(tmp_path, *words):
