@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help report test setup lint lock
+.PHONY: help report test setup lint lock mutants
 
 help: ## show this text
 	@echo "Retrace: seven papers on continuous-time generative modelling, re-run and judged claim by claim."
@@ -25,6 +25,9 @@ test: setup ## run the test suite
 lint: setup ## check style, layers and workflow
 	ruff check . && ruff format --check . && snakefmt --check Snakefile common replications report && lint-imports
 	snakemake --lint
+
+mutants: setup ## plant mistakes and see that the tests notice (by hand, about 15 minutes)
+	@python tests/mutants.py
 
 setup: $(STAMP) ## create .venv from requirements.lock (report and test do this by themselves)
 

@@ -1,0 +1,238 @@
+"""Plant small mistakes one at a time and see which test notices: `make mutants`.
+
+Each line is a file, what stands there, what a slip would make of it, and the tests that should fail. A mutant that survives is a test
+that is missing. By hand: a minute for ten, on two cores. `python tests/mutants.py WORD` runs those whose line has the word.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS = 240  # a mutant that hangs is noticed too
+D, L, M, R = "common/dynamics", "common/learning", "common/measure", "common/runs"
+F, N = "replications/flow_matching", "replications/neural_ode"
+TD, TL, TM, TR = (f"tests/{room}" for room in (D, L, M, R))
+TF, TN = f"tests/{F}", f"tests/{N}"
+
+MUTANTS = [
+    # paths, answers, denoiser, oracles
+    (f"{D}/paths.py", "2 * sigma * (self.sigma_dot(t)", "sigma * (self.sigma_dot(t)", f"{TD}/test_paths.py"),
+    (f"{D}/paths.py", "-0.5 * (flat / self.prior_std)", "-0.5 * (flat)", f"{TD}/test_paths.py"),
+    (f"{D}/paths.py", "beta_min * t + 0.5 * slope", "beta_min * t + slope", f"{TD}/test_paths.py"),
+    (
+        f"{D}/paths.py",
+        "return 0.5 * beta(t) * torch.exp(-integral(t)) / sigma(t)",
+        "return beta(t) * torch.exp(-integral(t)) / sigma(t)",
+        f"{TD}/test_paths.py",
+    ),
+    (f"{D}/paths.py", "else 1 / count", "else 0.0", f"{TD}/test_paths.py"),
+    (
+        f"{D}/answers.py",
+        "determinant = alpha * q1 - sigma * q0",
+        "determinant = alpha * q1 + sigma * q0",
+        f"{TD}/test_answers.py",
+    ),
+    (
+        f"{D}/answers.py",
+        "self.model.score(x, t) + self.gradient",
+        "self.model.score(x, t) - self.gradient",
+        f"{TD}/test_answers.py",
+    ),
+    (f"{D}/answers.py", "<= SAME_TIME", "<= 1.0", f"{TD}/test_answers.py"),
+    (f"{D}/denoiser.py", "return 999 * t", "return 1000 * t", f"{TD}/test_denoiser.py"),
+    (f"{D}/denoiser.py", "* self.conditioning.data_std).square()", ").square()", f"{TD}/test_denoiser.py"),
+    (f"{D}/denoiser.py", "self.path.sigma(t).log()", "self.path.sigma(t)", f"{TD}/test_denoiser.py"),
+    (f"{D}/oracles.py", "alpha * of_means - precision", "of_means - precision", f"{TD}/test_oracles.py"),
+    (f"{D}/oracles.py", "+ alpha * of_x * x", "+ of_x * x", f"{TD}/test_oracles.py"),
+    # divergence and likelihood
+    (f"{D}/divergence.py", "(2 * bits - 1)", "(bits)", f"{TD}/test_divergence.py"),
+    (f"{D}/divergence.py", "(product * direction)", "product", f"{TD}/test_divergence.py"),
+    (f"{D}/likelihood.py", "prior_log_density(latent) + moved", "prior_log_density(latent) - moved", f"{TD}/test_likelihood.py"),
+    (f"{D}/likelihood.py", "<= EXACT_UP_TO)", "< EXACT_UP_TO)", f"{TD}/test_likelihood.py"),
+    (f"{D}/likelihood.py", "noisy=not exact", "noisy=False", f"{TD}/test_likelihood.py"),
+    # samplers
+    (f"{D}/samplers/ode.py", "0.5 * (t_next - t) * (slope + ahead)", "(t_next - t) * ahead", f"{TD}/samplers"),
+    (f"{D}/samplers/sde.py", "(h * g2) ** 0.5 * noise", "(2 * h * g2) ** 0.5 * noise", f"{TD}/samplers/test_sde.py"),
+    (f"{D}/samplers/sde.py", "f * x - g2 * model", "f * x - 0.5 * g2 * model", f"{TD}/samplers/test_sde.py"),
+    (f"{D}/samplers/exponential.py", "* sigma_next / sigma", "* sigma_next", f"{TD}/samplers/test_exponential.py"),
+    (f"{D}/samplers/exponential.py", "-0.5 * width", "0.5 * width", f"{TD}/samplers/test_laws.py"),
+    (f"{D}/samplers/edm.py", "s_hat**2 - s**2", "s_hat - s", f"{TD}/samplers/test_edm.py"),
+    (f"{D}/samplers/edm.py", "scale[t_hat] * state, t_hat", "scale[t_hat] * state, t", f"{TD}/samplers/test_edm.py"),
+    (f"{D}/samplers/noise.py", "self._used - 1", "0", f"{TD}/samplers/test_noise.py"),
+    (f"{D}/samplers/loop.py", "self.calls += 1", "self.calls += 2", f"{TD}/samplers/test_laws.py"),
+    (f"{D}/samplers/loop.py", "mean if last_mean else x", "x", "tests/test_seams.py"),
+    (f"{D}/samplers/result.py", "nfe=found.nfe + 1", "nfe=found.nfe", f"{TD}/samplers/test_result.py"),
+    (f"{D}/guard.py", "| times.isnan()", "", f"{TD}/test_guard.py"),
+    # objectives, models, networks
+    (f"{L}/objectives.py", "path.sigma(t).square()", "path.sigma(t)", f"{TL}/test_objectives.py"),
+    (f"{L}/objectives.py", "+ (1 - path.t_min) * uniform", "+ uniform", f"{TL}/test_objectives.py"),
+    (
+        f"{L}/models.py",
+        "self.prediction, self.weight, known_times)",
+        'self.prediction, "one", known_times)',
+        f"{TL}/test_shared_training.py",
+    ),
+    (f"{L}/models.py", "objective.known_times, conditioning)", "None, conditioning)", f"{TL}/test_shared_training.py"),
+    (f"{L}/models.py", "denoiser.eval().requires", "denoiser.requires", f"{TL}/test_shared_training.py"),
+    ("common/experiments/train.py", "noise=torch.randn(x0.shape, **drawn)", "noise=x0", f"{TL}/test_shared_training.py"),
+    ("common/experiments/train.py", "known_times=objective.known_times, **drawn", "**drawn", f"{TL}/test_shared_training.py"),
+    (
+        "common/experiments/train.py",
+        "model.build(seed)",
+        "model.build(seed + len(settings.objective))",
+        f"{TL}/test_shared_training.py",
+    ),
+    (f"{L}/data/training.py", "0.5 * (high - low)", "(high - low)", f"{TL}/test_shared_training.py"),
+    (f"{L}/data/scale.py", "(values + 0.5)", "values", f"{TL}/data"),
+    (f"{L}/data/batches.py", "end - first * self.n]", "end - first * self.n - 1]", f"{TL}/data"),
+    (f"{L}/nets/unet.py", "1 + scale)", "scale)", f"{TL}/nets"),
+    (f"{L}/nets/unet.py", "torch.cat([h, skips.pop()], 1)", "torch.cat([h, 0 * skips.pop()], 1)", f"{TL}/nets"),
+    (f"{L}/nets/unet.py", "mixed.transpose(-1, -2).reshape", "mixed.reshape", f"{TL}/nets"),
+    (f"{L}/nets/mlp.py", "self.skip(times), flat", "0 * self.skip(times), flat", f"{TL}/nets"),
+    (f"{L}/nets/embedding.py", "angles.cos(), angles.sin()", "angles.cos(), angles.cos()", f"{TL}/nets"),
+    # the training loop
+    (
+        f"{L}/training/loop.py",
+        "derive_seed(seed, rank, step))",
+        "derive_seed(seed, rank, 0))",
+        f"{TL}/training {TL}/test_shared_training.py",
+    ),
+    (f"{L}/training/loop.py", "(most / (norm + 1e-6)).clamp_(max=1.0)", "most / (norm + 1e-6)", f"{TL}/training"),
+    (
+        f"{L}/training/loop.py",
+        "return Trained(average.module.eval()",
+        "return Trained(average.module",
+        f"{TL}/test_shared_training.py {TL}/training",
+    ),
+    (f"{L}/training/average.py", "1 - self._kept", "self._kept", f"{TL}/training"),
+    (f"{L}/training/average.py", '"kept": self._kept', '"kept": 1.0', f"{TL}/training"),
+    (f"{L}/training/run.py", "seed, world, settings", "seed, settings", f"{TL}/test_shared_training.py"),
+    (f"{L}/training/run.py", ", of.model_dump())", ")", f"{TL}/test_shared_training.py"),
+    (
+        f"{L}/training/state.py",
+        "if sha256(content[DIGEST:]).digest() != content[:DIGEST]:",
+        "if False:",
+        f"{TL}/training/test_state.py",
+    ),
+    # metrics, statistics, vocabulary
+    (f"{M}/metrics/density.py", "+ math.log2(grey_values / width)", "- math.log2(grey_values / width)", f"{TM}/metrics"),
+    (f"{M}/metrics/density.py", "axis=0) - math.log(len", "axis=0) + math.log(len", f"{TM}/metrics"),
+    (f"{M}/metrics/density.py", "if noisy and k > 1", "if noisy and k > 5", f"{TM}/metrics"),
+    (f"{M}/metrics/coverage.py", "in_samples.any(axis=1)", "in_samples.any(axis=0)", f"{TM}/metrics"),
+    (f"{M}/metrics/coverage.py", "neighbours, axis=1)[:, neighbours]", "neighbours, axis=1)[:, neighbours - 1]", f"{TM}/metrics"),
+    (f"{M}/metrics/frechet.py", "- 2 * overlap", "- overlap", f"{TM}/metrics"),
+    (f"{M}/metrics/kernel.py", "within - 2 *", "within -", f"{TM}/metrics"),
+    (f"{M}/metrics/wasserstein.py", "unit = found\n", "break\n", f"{TM}/metrics"),
+    (f"{M}/statistics.py", "scale=sem(x)", "scale=x.std(ddof=1)", f"{TM}/test_statistics.py"),
+    (f"{M}/statistics.py", 'pair["a"] / pair["b"]', 'pair["b"] / pair["a"]', f"{TM}"),
+    (f"{M}/statistics.py", 'pair["a"] - pair["b"]', 'pair["b"] - pair["a"]', f"{TM}"),
+    (f"{M}/statistics.py", "if least <= start and end <= most", "if least <= end and start <= most", f"{TM}/test_statistics.py"),
+    (f"{M}/rows.py", 'for name in what}), "smallest")', 'for name in what}), "largest")', f"{TM}/test_rows.py"),
+    (f"{M}/rows.py", 'found["at"].max() if end == "largest"', 'found["at"].max() if end == "smallest"', f"{TM}/test_rows.py"),
+    (f"{M}/rows.py", "np.log(table).mean", "table.mean", f"{TM}/test_rows.py"),
+    # runs
+    (f"{R}/folders.py", "if found != expected:", "if False:", "tests/report/test_collect.py"),
+    (f"{R}/call.py", 'mark, out = "", _apart', 'mark, _ = "", _apart', "tests/report/test_collect.py"),
+    (f"{R}/seeds.py", '"\\x1f".join', '"".join', f"{TR}/test_seeds.py"),
+    (
+        f"{R}/plan.py",
+        "for data, seed in places for objective in entry.models",
+        "for data, seed in places for objective in entry.models[:1]",
+        f"{TR}/test_plan.py",
+    ),
+    # flow matching
+    (f"{F}/conditional_flow_matching.py", "sigma_dot / sigma * (x - alpha * x0)", "sigma_dot / sigma * (x + alpha * x0)", TF),
+    (f"{F}/path_geometry.py", "(states[0] - states[-1]) / span", "(states[-1] - states[0]) / span", TF),
+    (f"{F}/upsampling.py", "torch.log10(4 /", "torch.log10(1 /", TF),
+    (f"{F}/sampling.py", "denoiser.path.prior_std * part", "part", f"{TF}/test_measurements.py"),
+    (f"{F}/experiments/table1.py", "log_densities[:k]", "log_densities", f"{TF}/test_measurements.py"),
+    (f"{F}/experiments/table1.py", ".reshape(draws, -1)", ".reshape(-1, draws).T", f"{TF}/test_measurements.py"),
+    (f"{F}/experiments/table1.py", "test.grey_values, generator=dequantise", "test.grey_values", f"{TF}/test_measurements.py"),
+    (f"{F}/experiments/toy_2d.py", "nll = -solved.log_density", "nll = solved.log_density", f"{TF}/test_measurements.py"),
+    (f"{F}/claims.py", 'NFE.ratio("fm_ot", "fm_vp")', 'NFE.ratio("fm_vp", "fm_ot")', f"{TF}/test_flow_matching_claims.py"),
+    (f"{F}/claims.py", 'difference("fm_vp", "fm_ot")', 'difference("fm_ot", "fm_vp")', f"{TF}/test_flow_matching_claims.py"),
+    (
+        f"{F}/claims_training.py",
+        'ratio("scoreflow_vp", "fm_vp")',
+        'ratio("fm_vp", "scoreflow_vp")',
+        f"{TF}/test_flow_matching_claims.py",
+    ),
+    (
+        f"{F}/claims.py",
+        'metric="straightness").ratio("fm_ot", "fm_vp")',
+        'metric="straightness").ratio("fm_vp", "fm_ot")',
+        f"{TF}/test_flow_matching_claims.py",
+    ),
+    (
+        f"{F}/claims.py",
+        'EXACT["direction_cosine"].value("fm_vp")',
+        'EXACT["direction_cosine"].value("fm_ot")',
+        f"{TF}/test_flow_matching_claims.py",
+    ),
+    (
+        f"{F}/claims.py",
+        'ALONG_TIME.also(at=time).ratio("fm_ot", "fm_vp")',
+        'ALONG_TIME.also(at=time).ratio("fm_vp", "fm_ot")',
+        f"{TF}/test_flow_matching_claims.py",
+    ),
+    # neural ODE
+    (f"{N}/adjoint.py", "adjoint = adjoint + losses[i - 1]", "adjoint = losses[i - 1]", f"{TN}/test_adjoint.py"),
+    (f"{N}/adjoint.py", "start = start - time_gradients[i]", "start = start + time_gradients[i]", f"{TN}/test_adjoint.py"),
+    (f"{N}/planar_cnf.py", "units.overlap.sum(1) - (hidden", "units.overlap.sum(1) + (hidden", f"{TN}/test_planar_flows.py"),
+    (f"{N}/planar_cnf.py", "(h / 6) * (d1 + d4", "(h / 6) * (d1 + d3", f"{TN}/test_planar_flows.py"),
+    (f"{N}/planar_flow.py", "1 - torch.stack(hidden)", "1 + torch.stack(hidden)", f"{TN}/test_planar_flows.py"),
+    (f"{N}/latent_ode.py", "(0.5 * self.log_variance).exp()", "self.log_variance.exp()", f"{TN}/test_latent_ode.py"),
+    (f"{N}/latent_ode.py", "-1).flip(1)", "-1)", f"{TN}/test_latent_ode.py"),
+    (f"{N}/latent_ode.py", "- 1 - log_variance", "- 1 + log_variance", f"{TN}/test_latent_ode.py"),
+    (f"{N}/rnn_forecaster.py", "gap = (STEP * self.sees_gaps)", "gap = (0 * self.sees_gaps)", f"{TN}/test_latent_ode.py"),
+    (
+        f"{N}/flow_training.py",
+        "base_log_density(base) - log_det + energies",
+        "base_log_density(base) + log_det + energies",
+        f"{TN}",
+    ),
+    (f"{N}/flow_training.py", "-base_log_density(base) - log_det", "-base_log_density(base) + log_det", f"{TN}"),
+    (f"{N}/poisson_process.py", " - ", " + ", f"{TN}/test_poisson_process.py"),
+    (f"{N}/solvers.py", "times[near.argmin(1)], even)", "even, even)", f"{TN}/test_solvers.py"),
+]
+
+
+def survives(mutant: tuple[str, str, str, str]) -> str:
+    """Plant one mistake in a copy of the tree; return "" if a test fails, or what happened."""
+    file, old, new, tests = mutant
+    text = (ROOT / file).read_text()
+    if old not in text:
+        return "does not apply: the code has changed, write the mutant anew"
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        ignore = shutil.ignore_patterns(".git", ".venv", "results", "build", ".snakemake", "*_cache", "__pycache__")
+        shutil.copytree(ROOT, tree, ignore=ignore)
+        (tree / file).write_text(text.replace(old, new, 1))
+        command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-q", "-x", "-p", "no:cacheprovider", *tests.split()]
+        try:
+            environment = os.environ | {"OMP_NUM_THREADS": "1"}
+            done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=SECONDS, env=environment)
+        except subprocess.TimeoutExpired:
+            return ""
+    return {0: "survives", 1: ""}.get(done.returncode, f"did not run: {done.stdout[-300:]}{done.stderr[-300:]}")
+
+
+def main() -> int:
+    """Run the mutants and print the score; 0 when every one that applies is caught."""
+    chosen = [mutant for mutant in MUTANTS if all(word in " ".join(mutant) for word in sys.argv[1:])]
+    caught = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for mutant, outcome in zip(chosen, pool.map(survives, chosen)):
+            caught += not outcome
+            print(f"{outcome or 'caught'}: {mutant[0]}: {mutant[1]!r} -> {mutant[2]!r}", flush=True)
+    print(f"{caught} of {len(chosen)} caught: {caught / len(chosen):.1%}")
+    return 0 if caught == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
