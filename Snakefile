@@ -46,6 +46,7 @@ onstart:
 
 # A failed run must not cost the reader the others: the report is built from what is there and names what is missing.
 onerror:
+    print(retrace.failures(JOBS, LEVEL), file=sys.stderr)
     retrace.write_plan(PLAN, RUNS_CHOSEN)
     shell(
         f"python -m report all --level {LEVEL} --runs {PLAN} --out report/build/{LEVEL} || true"

@@ -124,6 +124,11 @@ def test_a_failing_experiment_leaves_a_row_and_a_report_and_a_nonzero_exit(tree)
     page = (tree / "report/build/smoke/index.html").read_text()
     assert "&lt;b&gt;boom" in page and "<b>boom" not in page
     finished = tree / "results/smoke/flow_matching/solver_error/digits/seed0"
+    said = done.stderr
+    assert f"failed: {finished.relative_to(tree)}" in said and "ValueError: <b>boom</b>" in said and "Traceback" in said
+    assert "the end of results/smoke/logs/flow_matching/flow_matching_solver_error.log" in said
+    assert "After mending the cause: snakemake --cores --config level=smoke" in said
+    assert said.count("metrics.csv") < 20, "no pages of file lists"
     assert (finished / "metrics.csv").is_file() and (finished / "failure.json").is_file(), "what was finished before stays"
     # the cause mended, the next call would run the failed job again, and no training
     again = dry_run(tree)

@@ -3,6 +3,7 @@
 Nothing here imports torch: Snakemake reads it again for every call, and `snakemake` with nothing to do should take seconds.
 """
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -63,6 +64,33 @@ def age_failed(jobs: Iterable[Job]) -> None:
     for folder in (Path(run.folder) for job in jobs for run in job.runs):
         if (folder / "failure.json").is_file() and (folder / "metrics.csv").is_file():
             os.utime(folder / "metrics.csv", (LONG_AGO, LONG_AGO))
+
+
+def failures(jobs: Iterable[Job], level: str) -> str:
+    """Return what a person needs to know of the failed runs: which, why, the end of each log, and the next command."""
+    lines = []
+    for job in jobs:
+        records = [Path(run.folder) / "failure.json" for run in job.runs]
+        if failed := [record for record in records if record.is_file()]:
+            for record in failed:
+                lines += [f"failed: {record.parent}", f"  {_message(record)}"]
+            lines += [f"  the end of {job.log}:", *(f"    {line}" for line in _end(Path(job.log)))]
+    again = f"snakemake --cores --config level={level}"
+    return "\n".join([*lines, f"What succeeded is kept. After mending the cause: {again}"]) if lines else ""
+
+
+def _message(record: Path) -> str:
+    try:
+        return str(json.loads(record.read_text())["message"]).strip()
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{record} cannot be read"
+
+
+def _end(log: Path, count: int = 8) -> list[str]:
+    try:
+        return log.read_text(errors="replace").splitlines()[-count:]
+    except OSError:
+        return ["(there is no log)"]
 
 
 def write_plan(file: str, runs: Iterable[str]) -> None:
