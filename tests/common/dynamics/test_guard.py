@@ -48,3 +48,6 @@ def test_time_that_stands_still_is_noticed_and_time_that_moves_is_not():
         for _ in range(2 * LOOK):
             field(torch.tensor(7.0), torch.zeros(1))
     assert field.calls > 3 * LOOK
+    with pytest.raises(SolverError, match="underflow of the step size at t = nan"):
+        for _ in range(2 * LOOK):
+            Guarded.__call__(field, torch.tensor(float("nan")), torch.zeros(1))

@@ -89,9 +89,11 @@ def test_a_model_is_built_as_its_recipe_says(name):
 
 def test_a_step_is_fed_from_its_own_stream(tmp_path, monkeypatch):
     """Data, times and noise of step k follow one another in the generator that is seeded with (seed, process, k)."""
-    seen = []
+    seen, first = [], {}
 
     def spy(network, objective, x0, *, t, noise):
+        if not seen:
+            first.update({key: value.clone() for key, value in network.backbone.state_dict().items()})
         seen.append((x0, t, noise))
         return (network(x0, t) - noise).square().flatten(1).mean(1)
 
@@ -108,6 +110,22 @@ def test_a_step_is_fed_from_its_own_stream(tmp_path, monkeypatch):
         torch.testing.assert_close(noise, torch.randn(x0.shape, generator=stream))
         assert len(t.unique()) == 16 and abs(float((noise * x0).mean())) < 0.2
     assert not torch.equal(seen[0][0], seen[1][0])
+    weights = description(base).build(seed).backbone.state_dict()
+    assert all(torch.equal(first[key], value) for key, value in weights.items()), "the same for every objective"
+
+
+def test_a_ladder_is_trained_at_its_levels_alone(tmp_path, monkeypatch):
+    times = []
+
+    def spy(network, objective, x0, *, t, noise):
+        times.append(t)
+        return (network(x0, t) - noise).square().flatten(1).mean(1)
+
+    monkeypatch.setattr(train, "regression_loss", spy)
+    base = settings("data=digits", "objective=ladder_ve", "train.steps=3")
+    train.run(base, Context("common", "train", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu")))
+    known = level_times(ve(), OBJECTIVES["ladder_ve"].objective.noise_levels).float()
+    assert torch.isin(torch.cat(times), known).all() and len(torch.cat(times).unique()) == len(known)
 
 
 def test_trained_and_loaded_networks_are_in_evaluation_mode(tmp_path):
