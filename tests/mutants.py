@@ -67,6 +67,7 @@ MUTANTS = [
     (f"{D}/samplers/loop.py", "self.calls += 1", "self.calls += 2", f"{TD}/samplers/test_laws.py"),
     (f"{D}/samplers/loop.py", "mean if last_mean else x", "x", "tests/test_seams.py"),
     (f"{D}/samplers/result.py", "nfe=found.nfe + 1", "nfe=found.nfe", f"{TD}/samplers/test_result.py"),
+    (f"{N}/solvers.py", "torch.cat([even, new])", "even", f"{TN}/test_solvers.py"),
     (f"{D}/guard.py", "| times.isnan()", "", f"{TD}/test_guard.py"),
     # objectives, models, networks
     (f"{L}/objectives.py", "path.sigma(t).square()", "path.sigma(t)", f"{TL}/test_objectives.py"),
@@ -102,7 +103,12 @@ MUTANTS = [
         "derive_seed(seed, rank, 0))",
         f"{TL}/training {TL}/test_shared_training.py",
     ),
-    (f"{L}/training/loop.py", "(most / (norm + 1e-6)).clamp_(max=1.0)", "most / (norm + 1e-6)", f"{TL}/training"),
+    (
+        f"{L}/training/loop.py",
+        "(most / (norm + 1e-6)).clamp_(max=1.0)",
+        "(norm / (most + 1e-6)).clamp_(max=1.0)",
+        f"{TL}/training",
+    ),
     (
         f"{L}/training/loop.py",
         "return Trained(average.module.eval()",
@@ -197,8 +203,7 @@ MUTANTS = [
         f"{TN}",
     ),
     (f"{N}/flow_training.py", "-base_log_density(base) - log_det", "-base_log_density(base) + log_det", f"{TN}"),
-    (f"{N}/poisson_process.py", " - ", " + ", f"{TN}/test_poisson_process.py"),
-    (f"{N}/solvers.py", "times[near.argmin(1)], even)", "even, even)", f"{TN}/test_solvers.py"),
+    (f"{N}/poisson_process.py", "sequences - integrals.sum()", "sequences + integrals.sum()", f"{TN}/test_poisson_process.py"),
 ]
 
 

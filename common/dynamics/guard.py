@@ -25,9 +25,8 @@ class Guarded:
         self.calls += 1
         self._times.append(t)
         if len(self._times) == LOOK:
-            times = torch.stack(self._times)
+            times, self._times = torch.stack(self._times), []
             near = (times - t).abs() <= 8 * torch.finfo(t.dtype).eps * t.abs()  # the last places of the number move at most
             if bool((near | times.isnan()).all()):
                 raise SolverError(f"{self.what}: underflow of the step size at t = {float(t):.6g}")
-            self._times.clear()
         return self.field(t, state)

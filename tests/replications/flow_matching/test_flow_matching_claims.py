@@ -131,3 +131,35 @@ def test_with_two_image_sets_claims_are_judged_on_the_papers():
     assert claims.nfe_ratio_ot_to_diffusion(table(only).assign(level="gpu")).tolist() == [0.5]
     spread = claims.nfe_spread_flow_matching(table(rows).assign(level="gpu"))
     assert spread.tolist() == pytest.approx([1.25]), "the larger of 60/50 and 100/80"
+
+
+def both(experiment, metric, ot, vp, **more):
+    return table([cell(experiment, metric, method, value, **more) for method, value in (("fm_ot", ot), ("fm_vp", vp))])
+
+
+def test_statistics_of_the_paths_read_the_right_method_the_right_way_round():
+    assert claims.straightness_ratio(both("exact_paths", "straightness", 1.0, 4.0)).tolist() == [0.25]
+    assert claims.direction_cosine_ot(both("exact_paths", "direction_cosine", 1.0, 0.6)).tolist() == [1.0]
+    assert claims.direction_cosine_diffusion(both("exact_paths", "direction_cosine", 1.0, 0.6)).tolist() == [0.6]
+    assert claims.ot_deviation_from_linear(both("exact_paths", "noise_left_deviation", 0.05, 0.4)).tolist() == [0.05]
+    assert claims.diffusion_noise_left_over_ot(both("exact_paths", "noise_left_halfway", 0.5, 0.8)).tolist() == [1.6]
+    images = both("solver_error", "noise_left_halfway", 0.5, 0.8)
+    assert claims.diffusion_noise_left_over_ot_images(images).tolist() == [1.6]
+    images = both("solver_error", "noise_left_deviation", 0.05, 0.4)
+    assert claims.ot_deviation_from_linear_images(images).tolist() == [0.05]
+
+
+def test_distances_on_the_board_are_compared_cell_by_cell():
+    cells = {0.5: (1, 2), 0.75: (1, 8), 0.9: (9, 1)}
+    rows = [
+        cell("toy_2d", "wasserstein2_along_time", method, value, at=time, dataset="checkerboard")
+        for time, values in cells.items()
+        for method, value in zip(("fm_ot", "fm_vp"), values)
+    ]
+    assert claims.midway_distance_ratio(table(rows)).tolist() == pytest.approx([0.25])
+    rows = [
+        cell("toy_2d", "wasserstein2", method, value, variant="midpoint", at=nfe, dataset="checkerboard")
+        for nfe, values in {4: (1, 4), 8: (1, 1)}.items()
+        for method, value in zip(("fm_ot", "fm_vp"), values)
+    ]
+    assert claims.low_nfe_distance_ratio(table(rows)).tolist() == pytest.approx([0.5])

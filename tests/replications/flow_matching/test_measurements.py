@@ -14,6 +14,7 @@ from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.flow_matching.experiments import table1, toy_2d
+from replications.flow_matching.path_geometry import noise_left, straightness
 from replications.flow_matching.sampling import sample_adaptively
 
 F64 = torch.float64
@@ -102,3 +103,15 @@ def test_samples_of_the_right_density_are_near_the_data():
     nfe, distance = toy_2d.sampling_rows(oracle, start, data, settings, {"method": "m"})
     shifted = toy_2d.sampling_rows(oracle, start, data + 1.0, settings, {"method": "m"})[1]
     assert distance["value"] < 0.15 and shifted["value"] == pytest.approx(math.sqrt(2), rel=0.1) and nfe["value"] > 10
+
+
+def test_straight_paths_at_constant_speed_deviate_by_nothing_and_others_by_their_variance():
+    times = torch.linspace(1, 0, 101, dtype=F64)
+    ends, data = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=F64), torch.zeros(20, 2, dtype=F64)
+    states = times[:, None, None] * ends + (1 - times)[:, None, None] * data
+    assert straightness(states, (ends - data).expand(101, -1, -1), times) == pytest.approx(0, abs=1e-12)
+    # x = t^2 e has velocity 2 t e: int (2t - 1)^2 |e|^2 dt = |e|^2 / 3
+    bent = times.square()[:, None, None] * ends
+    expected = float(ends.square().sum(1).mean() / 3)
+    assert straightness(bent, 2 * times[:, None, None] * ends, times) == pytest.approx(expected, rel=1e-3)
+    assert noise_left(bent)[50] == pytest.approx(0.25)

@@ -7,7 +7,7 @@ import torch
 
 from common.errors import SettingsError
 from replications.neural_ode.autonomous_solve import Hermite, Solution, solve
-from replications.neural_ode.latent_ode import LatentODE, Posterior, gaussian_kl, negative_elbo, observed_mask
+from replications.neural_ode.latent_ode import LatentODE, Posterior, backwards, gaussian_kl, negative_elbo, observed_mask
 from replications.neural_ode.recurrent import StackedRNN, aligned
 from replications.neural_ode.rnn_forecaster import Forecaster
 from replications.neural_ode.spirals import PAST, STEP, WINDOW, observation_indices, spirals, times, turns_clockwise
@@ -177,3 +177,31 @@ def test_observation_times():
     assert indices.unique().numel() == WINDOW
     with pytest.raises(SettingsError, match="choose 1 to 100"):
         observation_indices(5, 101, generator=generator())
+
+
+def test_a_posterior_is_sampled_with_its_standard_deviation():
+    """The network gives the logarithm of the variance: sigma = exp(log_variance / 2)."""
+    posterior = Posterior(random(1, 1, 3), torch.full((1, 1, 3), math.log(9.0), **DOUBLE))
+    noise = random(1, 1, 3, seed=1)
+    torch.testing.assert_close(posterior.sample(noise), posterior.mean + 3 * noise)
+
+
+def test_the_encoder_reads_from_the_last_observation_to_the_first():
+    x = torch.arange(WINDOW, **DOUBLE)[None, :, None].expand(1, -1, 2)
+    read = backwards(x, torch.tensor([[2, 5, 9]]))
+    assert read[0, :, 0].tolist() == [9, 5, 2]
+    # each with the time since the observation before it
+    torch.testing.assert_close(read[0, :, 2], STEP * torch.tensor([4.0, 3.0, 2.0], **DOUBLE))
+
+
+def test_a_forecast_is_rolled_out_with_the_gap_of_one_point():
+    """Beyond its last observation a variant that sees gaps is told that the next point is one step away."""
+    model = Forecaster([4], generator=generator()).double()
+    x, indices = random(3, WINDOW, 2), [torch.tensor([[5, 20, 40, 80]] * 3)]
+    first, second = model.forecast(x, indices, 2)
+    state = model.rnn(model.inputs(x, indices), model.lengths)[-1]
+    torch.testing.assert_close(first, model.rnn.read(state))
+    for variant, gap in enumerate((STEP, 0.0)):
+        told = torch.cat([first, torch.full((2, 3, 1), gap, **DOUBLE)], -1)[None]
+        expected = model.rnn.read(model.rnn(told, [1, 1], state)[-1])
+        torch.testing.assert_close(second[variant], expected[variant])

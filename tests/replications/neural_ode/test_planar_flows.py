@@ -7,6 +7,7 @@ import torch
 
 from common.dynamics.divergence import with_exact_divergence
 from common.dynamics.likelihood import flow_log_density
+from replications.neural_ode.flow_training import negative_log_likelihood, reverse_kl
 from replications.neural_ode.planar_cnf import (
     PlanarCNF,
     base_log_density,
@@ -148,3 +149,19 @@ def test_normalisers_do_not_depend_on_the_grid(name):
 
 def test_normaliser_of_a_gaussian():
     assert log_normaliser(lambda x: 0.5 * x.square().sum(-1), points=401) == pytest.approx(math.log(2 * math.pi), abs=1e-6)
+
+
+def test_losses_of_a_flow_that_only_stretches():
+    """x = s z: q(x) = N(x; 0, s^2). KL takes the way from base to data, the likelihood the way back."""
+    s, points = 1.7, 1.3 * torch.randn(1, 200, 2, generator=generator(4), dtype=torch.float64)
+    log_q = torch.distributions.Normal(0.0, s)
+
+    def stretch(flow, z):
+        return s * z, torch.full(z.shape[:-1], 2 * math.log(s), dtype=torch.float64)
+
+    def shrink(flow, x):
+        return x / s, torch.full(x.shape[:-1], -2 * math.log(s), dtype=torch.float64)
+
+    expected = log_q.log_prob(s * points).sum(-1) + ENERGIES["wave"](s * points)
+    torch.testing.assert_close(reverse_kl(None, stretch, points, ["wave"], 1), expected.mean(1))
+    torch.testing.assert_close(negative_log_likelihood(None, shrink, points), -log_q.log_prob(points).sum(-1))

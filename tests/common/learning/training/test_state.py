@@ -36,6 +36,17 @@ def test_truncated_at_any_place_is_an_error_with_a_remedy(tmp_path, keep):
         load_state(file, MARK, CPU)
 
 
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.9])
+def test_one_bit_that_flipped_is_an_error(tmp_path, place):
+    """A weight that rotted on disk would train on and end elsewhere."""
+    file = saved(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[int(place * len(content))] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match="truncated or corrupt"):
+        load_state(file, MARK, CPU)
+
+
 def test_other_content_is_an_error(tmp_path):
     file = tmp_path / "state.pt"
     for content in ({}, {"fingerprint": MARK[:8] + "00000000"}):
