@@ -72,7 +72,8 @@ def read_plan(file: Path) -> list[Path]:
     try:
         lines = file.read_text().splitlines()
     except OSError as error:
-        raise RetraceError(f"{file}: cannot be read ({error.strerror}); the workflow writes it: snakemake --cores all") from None
+        make = f"snakemake --cores --config level={file.parent.name}"
+        raise RetraceError(f"{file}: cannot be read ({error.strerror}); the workflow writes it: {make}") from None
     return list(dict.fromkeys(Path(line.strip()) for line in lines if line.strip()))
 
 

@@ -93,6 +93,24 @@ def test_a_deleted_run_is_made_again_though_the_page_exists(tree, target):
     assert jobs - {"flow_matching"} == {"flow_matching_gradients", "report" if target == "all" else "flow_matching_report"}
 
 
+def test_with_all_results_deleted_everything_is_made_again(tree):
+    (tree / "results").rename(tree / "away")
+    try:
+        jobs = set(dry_run(tree))
+    finally:
+        shutil.rmtree(tree / "results", ignore_errors=True)
+        (tree / "away").rename(tree / "results")
+    assert {"train_digits", "features_digits", "flow_matching_table1", "flow_matching_exact_paths", "report"} <= jobs
+
+
+def test_jobs_run_with_the_python_of_this_snakemake_without_activation(tree):
+    run = "results/smoke/flow_matching/gradients/default/seed0"
+    shutil.rmtree(tree / run)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", f"{run}/metrics.csv", *SMOKE]
+    done = subprocess.run(command, cwd=tree, env=os.environ | {"PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    assert done.returncode == 0 and (tree / run / "metrics.csv").is_file(), done.stderr[-2000:]
+
+
 def test_an_edit_reruns_what_imports_the_file_and_nothing_else(tree):
     with edited(tree / "common/dynamics/likelihood.py", lambda text: text + "\n# edited\n"):
         jobs = set(dry_run(tree))
@@ -114,10 +132,18 @@ def test_a_changed_setting_reruns_its_experiment_and_what_follows(tree):
 def test_a_failing_experiment_leaves_a_row_and_a_report_and_a_nonzero_exit(tree):
     file = tree / "replications/flow_matching/experiments/solver_error.py"
     start = "def run(settings: Settings, context: Context) -> Outcome:\n"
-    with edited(file, lambda text: text.replace(start, start + '    raise ValueError("<b>boom</b>")\n')):
+    first = tree / "results/smoke/flow_matching/gradients/default"
+    shutil.rmtree(first)  # a first run fails in another way than a rerun: nothing is there before it
+    other = tree / "replications/flow_matching/experiments/gradients.py"
+    with (
+        edited(file, lambda text: text.replace(start, start + '    raise ValueError("<b>boom</b>")\n')),
+        edited(other, lambda text: text.replace(start, start + '    raise ValueError("none before")\n')),
+    ):
         done = snakemake(tree, *SMOKE)
     assert done.returncode != 0
     metrics = pd.read_csv(tree / "results/smoke/metrics.csv")
+    assert set(metrics[metrics.experiment == "gradients"].message) == {"ValueError: none before"}
+    metrics = metrics[metrics.experiment != "gradients"]
     failed = metrics[metrics.experiment == "solver_error"]
     assert set(failed.status) == {"failed"} and failed.message.str.contains("boom").all() and len(failed) == 1
     assert set(metrics[metrics.experiment != "solver_error"].status) == {"ok"}, "other runs keep their rows"
@@ -132,7 +158,9 @@ def test_a_failing_experiment_leaves_a_row_and_a_report_and_a_nonzero_exit(tree)
     assert (finished / "metrics.csv").is_file() and (finished / "failure.json").is_file(), "what was finished before stays"
     # the cause mended, the next call would run the failed job again, and no training
     again = dry_run(tree)
-    assert again["flow_matching_solver_error"] == 1 and not [job for job in again if "train" in job]
+    assert again["flow_matching_solver_error"] == again["flow_matching_gradients"] == 1 and not [
+        job for job in again if "train" in job
+    ]
 
 
 @pytest.mark.parametrize(

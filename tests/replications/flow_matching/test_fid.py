@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -10,9 +11,10 @@ from inception_stand_in import put_weights
 from common.errors import DataError
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
+from common.learning.data.split import ImageSplit
 from common.runs.cli import main
 from common.runs.settings import resolve
-from replications.flow_matching import figures
+from replications.flow_matching import figures, image_models
 from replications.flow_matching.experiments.table1 import check
 from replications.flow_matching.image_models import fid_to
 
@@ -57,3 +59,13 @@ def test_missing_weights_are_found_before_the_run(tmp_path, monkeypatch):
     check(resolve(PACKAGE, "table1", "smoke"))
     with pytest.raises(DataError, match="FID needs inception"):
         check(resolve(PACKAGE, "table1", "smoke", ["inception=true"]))
+
+
+def test_dequantised_images_become_the_pixels_they_came_from(monkeypatch):
+    """On the way to Inception a pixel's whole cell is that pixel: rounding would move a quarter of them to the next."""
+    seen = []
+    monkeypatch.setattr(image_models, "inception_features", lambda pixels, device: seen.append(pixels) or np.eye(4)[:, :3])
+    images = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).repeat(4, 3, 1, 1)
+    distance = fid_to(ImageSplit(images, None, 256), torch.device("cpu"))
+    distance(to_unit(images, 256, generator=torch.Generator().manual_seed(0)))
+    assert all(np.array_equal(pixels, images.numpy()) for pixels in seen) and len(seen) == 2
