@@ -106,7 +106,7 @@ def training_curves(runs: Runs) -> Figure:
     return Figure(
         "training",
         "Training curves",
-        "Training loss, seed 0. The levels do not compare between objectives: each regresses another target.",
+        "Training loss, seed 0. Losses do not compare between objectives: each regresses another target.",
         f"Line plots of the training loss against step for {', '.join(datasets)}, one line per objective.",
         figure,
     )
