@@ -163,3 +163,39 @@ def test_distances_on_the_board_are_compared_cell_by_cell():
         for method, value in zip(("fm_ot", "fm_vp"), values)
     ]
     assert claims.low_nfe_distance_ratio(table(rows)).tolist() == pytest.approx([0.5])
+
+
+def test_ratios_and_ranks_of_sample_quality():
+    five = {"fm_ot": [2.0], "fm_vp": [1.0], "score_vp": [4.0], "ddpm_vp": [1.5], "scoreflow_vp": [9.0]}
+    rows = table1("feature_frechet", five) + [cell("table1", "feature_frechet", "data", 0.1)]
+    assert claims.rank_frechet(table(rows)).tolist() == [3], "data and noise are no rivals"
+    assert claims.frechet_ratio_diffusion_to_score(table(rows)).tolist() == [0.25]
+    rows = [
+        cell("solver_error", "feature_frechet", method, value, variant=solver, at=8)
+        for solver, values in {"euler": (1, 2), "rk4": (1, 8)}.items()
+        for method, value in zip(("fm_vp", "score_vp"), values)
+    ]
+    assert claims.frechet_ratio_diffusion_to_score_over_solvers(table(rows)).tolist() == pytest.approx([0.25])
+
+
+def test_evaluations_at_equal_error_of_exact_fields_are_read_from_their_own_experiment():
+    rows = [
+        cell(experiment, "solver_mse", method, (factor * nfe) ** -4.0, variant="midpoint", at=nfe)
+        for experiment, factors in {"exact_paths": (2, 1), "solver_error": (4, 1)}.items()
+        for method, factor in zip(("fm_ot", "fm_vp"), factors)
+        for nfe in (8, 16, 32, 64)
+    ]
+    assert claims.nfe_at_equal_error_exact(table(rows)).tolist() == pytest.approx([0.5])
+    assert claims.nfe_at_equal_error(table(rows)).tolist() == pytest.approx([0.25])
+
+
+def test_the_spread_of_evaluations_needs_two_data_sets():
+    rows = [
+        cell("table1", "nfe", method, value, dataset=dataset)
+        for dataset, values in {"cifar10": (60, 90, 100), "fashion_mnist": (50, 100, 300)}.items()
+        for method, value in zip(("fm_ot", "fm_vp", "score_vp"), values)
+    ]
+    assert claims.nfe_spread_flow_matching(table(rows)).tolist() == pytest.approx([1.2])
+    assert claims.nfe_spread_score_matching(table(rows)).tolist() == [3.0]
+    with pytest.raises(MissingRows, match="a second image data set"):
+        claims.nfe_spread_flow_matching(table([row for row in rows if row["dataset"] == "cifar10"]))
