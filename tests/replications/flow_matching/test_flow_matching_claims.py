@@ -167,7 +167,7 @@ def test_distances_on_the_board_are_compared_cell_by_cell():
 
 def test_ratios_and_ranks_of_sample_quality():
     five = {"fm_ot": [2.0], "fm_vp": [1.0], "score_vp": [4.0], "ddpm_vp": [1.5], "scoreflow_vp": [9.0]}
-    rows = table1("feature_frechet", five) + [cell("table1", "feature_frechet", "data", 0.1)]
+    rows = [*table1("feature_frechet", five), cell("table1", "feature_frechet", "data", 0.1)]
     assert claims.rank_frechet(table(rows)).tolist() == [3], "data and noise are no rivals"
     assert claims.frechet_ratio_diffusion_to_score(table(rows)).tolist() == [0.25]
     rows = [
