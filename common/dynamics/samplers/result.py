@@ -39,7 +39,7 @@ def finished(what: str, x: Tensor, evaluations: int) -> Samples:
 
 def require_finite(what: str, x: Tensor) -> None:
     """Raise `SolverError` unless all values of a result are finite."""
-    if not bool(torch.isfinite(x).all()):
+    if not bool(torch.isfinite(x.detach()).all()):  # the check must keep nothing for a backward pass
         raise SolverError(
             f"{what}: the result is not finite; take more steps, stop further from the data end (t_min), or, for a network that "
             "predicts noise or score on the optimal-transport path, start below t = 1"

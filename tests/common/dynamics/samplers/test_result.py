@@ -7,7 +7,7 @@ from common.dynamics.answers import Answering
 from common.dynamics.oracles import gaussian
 from common.dynamics.paths import uniform_times, vp
 from common.dynamics.samplers.ode import euler
-from common.dynamics.samplers.result import Counted, denoised_last, finished
+from common.dynamics.samplers.result import Counted, denoised_last, finished, require_finite
 from common.errors import SolverError, UnsupportedModelError
 
 F64 = torch.float64
@@ -43,3 +43,11 @@ def test_results_are_finite_or_refused(draw):
     x[1, 0] = math.inf
     with pytest.raises(SolverError, match="Euler: the result is not finite"):
         finished("Euler", x, 7)
+
+
+def test_the_check_keeps_nothing_for_a_backward_pass():
+    """Bytes kept by a solver are measured; looking at its result must not add to them."""
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        require_finite("it", torch.ones(3, requires_grad=True))
+    assert not kept
