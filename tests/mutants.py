@@ -1,10 +1,14 @@
 """Plant small mistakes one at a time and see which test notices: `make mutants`.
 
 Each line is a file, what stands there, what a slip would make of it, and the tests that should fail. A mutant that survives is a test
-that is missing. By hand: a minute for ten, on two cores. `python tests/mutants.py WORD` runs those whose line has the word.
+that is missing. By hand: a minute for ten, on two cores. `python tests/mutants.py WORD` runs those whose line has the word;
+`python tests/mutants.py --random 40` turns round operators and constants at random places of the files below instead, which shows
+what nobody thought of (some of these change nothing that matters: look at the survivors).
 """
 
+import ast
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -207,6 +211,65 @@ MUTANTS = [
 ]
 
 
+# files for random mistakes, and the tests that answer for them
+WATCHED = {
+    f"{D}/paths.py": f"{TD}/test_paths.py {TD}/test_answers.py",
+    f"{D}/answers.py": f"{TD}/test_answers.py {TD}/samplers/test_laws.py",
+    f"{D}/denoiser.py": f"{TD}/test_denoiser.py",
+    f"{D}/oracles.py": f"{TD}/test_oracles.py",
+    f"{D}/divergence.py": f"{TD}/test_divergence.py {TD}/test_likelihood.py",
+    f"{D}/likelihood.py": f"{TD}/test_likelihood.py",
+    f"{D}/samplers/exponential.py": f"{TD}/samplers",
+    f"{D}/samplers/edm.py": f"{TD}/samplers",
+    f"{D}/samplers/noise.py": f"{TD}/samplers",
+    f"{L}/objectives.py": f"{TL}/test_objectives.py",
+    f"{L}/data/batches.py": f"{TL}/data",
+    f"{L}/data/scale.py": f"{TL}/data",
+    f"{L}/training/average.py": f"{TL}/training/test_loop.py",
+    f"{L}/nets/mlp.py": f"{TL}/nets",
+    f"{M}/metrics/density.py": f"{TM}/metrics/test_density.py",
+    f"{M}/metrics/coverage.py": f"{TM}/metrics",
+    f"{M}/metrics/frechet.py": f"{TM}/metrics",
+    f"{M}/metrics/kernel.py": f"{TM}/metrics",
+    f"{M}/metrics/wasserstein.py": f"{TM}/metrics",
+    f"{M}/statistics.py": f"{TM}/test_statistics.py",
+    f"{M}/rows.py": f"{TM}/test_rows.py",
+    f"{F}/conditional_flow_matching.py": TF,
+    f"{F}/path_geometry.py": TF,
+    f"{F}/upsampling.py": TF,
+    f"{N}/planar_cnf.py": f"{TN}/test_planar_flows.py",
+    f"{N}/planar_flow.py": f"{TN}/test_planar_flows.py",
+    f"{N}/adjoint.py": f"{TN}/test_adjoint.py",
+}
+SWAPPED = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Lt: ">=", ast.Gt: "<=", ast.LtE: ">", ast.GtE: "<"}
+SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">="}
+
+
+def slips(file: str) -> list[tuple[str, str, str, str]]:
+    """Every operator and number of a file turned round, each in its whole line, as mutants."""
+    text = (ROOT / file).read_text()
+    lines, found = text.split("\n"), []
+
+    def slip(row: int, start: int, end: int, old: str, new: str) -> None:
+        line = lines[row - 1]
+        at = line.find(old, start, end)
+        if at >= 0 and text.count(line) == 1:
+            found.append((file, line, line[:at] + new + line[at + len(old) :], WATCHED[file]))
+
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.BinOp) and type(node.op) in SWAPPED and node.left.end_lineno == node.right.lineno:
+            slip(node.right.lineno, node.left.end_col_offset, node.right.col_offset, SIGNS[type(node.op)], SWAPPED[type(node.op)])
+        elif (
+            isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPPED and node.left.end_lineno == node.comparators[0].lineno
+        ):
+            right = node.comparators[0]
+            slip(right.lineno, node.left.end_col_offset, right.col_offset, SIGNS[type(node.ops[0])], SWAPPED[type(node.ops[0])])
+        elif isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value:
+            old = ast.get_source_segment(text, node) or ""
+            slip(node.lineno, node.col_offset, node.end_col_offset or 0, old, f"({old} * 2)")
+    return found
+
+
 def survives(mutant: tuple[str, str, str, str]) -> str:
     """Plant one mistake in a copy of the tree; return "" if a test fails, or what happened."""
     file, old, new, tests = mutant
@@ -229,7 +292,11 @@ def survives(mutant: tuple[str, str, str, str]) -> str:
 
 def main() -> int:
     """Run the mutants and print the score; 0 when every one that applies is caught."""
-    chosen = [mutant for mutant in MUTANTS if all(word in " ".join(mutant) for word in sys.argv[1:])]
+    if "--random" in sys.argv:
+        pool_of_slips = [mutant for file in WATCHED for mutant in slips(file)]
+        chosen = random.Random(0).sample(pool_of_slips, int(sys.argv[sys.argv.index("--random") + 1]))
+    else:
+        chosen = [mutant for mutant in MUTANTS if all(word in " ".join(mutant) for word in sys.argv[1:])]
     caught = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for mutant, outcome in zip(chosen, pool.map(survives, chosen)):
