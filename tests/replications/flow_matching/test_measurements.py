@@ -14,7 +14,7 @@ from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.flow_matching.experiments import table1, toy_2d
-from replications.flow_matching.path_geometry import noise_left, straightness
+from replications.flow_matching.path_geometry import noise_left, noise_left_rows, straightness
 from replications.flow_matching.sampling import sample_adaptively
 
 F64 = torch.float64
@@ -115,3 +115,10 @@ def test_straight_paths_at_constant_speed_deviate_by_nothing_and_others_by_their
     expected = float(ends.square().sum(1).mean() / 3)
     assert straightness(bent, 2 * times[:, None, None] * ends, times) == pytest.approx(expected, rel=1e-3)
     assert noise_left(bent)[50] == pytest.approx(0.25)
+
+
+def test_noise_left_is_read_half_way_and_where_it_is_least_linear():
+    times = torch.linspace(1, 0, 21, dtype=F64)
+    states = times.square()[:, None, None] * torch.ones(21, 3, 2, dtype=F64)
+    deviation, halfway = noise_left_rows(states, times, {"n": 3})
+    assert halfway["value"] == pytest.approx(0.25) and deviation["value"] == pytest.approx(0.25), "t - t^2 at t = 1/2"

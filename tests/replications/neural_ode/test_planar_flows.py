@@ -165,3 +165,13 @@ def test_losses_of_a_flow_that_only_stretches():
     expected = log_q.log_prob(s * points).sum(-1) + ENERGIES["wave"](s * points)
     torch.testing.assert_close(reverse_kl(None, stretch, points, ["wave"], 1), expected.mean(1))
     torch.testing.assert_close(negative_log_likelihood(None, shrink, points), -log_q.log_prob(points).sum(-1))
+
+
+def test_the_constrained_direction_keeps_every_layer_invertible_by_the_published_formula():
+    """Rezende and Mohamed 2015, appendix: u^ . w = -1 + log(1 + exp(u . w)), which is more than -1."""
+    flow = PlanarFlow([3], generator=generator(2)).double()
+    raw = (flow.u @ flow.w).squeeze(-1).squeeze(-1)
+    direction, overlap = flow.constrained()
+    expected = torch.log1p(raw.exp()) - 1
+    torch.testing.assert_close((direction @ flow.w).squeeze(-1).squeeze(-1), expected)
+    torch.testing.assert_close(overlap.squeeze(-1).squeeze(-1), expected)

@@ -139,3 +139,8 @@ def test_a_network_that_no_memory_holds_is_found_before_it_is_built(width, messa
     with pytest.raises(SettingsError, match=message):
         check_fits(MLPSettings(width=width, blocks=1), (1, 8, 8))
     check_fits(MLPSettings(width=64, blocks=1), (1, 8, 8))
+
+
+def test_the_perceptrons_time_varies_slowly():
+    """Adaptive solvers follow every wiggle in time: the fastest frequency is a choice that evaluations depend on."""
+    assert float(build_backbone(MLPSettings(width=8, blocks=1), (2,), seed=0).embed[0].frequencies.max()) == pytest.approx(20.0)
