@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -7,10 +6,7 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 sys.path.insert(0, workflow.basedir)
-# jobs run with the Python of this snakemake, whether its environment is activated or not
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-)
+
 
 from common.runs import workflow as retrace
 from common.errors import RetraceError
@@ -18,6 +14,8 @@ from common.errors import RetraceError
 
 configfile: "config/config.yaml"
 
+
+retrace.use_this_python()
 
 try:
     CHOSEN = retrace.check_config(config)

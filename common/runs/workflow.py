@@ -5,6 +5,7 @@ Nothing here imports torch: Snakemake reads it again for every call, and `snakem
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ from common.runs.plan import Job, plan, runs_by_paper
 from common.runs.settings import ROOT, papers
 
 __all__ = ["RESULTS", "free_stale_lock", "papers", "plan", "runs_by_paper"]
+
+
+def use_this_python() -> None:
+    """Let jobs run with the Python of this snakemake, whether its environment is activated or not."""
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def check_config(config: Mapping[str, Any]) -> list[str]:
