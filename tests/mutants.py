@@ -2,8 +2,8 @@
 
 Each line is a file, what stands there, what a slip would make of it, and the tests that should fail. A mutant that survives is a test
 that is missing. By hand: a minute for ten, on two cores. `python tests/mutants.py WORD` runs those whose line has the word;
-`python tests/mutants.py --random 40` turns round operators and constants at random places of the files below instead, which shows
-what nobody thought of (some of these change nothing that matters: look at the survivors).
+`python tests/mutants.py --random 40 7` turns round operators and constants at random places of the files below instead (7: which sample), which
+shows what nobody thought of (some of these change nothing that matters: look at the survivors).
 """
 
 import ast
@@ -294,7 +294,8 @@ def main() -> int:
     """Run the mutants and print the score; 0 when every one that applies is caught."""
     if "--random" in sys.argv:
         pool_of_slips = [mutant for file in WATCHED for mutant in slips(file)]
-        chosen = random.Random(0).sample(pool_of_slips, int(sys.argv[sys.argv.index("--random") + 1]))
+        count, sample = (int(word) for word in [*sys.argv[2:], "0"][:2])
+        chosen = random.Random(sample).sample(pool_of_slips, count)
     else:
         chosen = [mutant for mutant in MUTANTS if all(word in " ".join(mutant) for word in sys.argv[1:])]
     caught = 0
