@@ -2,8 +2,8 @@
 
 Each line is a file, what stands there, what a slip would make of it, and the tests that should fail. A mutant that survives is a test
 that is missing. By hand: a minute for ten, on two cores. `python tests/mutants.py WORD` runs those whose line has the word;
-`python tests/mutants.py --random 40 7` turns round operators and constants at random places of the files below instead (7: which sample), which
-shows what nobody thought of (some of these change nothing that matters: look at the survivors).
+`python tests/mutants.py --random 40 7` turns round operators and constants at random places of the files below instead (7: which
+sample), which shows what nobody thought of. Some of these change nothing that matters: look at the survivors.
 """
 
 import ast

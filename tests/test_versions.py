@@ -34,7 +34,7 @@ def test_lock_satisfies_every_requirement():
 
 
 # used by name and not by import: a plugin that Snakemake finds by itself, and commands
-COMMANDS = {"snakemake-executor-plugin-slurm", "beartype", "import-linter", "pytest-xdist", "ruff", "snakefmt"}
+COMMANDS = {"snakemake-executor-plugin-slurm", "beartype", "import-linter", "pytest-timeout", "pytest-xdist", "ruff", "snakefmt"}
 
 
 def imported(*folders: str) -> set[str]:
