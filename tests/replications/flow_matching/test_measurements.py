@@ -110,6 +110,8 @@ def test_straight_paths_at_constant_speed_deviate_by_nothing_and_others_by_their
     ends, data = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=F64), torch.zeros(20, 2, dtype=F64)
     states = times[:, None, None] * ends + (1 - times)[:, None, None] * data
     assert straightness(states, (ends - data).expand(101, -1, -1), times) == pytest.approx(0, abs=1e-12)
+    part = times[:51]  # half of the way, at the same speed
+    assert straightness(states[:51], (ends - data).expand(51, -1, -1), part) == pytest.approx(0, abs=1e-12)
     # x = t^2 e has velocity 2 t e: int (2t - 1)^2 |e|^2 dt = |e|^2 / 3
     bent = times.square()[:, None, None] * ends
     expected = float(ends.square().sum(1).mean() / 3)
