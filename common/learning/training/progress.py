@@ -22,7 +22,8 @@ class Progress:
 
     def record(self, done: int, loss: float) -> None:
         """Say the mean loss of the steps up to `done`."""
-        self.bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
+        if self.live:
+            self.bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
         tenth = done * 10 // self.steps
         if not self.live and tenth > self.lines_said:
             self.lines_said = tenth

@@ -3,7 +3,7 @@ import torch
 
 from common.dynamics.oracles import gaussian
 from common.dynamics.paths import PATHS, uniform_times, vp
-from common.dynamics.samplers.exponential import ddim, ddim_method, posterior_std
+from common.dynamics.samplers.exponential import ancestral, ddim, ddim_method, posterior_std
 from common.dynamics.samplers.ode import torchdiffeq_solver
 from common.errors import SolverError
 
@@ -40,3 +40,9 @@ def test_eta_is_between_no_noise_and_ancestral_sampling():
     for eta in (-0.1, 1.1):
         with pytest.raises(SolverError, match="eta of DDIM lies between 0"):
             ddim(eta)
+
+
+def test_ancestral_sampling_is_ddim_with_all_of_the_posteriors_noise(draw):
+    oracle, x, times = gaussian(vp(), torch.tensor([0.5], dtype=F64), 0.4), draw(5, 1), uniform_times(vp(), 6, t_min=0.1)
+    found = [sample(oracle, x, times, generator=torch.Generator().manual_seed(0)).x for sample in (ancestral, ddim(1.0))]
+    assert torch.equal(*found)

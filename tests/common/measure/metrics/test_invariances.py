@@ -144,3 +144,12 @@ def test_coverage_agrees_with_prdc_where_no_point_lies_on_a_border(clouds):
     assume(len(np.unique(x)) == x.size)
     theirs = prdc.compute_prdc(x, y, nearest_k=3)
     assert coverage(x, y, neighbours=3)._asdict() == pytest.approx({key: float(theirs[key]) for key in theirs})
+
+
+def test_one_small_move_among_far_points_is_not_lost():
+    """One point moves and some are far away: the answer is far below the largest distance, and one pair makes all of it."""
+    x = np.concatenate([np.linspace(0, 1e-3, 40), [5.0, 9.0]])[:, None]
+    y = x.copy()
+    y[20] += 2e-6
+    assert wasserstein(x, y, 1) == pytest.approx(2e-6 / 42, rel=1e-6)
+    assert wasserstein(x, y, 2) == pytest.approx((4e-12 / 42) ** 0.5, rel=1e-6)
