@@ -7,7 +7,6 @@ from snakemake.utils import min_version
 min_version("9.20")
 sys.path.insert(0, workflow.basedir)
 
-
 from common.runs import workflow as retrace
 from common.errors import RetraceError
 

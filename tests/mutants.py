@@ -57,8 +57,8 @@ MUTANTS = [
     (f"{D}/divergence.py", "(2 * bits - 1)", "(bits)", f"{TD}/test_divergence.py"),
     (f"{D}/divergence.py", "(product * direction)", "product", f"{TD}/test_divergence.py"),
     (f"{D}/likelihood.py", "prior_log_density(latent) + moved", "prior_log_density(latent) - moved", f"{TD}/test_likelihood.py"),
-    (f"{D}/likelihood.py", "<= EXACT_UP_TO)", "< EXACT_UP_TO)", f"{TD}/test_likelihood.py"),
-    (f"{D}/likelihood.py", "noisy=not exact", "noisy=False", f"{TD}/test_likelihood.py"),
+    (f"{D}/likelihood.py", "dim > EXACT_UP_TO)", "dim >= EXACT_UP_TO)", f"{TD}/test_likelihood.py"),
+    (f"{D}/likelihood.py", "noisy=noisy, method", "noisy=False, method", f"{TD}/test_likelihood.py"),
     # samplers
     (f"{D}/samplers/ode.py", "0.5 * (t_next - t) * (slope + ahead)", "(t_next - t) * ahead", f"{TD}/samplers"),
     (f"{D}/samplers/sde.py", "(h * g2) ** 0.5 * noise", "(2 * h * g2) ** 0.5 * noise", f"{TD}/samplers/test_sde.py"),

@@ -23,6 +23,8 @@ from common.errors import SolverError
 
 EXACT_UP_TO = 64  # dimensions: there the exact divergence is affordable, and an estimate's noise is not worth having
 
+Divergence = Literal["auto", "exact", "hutchinson"]
+
 
 class Transported(NamedTuple):
     """States and the divergence's integral since the first time, at every time asked for, and evaluations of the field."""
@@ -85,13 +87,18 @@ def flow_log_density(
     return LogLikelihood(prior_log_density(latent) + moved.integrals[-1], moved.nfe, latent, noisy)
 
 
+def is_estimated(divergence: Divergence, dim: int) -> bool:
+    """Whether the divergence in `dim` dimensions is Hutchinson's estimate: if asked for, or by itself above EXACT_UP_TO."""
+    return divergence == "hutchinson" or (divergence == "auto" and dim > EXACT_UP_TO)
+
+
 @torch.inference_mode(False)  # a divergence differentiates, whatever the caller forbids
 @torch.no_grad()
 def log_likelihood(
     model: Answers,
     x: Float[Tensor, "batch *shape"],
     *,
-    divergence: Literal["auto", "exact", "hutchinson"] = "auto",
+    divergence: Divergence = "auto",
     generator: Generator | None = None,
     method: str = "dopri5",
     rtol: float = 1e-5,
@@ -108,15 +115,15 @@ def log_likelihood(
     """
     require(model, "the ODE likelihood")
     x = x.clone()  # a tensor made in inference mode cannot be differentiated in
-    exact = divergence == "exact" or (divergence == "auto" and x[0].numel() <= EXACT_UP_TO)
-    if not exact and generator is None:
+    noisy = is_estimated(divergence, x[0].numel())
+    if noisy and generator is None:
         raise SolverError("the Hutchinson divergence draws a probe: pass a generator")
 
     def velocity(t: Tensor, state: Tensor) -> Tensor:
         return model.velocity(state, t)
 
     field = (
-        with_exact_divergence(velocity, chunk=chunk) if exact else with_hutchinson(velocity, rademacher(x, generator=generator))
+        with_hutchinson(velocity, rademacher(x, generator=generator)) if noisy else with_exact_divergence(velocity, chunk=chunk)
     )
     times = torch.tensor([model.path.t_min if t_min is None else t_min, t_max], dtype=torch.float64)
-    return flow_log_density(field, x, model.path.prior_log_density, times, noisy=not exact, method=method, rtol=rtol, atol=atol)
+    return flow_log_density(field, x, model.path.prior_log_density, times, noisy=noisy, method=method, rtol=rtol, atol=atol)

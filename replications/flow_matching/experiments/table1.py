@@ -3,13 +3,13 @@
 Test images, dequantisation noise, divergence probes and sampling noise are shared by all objectives of one seed.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from common.dynamics.likelihood import EXACT_UP_TO, log_likelihood
+from common.dynamics.likelihood import Divergence, is_estimated, log_likelihood
 from common.errors import RefusedError
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
@@ -35,9 +35,7 @@ class Settings(ImageModels):
     batch: PositiveInt = Field(default=500, description="samples or test images solved jointly by dopri5: its NFE depends on it")
     test_images: PositiveInt = Field(description="test images of the NLL")
     dequantisations: list[PositiveInt] = Field(default=[1, 5, 20], description="numbers K of dequantisation draws")
-    divergence: Literal["auto", "exact", "hutchinson"] = Field(
-        default="auto", description="divergence of the NLL; auto = exact up to 64 dimensions"
-    )
+    divergence: Divergence = Field(default="auto", description="divergence of the NLL; auto = exact up to 64 dimensions")
     tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of dopri5")
     inception: bool = Field(default=False, description="also FID, in Inception's features; its weights must be on disk")
 
@@ -91,7 +89,7 @@ def likelihood_rows(
     are estimated, K = 1 alone is measured.
     """
     dim, n = test.images[0].numel(), min(settings.test_images, len(test.images))
-    noisy = settings.divergence == "hutchinson" or (settings.divergence == "auto" and dim > EXACT_UP_TO)
+    noisy = is_estimated(settings.divergence, dim)
     log_densities, nfe = solved(denoiser, test, 1 if noisy else max(settings.dequantisations), settings, context)
     rows = []
     for k in settings.dequantisations:
