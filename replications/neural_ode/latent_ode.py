@@ -50,6 +50,14 @@ class LatentODE(nn.Module):
         self.decoder1, self.decoder_bias1 = layer(latent, hidden)
         self.decoder2, self.decoder_bias2 = layer(hidden, dim)
 
+    def selected(self, models: Sequence[int]) -> "LatentODE":
+        """Return a copy that holds only these of the models, in this order, ready to be trained on."""
+        kept = deepcopy(self)
+        for parameter in kept.parameters():
+            parameter.data = parameter.data[list(models)].contiguous()
+            parameter.requires_grad_(True).grad = None
+        return kept
+
     def encode(self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch observations"]]) -> Posterior:
         """Return every model's posterior from its own observations alone: those of `x` at its `indices`."""
         inputs = aligned([backwards(x, chosen) for chosen in indices])
