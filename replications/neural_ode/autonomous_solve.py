@@ -49,8 +49,8 @@ def solve_with_stages(
 ) -> tuple[Solution, Stages]:
     """Return the solution as `solve` does, and the states at which the field was evaluated; both are differentiable.
 
-    A component dL/dt = g(z), L(0) = 0 that nothing depends on needs no place in the state: solving [z, L] together by the same rule
-    gives L(span) = sum of weights * g(states) exactly.
+    A component dL/dt = g(z), L(0) = 0 that nothing depends on needs no place in the state: solving [z, L] together by the same
+    rule gives L(span) = sum of weights * g(states) exactly.
     """
     h = span / steps
     inputs, slopes = _RungeKutta.apply(z, *weights, h, steps)

@@ -50,19 +50,15 @@ class LatentODE(nn.Module):
         self.decoder1, self.decoder_bias1 = layer(latent, hidden)
         self.decoder2, self.decoder_bias2 = layer(hidden, dim)
 
-    def selected(self, models: Sequence[int]) -> "LatentODE":
-        """Return a copy that holds only these of the models, in this order, ready to be trained on."""
-        kept = deepcopy(self)
-        for parameter in kept.parameters():
-            parameter.data = parameter.data[list(models)].contiguous()
-            parameter.requires_grad_(True).grad = None
-        return kept
-
     def encode(self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch observations"]]) -> Posterior:
-        """Return every model's posterior from its own observations alone: those of `x` at its `indices`."""
+        """Return every model's posterior from its own observations alone: those of `x` at its `indices`.
+
+        It is never wider than the prior: an exponential without a bound makes gradients a thousand times their usual size.
+        """
         inputs = aligned([backwards(x, chosen) for chosen in indices])
         hidden = self.encoder(inputs, [chosen.shape[1] for chosen in indices])
-        return Posterior(*self.encoder.read(hidden[-1]).chunk(2, -1))
+        mean, precision = self.encoder.read(hidden[-1]).chunk(2, -1)
+        return Posterior(mean, -nn.functional.softplus(precision))
 
     def solve(self, z: Float[Tensor, "models batch latent"], *, span: float, steps: int) -> Solution:
         """Return the latent paths from time 0 to `span`."""

@@ -38,7 +38,7 @@ def states(model: Forecaster, folder: Path, steps: Sequence[int]) -> list[Foreca
 
 @torch.no_grad()
 def best_state(passed: Sequence[Forecaster], forecast: Forecast, clean: Tensor) -> Choice:
-    """Return for every model its state with the smallest error against `clean`, [batch, points, 2]; the earliest of equal ones."""
+    """Return every model's state with the smallest error against `clean`, [batch, points, 2]; the earliest of equal ones."""
     errors = torch.stack([root_mean_square(forecast(state), clean) for state in passed])
     winners = errors.argmin(0).tolist()
     best = deepcopy(passed[0])

@@ -3,9 +3,9 @@
 It reads a series forwards and is trained by Gaussian likelihood on the next observation; beyond the last one it reads its own
 predictions. One variant is also given the time to the point that it is to predict, the other one is not.
 
-A network that has learned from every third point knows steps of that length. Rolled out point by point it sees gaps that it hardly
-ever met, and the one without gaps turns three times too fast. So both are also rolled out at the pace of the observations, one
-prediction for each 100 / n points, and read at the points between by linear interpolation.
+A network that has learned from every third point knows steps of that length. Rolled out point by point it sees gaps that it
+hardly ever met, and the one without gaps turns three times too fast. So both are also rolled out at the pace of the
+observations, one prediction for each 100 / n points, and read at the points between by linear interpolation.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,11 @@ class Forecaster(nn.Module):
 
     @torch.no_grad()
     def rolled_out(
-        self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch n"]], strides: Sequence[float], steps: int
+        self,
+        x: Float[Tensor, "batch window dim"],
+        indices: Sequence[Int[Tensor, "batch n"]],
+        strides: Sequence[float],
+        steps: int,
     ) -> Float[Tensor, "steps models batch dim"]:
         """Return a prediction and what follows it, each reading the one before, told that it lies `strides` points ahead."""
         state = self.rnn(self.inputs(x, indices), self.lengths)[-1]

@@ -5,9 +5,9 @@ spiral of radius 0.06 θ that turns counter-clockwise, and its mirror image, whi
 spiral has a radius of one over the angle that is left, and soon after the window it runs away to where no forecast can follow.)
 
 All spirals have the origin as their centre, and each is turned about it by a random angle of its own. Any one point is then as
-likely to lie on a spiral of one direction as on one of the other, so only a sequence of points tells the direction. (In the example
-each direction has a centre of its own, and a single point tells it.) A series starts at a random radius, turns 6π/499 rad per
-step, and is known without noise before, during and after the observed window:
+likely to lie on a spiral of one direction as on one of the other, so only a sequence of points tells the direction. (In the
+example each direction has a centre of its own, and a single point tells it.) A series starts at a random radius, turns
+6π/499 rad per step, and is known without noise before, during and after the observed window:
 
     past      25 points before the window     to judge extrapolation backwards
     window    100 points, from time 0         n of them are observed, with Gaussian noise of standard deviation 0.06

@@ -1,6 +1,5 @@
 """Latent ODEs against recurrent networks on irregularly observed spirals (Table 2, Figures 8-10)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.neural_ode import latent_training, rival_choice, spiral_scores
 from replications.neural_ode.latent_ode import LatentODE, Posterior
-from replications.neural_ode.spirals import FUTURE, PAST, WINDOW, Spirals, times, turns_clockwise
+from replications.neural_ode.spirals import FUTURE, PAST, WINDOW, times, turns_clockwise
 
 VARIANT = ()
 SHOWN = 6  # series kept for the figures
@@ -31,11 +30,9 @@ class Settings(Base):
     test_series: PositiveInt = Field(default=500, description="spirals to judge on")
     solver_steps: PositiveInt = Field(description="Runge-Kutta steps per window in training")
     tolerance: PositiveFloat = Field(default=1.5e-8, description="atol = rtol of dopri5 when the latent ODE is judged")
-    starts: PositiveInt = Field(default=3, description="initial weights tried for each number of observations")
     start_noise: PositiveFloat = Field(default=0.2, description="standard deviation of the likelihood that training starts from")
     annealed: Fraction = Field(default=0.7, description="share of the training in which it falls to the data's own")
-    latent_ode_starts: TrainSettings = Field(description="training of the latent ODEs from all initial weights")
-    latent_ode: TrainSettings = Field(description="further training of the best of them")
+    latent_ode: TrainSettings = Field(description="training of the latent ODEs")
     rnn: TrainSettings = Field(description="training of the recurrent networks; its snapshots are the states to choose from")
 
 
@@ -43,7 +40,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     """Train every model on the same series and observation times, then judge them against the clean test series."""
     seen = latent_training.data(settings.train_series, settings.observations, context, "train")
     test = latent_training.data(settings.test_series, settings.observations, context, "test")
-    trained, seconds = latent_training.train_latent_ode(settings, seen, context)
+    trained = latent_training.train_latent_ode(settings, seen, context)
     rivals = latent_training.train_forecaster(settings, seen, context)
     model = trained.model
     with torch.no_grad():
@@ -60,9 +57,9 @@ def run(settings: Settings, context: Context) -> Outcome:
         *spiral_scores.kl_rows(posterior, settings.observations),
         *time_rows(model, posterior.mean, settings),
         row("switching_coordinates", switching(swept), unit="coordinates", dataset="spirals", method="latent_ode", n=SWEEP),
-        row("training_seconds", seconds, unit="s", method="latent_ode", n=settings.latent_ode.steps),
+        row("training_seconds", trained.seconds, unit="s", method="latent_ode", n=settings.latent_ode.steps),
         row("training_seconds", rivals.seconds, unit="s", method="rnn", n=settings.rnn.steps),
-        row("training_time_ratio", rivals.seconds / seconds, unit="1", method="rnn"),
+        row("training_time_ratio", rivals.seconds / trained.seconds, unit="1", method="rnn"),
     ]
     arrays = figure_arrays(model, posterior, paths, forecasts, test, settings, context)
     arrays |= {"sweep": swept.cpu().numpy().astype(np.float32)}
