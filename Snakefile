@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ sys.path.insert(0, workflow.basedir)
 
 from common.runs import workflow as retrace
 from common.errors import RetraceError
+from common.runs.kept import KEEP
 
 
 configfile: "config/config.yaml"
