@@ -40,7 +40,12 @@ rule all:
 
 # Before any compute: settings, claims, data and disk of this level. Not a rule: every run would have to depend on it.
 onstart:
-    shell(f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)}")
+    # of a job's runs those that stand are kept, unless this call is told to make them anew
+    forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
+    os.environ[KEEP] = "" if forced else "1"
+    shell(
+        f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)}"
+    )
 
 
 # A failed run must not cost the reader the others: the report is built from what is there and names what is missing.

@@ -8,10 +8,6 @@ PAPERS = retrace.papers()
 JOBS = retrace.plan(PAPERS, config)
 RUNS = retrace.runs_by_paper(PAPERS, JOBS)
 
-# what stands is kept, unless this call is told to make it anew
-FORCED = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
-os.environ[KEEP] = "" if FORCED else "1"
-
 if workflow.is_main_process:
     retrace.age_failed(JOBS)
     if retrace.free_stale_lock(Path(".snakemake")):
