@@ -147,7 +147,7 @@ def latent_paths(run: RunFolder) -> Figure:
         axis.plot(*mine.transpose(2, 0, 1), color=colour, alpha=0.35, linewidth=0.8)
         axis.scatter(*mine[0].T, s=10, color=colour, label=f"start, {label}")
     axis.set(xlabel="first principal axis of the starts", ylabel="second principal axis")
-    axis.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     return Figure(
         "latent-paths",
         "Latent paths",
@@ -191,7 +191,7 @@ def rates(run: RunFolder) -> Figure:
         shown = events[:: max(1, len(events) // 200)]
         axis.plot(shown, np.full(len(shown), -0.6), "|", color=GREY, markersize=6, label="events, thinned")
         axis.set(title=name, xlabel="time", ylabel="events per unit of time")
-    axes[0][0].legend()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return Figure(
         "rates",
         "Rates of two Poisson processes",
