@@ -42,7 +42,8 @@ class Entry(Settings):
     sweep: dict[str, list[str]] = Field(default={}, description="other settings of which every value is a run")
     folder: str = Field(default="", description="folder of a run, from its settings; by default its data set and swept values")
     models: list[str] | dict[str, list[str]] = Field(
-        default=[], description="objectives of the shared models that it takes, for all data sets or by data set (`others`: the rest)"
+        default=[],
+        description="objectives of the shared models that it takes, for all data sets or by data set (and `others`)",
     )
     takes: dict[str, dict[str, list[str]]] = Field(
         default={}, description="experiments whose models it takes, and of which sweep"

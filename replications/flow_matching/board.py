@@ -1,4 +1,4 @@
-"""How well points show the checkerboard: the share that lies off its dark cells, of samples and, in closed form, of a path's marginals.
+"""How well points show the checkerboard: the share off its dark cells, of samples and, in closed form, of a path's marginals.
 
 Samples of the board have none of their mass off it, noise about half; the share asks for no reference sample, so it has no floor.
 """

@@ -1,11 +1,11 @@
 """The statistics that judge the paper's claims: metrics table in, one number per seed out."""
 
-import numpy as np
 import pandas as pd
 
 from common.measure.rows import over, rows
 from common.measure.statistics import MissingRows, curve, paired, per_seed
 from replications.flow_matching.claims_training import *  # noqa: F403
+from replications.flow_matching.equal_error import evaluations_at_equal_error
 
 FIVE = ("ddpm_vp", "fm_ot", "fm_vp", "score_vp", "scoreflow_vp")
 RIVALS = ("ddpm_vp", "fm_vp", "score_vp", "scoreflow_vp")
@@ -79,7 +79,6 @@ def largest_swap(metrics: pd.DataFrame) -> pd.Series:
 
 
 # Figure 7
-MIDPOINT = {"metric": "solver_mse", "variant": "midpoint"}
 SAMPLES = rows("solver_error", dataset="first", metric="feature_frechet")
 FEW = 20  # evaluations at most
 
@@ -105,19 +104,10 @@ frechet_ratio_euler_ot_to_midpoint_score = SAMPLES.ratio(
 
 
 def nfe_at_equal_error(metrics: pd.DataFrame) -> pd.Series:
-    """Evaluations with which FM-OT's midpoint error equals FM-diffusion's, over FM-diffusion's; geometric mean of the middle.
-
-    Between measured points the error is interpolated as a power of NFE (log-log). Points beyond FM-OT's curve are left out.
-    """
-    table = rows("solver_error", dataset="first", **MIDPOINT).table(metrics)
-    ot, vp = (curve(table, method=method) for method in ("fm_ot", "fm_vp"))
-    ratios = {}
-    for seed in ot.index.intersection(vp.index):
-        errors, targets = np.log(ot.loc[seed].to_numpy()), np.log(vp.loc[seed].to_numpy())
-        order, inside = np.argsort(errors), (targets >= errors.min()) & (targets <= errors.max())
-        needed = np.interp(targets[inside], errors[order], np.log(ot.columns.to_numpy(float))[order])
-        ratios[seed] = float(np.exp(np.mean(needed - np.log(vp.columns.to_numpy(float))[inside]))) if inside.any() else np.nan
-    return pd.Series(ratios)
+    """Evaluations of FM-OT over those of FM-diffusion at equal midpoint error, trained networks."""
+    return evaluations_at_equal_error(
+        rows("solver_error", dataset="first", metric="solver_mse", variant="midpoint").table(metrics)
+    )
 
 
 # Figures 4 and 9

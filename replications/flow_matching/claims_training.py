@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from common.measure.rows import over, rows
+from common.measure.rows import rows
 from common.measure.statistics import ratio
 
 # Figures 5 and 10

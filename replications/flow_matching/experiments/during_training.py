@@ -65,7 +65,7 @@ def run(settings: Settings, context: Context) -> Outcome:
 
 
 def kept_steps(folder: Path) -> list[int]:
-    """Return the steps at a constant learning rate after which the weights were kept, or say how to train a model that keeps them.
+    """Return the steps at a constant learning rate whose weights were kept, or say how to train a model that keeps them.
 
     Where the rate falls at the end the weights settle, whatever the objective: that is no part of what is asked.
     """

@@ -6,6 +6,7 @@ No network is trained, so what is measured belongs to the paths themselves.
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
@@ -17,7 +18,7 @@ from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.flow_matching.board import marginal_off_board
 from replications.flow_matching.exact_fields import checkerboard_mixture
-from replications.flow_matching.path_geometry import direction_cosine, noise_left, overshoot_share, straightness
+from replications.flow_matching.path_geometry import direction_cosine, overshoot_share, straightness
 
 VARIANT = ()
 METHODS = {"fm_ot": "ot", "fm_vp": "vp"}
@@ -57,10 +58,18 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows += midpoint_errors(oracle, start, states[-1], settings, labels)
         rows += conditional_rows(path, oracle, settings, context, labels)
 
-        arrays[f"noise_left_{method}"] = noise_left(states).numpy()
-        arrays["paper_time"] = (1 - times).numpy()
-        arrays[f"trajectories_{method}"] = states[:: max(1, settings.points // 50), :64].float().numpy()
+        # without the start, where OT's data are scaled to nothing
+        arrays["paper_time"] = (1 - times[1:]).numpy()
+        arrays[f"off_board_{method}"] = np.array([marginal_off_board(path, float(t)) for t in times[1:]])
+        arrays[f"conditional_{method}"] = shown_paths(path, oracle, context)
     return Outcome(rows, arrays=arrays)
+
+
+def shown_paths(path: Any, oracle: Any, context: Context, count: int = 12) -> np.ndarray:
+    """Return some conditional paths [times, count, 2], the same pairs of noise and data for every path."""
+    noise = torch.randn(count, 2, generator=context.generator("pairs"), dtype=torch.float64)
+    x0 = oracle.sample(count, generator=context.generator("conditional"))
+    return torch.stack([path.perturb(x0, t, noise) for t in uniform_times(path, 60)]).numpy().astype(np.float32)
 
 
 def midpoint_errors(

@@ -3,6 +3,9 @@
 Test images, dequantisation noise, divergence probes and sampling noise are shared by all objectives of one seed.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -71,7 +74,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     return Outcome([*rows, *difference_rows(bits, settings.data)], samples=samples)
 
 
-def reference_rows(measure: Yardstick, noise: Tensor, settings: Settings) -> list[dict]:
+def reference_rows(measure: Yardstick, noise: Tensor, settings: Settings) -> list[dict[str, Any]]:
     """Return the distances of training images and of plain noise: what a model can reach, and where it starts."""
     floor, n = measure.floor(settings.samples), min(settings.samples, len(measure.training))
     labels = {"dataset": settings.data}
@@ -81,7 +84,9 @@ def reference_rows(measure: Yardstick, noise: Tensor, settings: Settings) -> lis
     ]
 
 
-def inception_distance(measure: Yardstick, settings: Settings, context: Context):
+def inception_distance(
+    measure: Yardstick, settings: Settings, context: Context
+) -> tuple[Callable[[Tensor], float] | None, float]:
     """Return the function images -> FID and what it reads for as many training images; nothing unless asked for."""
     if not settings.inception:
         return None, np.nan

@@ -51,7 +51,8 @@ def run(settings: Settings, context: Context) -> Outcome:
     other = density(settings.compared, generator=context.generator("other", settings.data)).numpy()
     noise = torch.randn(settings.samples, 2, generator=context.generator("noise", settings.data), dtype=torch.float64)
     floor = wasserstein(other, data[: settings.compared])
-    rows, arrays = [], {"data": data.astype(np.float16), "paper_times": np.array(PAPER_TIMES)}
+    rows = [row("wasserstein2", floor, floor=floor, dataset=settings.data, method="data", variant="floor", n=len(other))]
+    arrays = {"data": data.astype(np.float16), "paper_times": np.array(PAPER_TIMES)}
     for objective in settings.objectives:
         denoiser = load_denoiser(context.model(settings.data, objective), context.device)
         labels = {"dataset": settings.data, "method": objective}
