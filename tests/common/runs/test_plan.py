@@ -55,6 +55,15 @@ def test_a_gpu_job_is_one_run_and_takes_its_own_data_and_seed():
     assert all(len(job.runs) == 1 for job in jobs.values())
 
 
+def test_an_experiment_may_take_other_objectives_of_one_data_set():
+    """The paper trains one objective on ImageNet-128, and five on the others."""
+    jobs = {job.name: job for job in plan(papers(), config("paper"))}
+    alone, five = (jobs[f"flow_matching_table1_{data}_seed0"].inputs["models"] for data in ("imagenet128", "imagenet64"))
+    assert len(alone) == 2 and all("imagenet128-unet-fm_ot" in file for file in alone) and len(five) == 10
+    trained = [name for name in jobs if name.startswith("train_imagenet128")]
+    assert trained == [f"train_imagenet128_fm_ot_seed{k}" for k in range(5)]
+
+
 def test_a_cpu_job_does_all_runs_of_an_experiment():
     jobs = {job.name: job for job in plan(papers(), config("laptop"))}
     job = jobs["neural_ode_solver_control"]

@@ -47,7 +47,7 @@ def test_without_noise_every_row_stays_itself():
 
 
 def test_paths_that_pass_their_end_turn_back():
-    """With x_0 = c eps a diffusion path is at (alpha c + sigma) eps, at the most sqrt(1 + c^2) > c of it; OT's way is straight."""
+    """With x_0 = c eps a diffusion path is at (alpha c + sigma) eps, at most sqrt(1 + c^2) > c of it; OT's way is straight."""
     noise = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
     assert path_geometry.overshoot_share(vp(), 2 * noise, noise) == 1
     assert path_geometry.overshoot_share(optimal_transport(), 2 * noise, noise) == 0
