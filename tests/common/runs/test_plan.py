@@ -77,11 +77,11 @@ def test_a_cpu_job_does_all_runs_of_an_experiment():
 
 def test_shared_models_are_trained_once_whoever_asks():
     jobs = [job for job in plan(papers(), config("laptop")) if job.name.startswith("train_")]
-    assert [job.name for job in jobs] == ["train_checkerboard", "train_eight_gaussians", "train_digits"]
-    assert "python -m common train --level laptop --seed 0" in jobs[2].command
-    assert "--sweep data=digits --sweep objective=fm_ot,fm_vp" in jobs[2].command
-    assert {run.folder for run in jobs[2].runs} >= {"results/laptop/models/digits-mlp-ddpm_vp/seed1"}
-    assert jobs[2].settings["backbone"]["width"] == 128, "a change of a data set's budget trains its models again"
+    assert [job.name for job in jobs] == ["train_checkerboard", "train_digits"]
+    assert "python -m common train --level laptop --seed 0" in jobs[1].command
+    assert "--sweep data=digits --sweep objective=fm_ot,fm_vp" in jobs[1].command
+    assert {run.folder for run in jobs[1].runs} >= {"results/laptop/models/digits-mlp-ddpm_vp/seed1"}
+    assert jobs[1].settings["backbone"]["width"] == 128, "a change of a data set's budget trains its models again"
 
 
 def test_a_papers_report_needs_its_runs_and_its_yardsticks():
