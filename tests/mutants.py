@@ -162,7 +162,7 @@ MUTANTS = [
     (f"{F}/path_geometry.py", "(states[0] - states[-1]) / span", "(states[-1] - states[0]) / span", TF),
     (f"{F}/upsampling.py", "torch.log10(4 /", "torch.log10(1 /", TF),
     (f"{F}/sampling.py", "denoiser.path.prior_std * part", "part", f"{TF}/test_measurements.py"),
-    (f"{F}/image_likelihood.py", "found.draws[:k]", "found.draws", f"{TF}/test_measurements.py"),
+    (f"{F}/image_likelihood.py", "found.draws[first : first + k]", "found.draws[:k]", f"{TF}/test_measurements.py"),
     (f"{F}/image_likelihood.py", ".reshape(draws - 1, bound)", ".reshape(bound, draws - 1).T", f"{TF}/test_measurements.py"),
     (f"{F}/image_likelihood.py", "test.grey_values, generator=dequantise", "test.grey_values", f"{TF}/test_measurements.py"),
     (f"{F}/image_likelihood.py", "bits[a].bound[k] - bits", "bits[a].bound[k] + bits", f"{TF}/test_measurements.py"),

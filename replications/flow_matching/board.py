@@ -21,6 +21,21 @@ def share_off_board(points: Float[Tensor, "n 2"]) -> float:
     return float(torch.isinf(checkerboard_log_density(points)).double().mean())
 
 
+def histogram_distance(points: Float[Tensor, "n 2"], per_cell: int = 4) -> float:
+    """Return the total variation between the points' histogram and the board's, on per_cell^2 squares a cell and one bin outside.
+
+    Unlike the share off the board it sees points that crowd together inside the cells. n points of the board itself read about
+    sqrt(bins / (2 pi n)): a floor.
+    """
+    side = 4 * per_cell
+    index = torch.floor((points.double() + 2 * CELL) * (per_cell / CELL)).long()
+    inside = ((index >= 0) & (index < side)).all(1)
+    found = torch.bincount(index[inside] @ torch.tensor([side, 1]), minlength=side**2).double() / len(points)
+    cell = torch.arange(side) // per_cell
+    dark = ((cell[:, None] + cell) % 2 == 0).flatten().double()
+    return float(((found - dark / dark.sum()).abs().sum() + 1 - inside.double().mean()) / 2)
+
+
 def marginal_off_board(path: GaussianPath, t: float) -> float:
     """Return the share of p_t's mass off the board drawn at p_t's own scale, its cells times alpha(t): exact.
 

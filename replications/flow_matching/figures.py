@@ -98,7 +98,7 @@ def few_evaluations(run: object) -> Figure:
 
 def scatter(axis: plt.Axes, points: np.ndarray, method: str) -> None:
     """Draw points of [-4, 4]^2 without axes."""
-    axis.scatter(*points.astype(np.float32).T, s=1.2, alpha=0.35, linewidths=0, color=colour(method), rasterized=True)
+    axis.scatter(*points.astype(np.float32).T, s=1.8, alpha=0.5, linewidths=0, color=colour(method), rasterized=True)
     axis.set(xlim=(-4.6, 4.6), ylim=(-4.6, 4.6), xticks=[], yticks=[], aspect="equal")
     axis.spines[:].set_visible(False)
 

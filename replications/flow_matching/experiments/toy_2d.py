@@ -21,7 +21,7 @@ from common.measure.metrics.wasserstein import wasserstein
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.flow_matching.board import share_off_board
+from replications.flow_matching.board import histogram_distance, share_off_board
 
 VARIANT = ("data",)
 # fractions of the way from noise to data at which samples are drawn in figures: the paper's times
@@ -91,13 +91,15 @@ def cost_row(denoiser: Any, start: Tensor, settings: Settings, labels: dict[str,
 def sample_rows(
     points: Tensor, data: np.ndarray, floor: float, settings: Settings, labels: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return the samples' distance to data and, on the checkerboard, their share off the board with its standard error."""
+    """Return the samples' distance to data and, on the checkerboard, their share off it and their histogram's distance to it."""
     n = min(settings.compared, len(data))
     rows = [row("wasserstein2", wasserstein(points[:n].numpy(), data[:n]), floor=floor, n=n, **labels)]
     if settings.data == "checkerboard":
         share, count = share_off_board(points), len(points)
         error = (share * (1 - share) / count) ** 0.5
         rows.append(row("off_board", share, floor=0.0, error=error, n=count, **labels))
+        of_data = histogram_distance(torch.from_numpy(data))
+        rows.append(row("histogram_distance", histogram_distance(points), floor=of_data, n=count, **labels))
     return rows
 
 

@@ -12,7 +12,7 @@ from common.learning.data.densities import checkerboard
 from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.flow_matching import path_geometry
-from replications.flow_matching.board import marginal_off_board, row_to_row, share_off_board
+from replications.flow_matching.board import histogram_distance, marginal_off_board, row_to_row, share_off_board
 from replications.flow_matching.experiments import during_training, exact_paths, published_numbers, theorems
 
 F64 = torch.float64
@@ -29,6 +29,16 @@ def test_share_off_the_board():
     assert share_off_board(points) == 0.5
     assert share_off_board(checkerboard(500, generator=torch.Generator().manual_seed(0))) == 0
     assert share_off_board(checkerboard(500, generator=torch.Generator().manual_seed(0)) + torch.tensor([2.0, 0.0])) == 1
+
+
+def test_a_histogram_sees_what_crowds_inside_the_cells():
+    data = checkerboard(20_000, generator=torch.Generator().manual_seed(0))
+    assert 0 < histogram_distance(data) < 0.05
+    assert histogram_distance(data + torch.tensor([2.0, 0.0])) == pytest.approx(1)
+    # a quarter of every cell holds all: three quarters of the mass are in the wrong squares
+    crowded = 2 * torch.floor(data / 2) + 0.5 * (data - 2 * torch.floor(data / 2))
+    assert share_off_board(crowded) == 0 and histogram_distance(crowded) == pytest.approx(0.75, abs=0.02)
+    assert histogram_distance(torch.full((4, 2), 99.0)) == 1
 
 
 @pytest.mark.parametrize("name", ["ot", "vp"])
