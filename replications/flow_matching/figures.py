@@ -114,7 +114,7 @@ def exact_paths(runs: Runs) -> Figure:
         middle.plot(arrays["paper_time"], arrays[f"off_board_{method}"], color=colour(method), label=NAMES[method])
     left.scatter(*paths[0].T, color="0.6", s=12, zorder=3)
     left.scatter(*paths[-1].T, color="black", s=12, zorder=3)
-    left.set(xticks=[], yticks=[], aspect="equal", title="conditional paths, noise (grey) to data (black)")
+    left.set(xticks=[], yticks=[], aspect="equal", title="noise (grey) to data (black)")
     middle.set(xlabel="paper's time t (0 noise, 1 data)", ylabel="mass off the board at its own scale")
     middle.legend()
     rows = pd.concat([run.metrics for run in found])

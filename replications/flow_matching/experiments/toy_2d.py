@@ -51,7 +51,11 @@ def run(settings: Settings, context: Context) -> Outcome:
     other = density(settings.compared, generator=context.generator("other", settings.data)).numpy()
     noise = torch.randn(settings.samples, 2, generator=context.generator("noise", settings.data), dtype=torch.float64)
     floor = wasserstein(other, data[: settings.compared])
-    rows = [row("wasserstein2", floor, floor=floor, dataset=settings.data, method="data", variant="floor", n=len(other))]
+    of_data = {"dataset": settings.data, "method": "data", "variant": "floor"}
+    rows = [row("wasserstein2", floor, floor=floor, n=len(other), **of_data)]
+    if settings.data == "checkerboard":
+        crowding = histogram_distance(torch.from_numpy(data))
+        rows.append(row("histogram_distance", crowding, floor=crowding, n=len(data), **of_data))
     arrays = {"data": data.astype(np.float16), "paper_times": np.array(PAPER_TIMES)}
     for objective in settings.objectives:
         denoiser = load_denoiser(context.model(settings.data, objective), context.device)
