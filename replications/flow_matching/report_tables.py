@@ -22,8 +22,8 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     if len(toys):
         caption = (
             "Cf. Figures 4 and 9. NLL with exact divergence (the checkerboard's floor is 3.466 nats); share of samples off the "
-            "board, and total variation (TV) of their histogram to the board's, which sees crowding inside the cells too; Wasserstein-2 "
-            "distance to as many data points. The row of data is the floor of both. Mean ± s.d. over seeds."
+            "board, and total variation (TV) of their histogram to the board's, which sees crowding inside the cells too; "
+            "Wasserstein-2 distance to as many data points. The row of data is the floor of both. Mean ± s.d. over seeds."
         )
         yield Table("toy-2d", "Two-dimensional densities", caption, table_2d(toys))
     exact = metrics[metrics.experiment == "exact_paths"]
