@@ -16,9 +16,14 @@ from common.runs.settings import validated
 from replications.neural_ode.networks import Classifier, ClassifierSettings
 
 
-def labelled_images(data: str, split: str) -> tuple[Float[Tensor, "n channels y x"], Int[Tensor, " n"]]:
-    """Return one split's images in [-1, 1] and labels. Raises `RetraceError` if the data set has no labels."""
-    found = catalogue.load(data, split)
+def labelled_images(
+    data: str, split: str, replicate: int = 0
+) -> tuple[Float[Tensor, "n channels y x"], Int[Tensor, " n"]]:
+    """Return one split's images in [-1, 1] and labels; replicates of a data set without a split of its own draw one each.
+
+    Raises `RetraceError` if the data set has no labels.
+    """
+    found = catalogue.load(data, split, replicate)
     if found.labels is None:
         raise RetraceError(f"data: {data} has no labels, so no classifier can be trained on it; choose another data set")
     return to_unit(found.images, found.grey_values), found.labels.long()
