@@ -1,8 +1,9 @@
-"""`python -m replications`: list the papers, or check every setting of a level before anything runs."""
+"""`python -m replications`: list the papers, check a level before anything runs, or register claims before their run."""
 
 import argparse
 import importlib
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from common.errors import RetraceError, SettingsError
@@ -14,7 +15,7 @@ from common.runs.settings import package_folder
 
 
 def main() -> int:
-    """List the papers and their experiments, or check a level; return the exit status."""
+    """List the papers and their experiments, check a level or register claims; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m replications", description="Papers of this repository.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="papers and their experiments")
@@ -22,7 +23,13 @@ def main() -> int:
     check.add_argument("--level", default="laptop")
     check.add_argument("--papers", nargs="*", metavar="PAPER", help="default: all")
     check.add_argument("--results", type=Path, default=Path("results"))
+    add = commands.add_parser("register", help="write down what the claims are judged by, before their run").add_argument
+    add("--papers", nargs="*", metavar="PAPER", help="default: all")
+    add("--looked-at", nargs="*", type=int, default=[], metavar="SEED", help="base seeds that settings were chosen with")
+    add("--results", type=Path, default=Path("results"))
     options = parser.parse_args()
+    if options.command == "register":
+        return register_all(options)
     if options.command == "list":
         print("\n".join(f"{paper}: {', '.join(settings_of.experiments(f'replications.{paper}'))}" for paper in workflow.papers()))
         return 0
@@ -30,8 +37,37 @@ def main() -> int:
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not problems:
+        for note in not_as_registered(options.papers or workflow.papers()):
+            print(f"note: {note}", file=sys.stderr)
         print(f"level {options.level}: settings, claims, data and disk are in order")
     return 2 if problems else 0
+
+
+def register_all(options: argparse.Namespace) -> int:
+    """Register papers with the base seed of config/config.yaml; return the exit status."""
+    from common.measure.claims import check_statistics
+    from common.measure.paper import load_paper
+    from common.measure.registration import LOCK, register
+
+    try:
+        for name in options.papers or workflow.papers():
+            paper = load_paper(existing(name))
+            check_statistics(paper)
+            base_seed, today = settings_of.base_seed(), datetime.now(UTC).date().isoformat()
+            lock = register(paper, date=today, base_seed=base_seed, looked_at=options.looked_at, results=options.results)
+            print(f"replications/{name}/{LOCK}: {len(lock.claims)} claims, base seed {lock.base_seed}; commit it, then run")
+    except RetraceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def not_as_registered(papers: list[str]) -> list[str]:
+    """Return how claims differ from their registration without saying so."""
+    from common.measure.paper import load_paper
+    from common.measure.registration import changes
+
+    return [problem for paper in papers for problem in changes(load_paper(existing(paper))).problems]
 
 
 def check_all(level: str, papers: list[str], results: Path) -> list[str]:

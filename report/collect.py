@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from common.errors import RetraceError
-from common.measure.claims import CLAIM_COLUMNS, judge
+from common.measure.claims import CLAIM_COLUMNS, discoveries, judge
 from common.measure.figures import RunFolder
 from common.measure.paper import Paper, load_paper
 from common.runs.call import level_mark
@@ -32,7 +32,7 @@ INFO = {
     "seconds": int | float,
     "cpu_seconds": int | float,
 }
-NUMBERS = {"at": "float64", "value": "float64", "nfe": "float64", "seconds": "float64", "n": "float64", "seed": "Int64"}
+NUMBERS = {**dict.fromkeys(("at", "value", "error", "floor", "nfe", "seconds", "n"), "float64"), "seed": "Int64"}
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _identity(folder: Path, root: Path) -> dict:
 def judge_all(papers: Iterable[Paper], collection: Collection) -> pd.DataFrame:
     """Return the claims of all papers with their verdicts, the columns being `common.measure.claims.CLAIM_COLUMNS`."""
     judged = [judge(paper, collection.metrics, collection.level) for paper in papers]
-    return pd.concat(judged, ignore_index=True) if judged else pd.DataFrame(columns=list(CLAIM_COLUMNS))
+    return discoveries(pd.concat(judged, ignore_index=True)) if judged else pd.DataFrame(columns=list(CLAIM_COLUMNS))
 
 
 def write_tables(folder: Path, metrics: pd.DataFrame, claims: pd.DataFrame) -> None:

@@ -1,7 +1,8 @@
 """Train the small classifier whose features measure Fréchet distances inside one data set.
 
 At smoke and laptop level there are no Inception weights, and Inception sees little in 8x8 digits. Distances in the features
-of this network are called "feature Fréchet distance"; they are not FID and compare only within one data set and level.
+of this network are called "feature Fréchet distance"; they are not FID and compare only within one data set, level and replicate:
+each replicate has a network of its own, trained on its own training split, so that no network has seen the images it measures.
 """
 
 from functools import partial
@@ -42,7 +43,7 @@ def check(settings: Settings) -> None:
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Train on the training split; report the accuracy on the test split."""
-    train_split, test_split = (catalogue.load(settings.data, split) for split in ("train", "test"))
+    train_split, test_split = (catalogue.load(settings.data, split, context.seed) for split in ("train", "test"))
     if train_split.labels is None:
         raise RetraceError(f"{settings.data} has no labels, so no classifier can be trained on it; choose another data set")
     generator = context.generator("features")

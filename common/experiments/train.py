@@ -55,7 +55,8 @@ def run(settings: Settings, context: Context) -> Outcome:
     seed = context.seed_for(settings.data)
     model = description(settings)
     denoiser, objective = model.build(seed).to(context.device), model.objective.build()
-    draw = training_batches(settings.data, settings.train.batch, seed, context.device, settings.pixel_range)
+    device, replicate = context.device, context.seed
+    draw = training_batches(settings.data, settings.train.batch, seed, device, settings.pixel_range, replicate=replicate)
 
     def loss(network: torch.nn.Module, step: int, generator: Generator) -> Tensor:
         x0 = draw(step, generator)

@@ -8,9 +8,14 @@ Claims stand in blocks, one for each place in the paper, so that what they share
         source: paper                          # of the numbers reported
         protocol: 50 000 samples
         claims:
-          - {id: best, number: "1", statement: "...", grade: solid, reported: 2.99, statistic: rank_nll, range: [null, 1]}
+          - {id: best, number: "1", statement: "...", grade: solid, kind: event, statistic: rank, range: [null, 1]}
+
+`kind` says how a verdict is given (common.measure.verdicts). What is changed after a claim was registered, or because an earlier
+rule did not measure the statement, is an entry of its `amended` list; a claim that was given up stays in `withdrawn`.
 """
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +23,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, ValidationError, model_validator
 
 from common.errors import SettingsError
+from common.measure.verdicts import Kind
 from common.runs.levels import Level
 from common.runs.settings import ROOT, hint, load_yaml
 
@@ -39,10 +45,12 @@ Source = Literal["paper", "derived", "code", "figure", "memory"]
 Grade = Literal["solid", "fragile", "qualitative", "out-of-reach"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, Field(min_length=1)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]  # in quotes
+OldVerdict = Literal["replicated", "contradicted", "inconclusive", "holds", "fails", "not run", "none"]
 
 
 # What the claims of one place in the paper may share.
-BLOCK_KEYS = {"location", "number", "grade", "level", "unit", "note", "source", "protocol"}
+BLOCK_KEYS = {"location", "number", "grade", "level", "kind", "unit", "note", "source", "protocol", "amended"}
 
 
 class Block(BaseModel):
@@ -57,6 +65,21 @@ class Reported(Block):
     value: Text
     source: Source
     protocol: Text
+
+
+class Amendment(Block):
+    """A change of a claim's rule: when, why, and what the old rule was and said."""
+
+    date: Day
+    why: Text
+    rule: Text
+    verdict: OldVerdict
+
+
+class Withdrawn(Amendment):
+    """A claim that is no longer judged, with its last rule and verdict."""
+
+    id: Slug
 
 
 def _reported_kind(value: object) -> str:
@@ -75,11 +98,12 @@ class Claim(Block):
         Annotated[Reported, Tag("given")] | Annotated[Literal["none"], Tag("nothing")], Discriminator(_reported_kind)
     ]
     level: Level
+    kind: Kind
     statistic: Text
     range: tuple[float | None, float | None]
     unit: str = ""
-    one_seed: bool | Text = False
     note: str = ""
+    amended: list[Amendment] = []
 
     @model_validator(mode="after")
     def _range_can_fail(self) -> "Claim":
@@ -88,7 +112,30 @@ class Claim(Block):
             raise ValueError("range is open at both ends, so no measurement could contradict it; give a bound")
         if low is not None and high is not None and low > high:
             raise ValueError(f"range [{low:g}, {high:g}] is empty; its first bound must not exceed the second")
+        if self.kind == "positive" and any(bound is not None and bound <= 0 for bound in self.range):
+            raise ValueError(f"range {list(self.range)}: the bounds of a positive claim must be above 0; open an end with null")
         return self
+
+    @model_validator(mode="after")
+    def _paper_satisfies_its_claim(self) -> "Claim":
+        low, high = self.range
+        for number in plain_numbers(self.reported):
+            if not (-math.inf if low is None else low) <= number <= (math.inf if high is None else high):
+                raise ValueError(
+                    f"reported: the paper's own {number:g} does not lie in range {list(self.range)}; mend the range or the "
+                    "statistic, or say in words what the number is"
+                )
+        return self
+
+
+def plain_numbers(reported: Reported | str) -> list[float]:
+    """Return the numbers of a report that is nothing but numbers, "0.78, 0.63" or "2.4"; empty if it is worded otherwise."""
+    if isinstance(reported, str) or not re.fullmatch(r"[-+.\d e]+(, *[-+.\d e]+)*", reported.value):
+        return []
+    try:
+        return [float(part) for part in reported.value.replace(" ", "").split(",")]
+    except ValueError:
+        return []
 
 
 class ReportedTable(Block):
@@ -126,7 +173,9 @@ class Paper(Block):
     venue: Text
     arxiv: Annotated[str, Field(strict=True, pattern=r"^\d{4}\.\d{4,5}$")]  # in quotes: 2105.14080 as a number loses its zero
     summary: Text
+    numbered: int = Field(ge=1, description="how many claims we count in the paper; each has an entry with its number")
     claims: list[Claim] = Field(min_length=1)
+    withdrawn: list[Withdrawn] = []
     reported_tables: list[ReportedTable] = []
     deviations: list[Deviation] = []
     _folder: Path = PrivateAttr(default=Path())
@@ -139,9 +188,9 @@ class Paper(Block):
     @model_validator(mode="after")
     def _ids_are_unique(self) -> "Paper":
         seen: set[str] = set()
-        for claim in self.claims:
+        for claim in (*self.claims, *self.withdrawn):
             if claim.id in seen:
-                raise ValueError(f"two claims have the id {claim.id!r}; rename one")
+                raise ValueError(f"two claims have the id {claim.id!r}; rename one, or take it off one of the lists")
             seen.add(claim.id)
         return self
 
@@ -213,6 +262,8 @@ def _model_at(path: Sequence[str | int]) -> type[Block]:
     """Return the block that a key belongs to, for the list of known keys."""
     if len(path) == 1:
         return Paper
-    if "reported" in path[:-1]:
-        return Reported
-    return {"claims": Claim, "reported_tables": ReportedTable, "deviations": Deviation}[str(path[0])]
+    for key, model in (("reported", Reported), ("amended", Amendment)):
+        if key in path[:-1]:
+            return model
+    blocks = {"claims": Claim, "withdrawn": Withdrawn, "reported_tables": ReportedTable, "deviations": Deviation}
+    return blocks[str(path[0])]

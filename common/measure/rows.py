@@ -3,7 +3,8 @@
     nfe_ratio = rows("table1", dataset="first", metric="nfe").ratio("fm_ot", "fm_vp")
 
 names a function from the metrics table to one number per seed, as `claims.py` must give; it is nothing but data, so it can be
-read, listed and hashed. What compares two methods pairs them seed by seed.
+read, listed and hashed. What compares two methods pairs them seed by seed. Where the compared rows have a floor (what data reads
+against data), the answer is a table with the column `excess` beside `value`: by how much the larger operand exceeds its floor.
 
 Conditions are columns of the table. Two of them have words beside values: dataset="first" is the first data set that jobs.yaml
 lists for the level, and at="largest" or "smallest" is that end of the rows' axis.
@@ -20,7 +21,8 @@ from common.measure import statistics
 from common.measure.statistics import curve, difference, log_slope, per_seed, rank_of
 from common.runs.plan import entries
 
-Statistic = Callable[[pd.DataFrame], pd.Series]
+Values = pd.Series | pd.DataFrame  # one number per seed, or columns `value` and what else `verdicts.verdict` takes
+Statistic = Callable[[pd.DataFrame], Values]
 By = Literal["largest", "smallest", "mean", "geometric_mean"]
 # A method's name; conditions; several methods, of which the one with the smallest value counts (the best rival); or nothing more.
 Operand = str | Mapping[str, Any] | tuple[str, ...] | None
@@ -40,11 +42,21 @@ def combined(table: pd.DataFrame, by: By) -> pd.Series:
     return take(axis=1, skipna=False)
 
 
+def reduced(parts: Mapping[Any, Values], by: By) -> Values:
+    """Return several answers reduced to one, seed by seed; the smallest excess counts, for each must clear its floor."""
+    columns = {name: part["value"] if isinstance(part, pd.DataFrame) else part for name, part in parts.items()}
+    value = combined(statistics.paired(columns), by)
+    excesses = {name: part["excess"] for name, part in parts.items() if isinstance(part, pd.DataFrame)}
+    if not excesses:
+        return value
+    return statistics.paired({"value": value, "excess": combined(statistics.paired(excesses), "smallest")})
+
+
 def over(by: By, *parts: Statistic) -> Statistic:
     """Return the largest, smallest, mean or geometric mean of several statistics, seed by seed."""
 
-    def compute(metrics: pd.DataFrame) -> pd.Series:
-        return combined(statistics.paired({number: part(metrics) for number, part in enumerate(parts)}), by)
+    def compute(metrics: pd.DataFrame) -> Values:
+        return reduced({number: part(metrics) for number, part in enumerate(parts)}, by)
 
     return _described(compute, f"{by.replace('_', ' ')} of: {'; '.join(str(part.__doc__) for part in parts)}")
 
@@ -97,7 +109,7 @@ class Rows:
     def ratio(self, top: Operand, bottom: Operand, *, each: tuple[str, ...] = (), by: By = "geometric_mean") -> Statistic:
         """Return top / bottom, paired by seed, reduced over every combination of the columns `each`."""
         return self._each(
-            lambda rows, metrics: statistics.ratio(rows.per_seed(metrics, top), rows.per_seed(metrics, bottom)),
+            lambda rows, metrics: rows._compared(metrics, top, bottom, statistics.ratio),
             each,
             by,
             f"{self}:{_named(top)} over{_named(bottom)}",
@@ -106,7 +118,7 @@ class Rows:
     def difference(self, a: Operand, b: Operand, *, each: tuple[str, ...] = (), by: By = "largest") -> Statistic:
         """Return a - b, paired by seed, reduced over every combination of the columns `each`."""
         return self._each(
-            lambda rows, metrics: difference(rows.per_seed(metrics, a), rows.per_seed(metrics, b)),
+            lambda rows, metrics: rows._compared(metrics, a, b, difference),
             each,
             by,
             f"{self}:{_named(a)} less{_named(b)}",
@@ -129,18 +141,30 @@ class Rows:
 
         return _described(compute, f"{self}{_named(method)}: log-log slope along its axis")
 
-    def _each(self, of: Callable[["Rows", pd.DataFrame], pd.Series], each: tuple[str, ...], by: By, said: str) -> Statistic:
-        def compute(metrics: pd.DataFrame) -> pd.Series:
+    def _compared(self, metrics: pd.DataFrame, a: Operand, b: Operand, of: Callable[[pd.Series, pd.Series], pd.Series]) -> Values:
+        """Return what `of` makes of two operands, with the excess of the larger one over the floor where there is one."""
+        operands = {"a": self.per_seed(metrics, a), "b": self.per_seed(metrics, b)}
+        value = of(*operands.values())
+        if "floor" not in metrics:
+            return value
+        of_floors = metrics.assign(value=metrics["floor"])
+        floor = statistics.paired({"a": self.per_seed(of_floors, a), "b": self.per_seed(of_floors, b)}).max(axis=1)
+        if floor.isna().all():
+            return value
+        return statistics.paired({"value": value, "excess": statistics.paired(operands).max(axis=1) - floor})
+
+    def _each(self, of: Callable[["Rows", pd.DataFrame], Values], each: tuple[str, ...], by: By, said: str) -> Statistic:
+        def compute(metrics: pd.DataFrame) -> Values:
             if not each:
                 return of(self, metrics)
             cells = self.table(metrics)[list(each)].drop_duplicates().sort_values(list(each))
             if cells.empty:
                 raise statistics.MissingRows(f"no finished run has {self}")
             names = [dict(zip(each, values)) for values in cells.itertuples(index=False, name=None)]
-            return combined(statistics.paired({str(name): of(self.also(**name), metrics) for name in names}), by)
+            return reduced({str(name): of(self.also(**name), metrics) for name in names}, by)
 
-        reduced = f", {by.replace('_', ' ')} over {' and '.join(each)}" if each else ""
-        return _described(compute, said + reduced)
+        said += f", {by.replace('_', ' ')} over {' and '.join(each)}" if each else ""
+        return _described(compute, said)
 
 
 def first_data_set(found: pd.DataFrame, experiment: str) -> str:

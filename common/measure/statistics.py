@@ -1,18 +1,11 @@
-"""From measured rows to verdicts: one number per seed, its Student-t interval, and a word.
+"""From measured rows to one number per replicate, which is what a verdict is given on.
 
-A claim says that a statistic lies in a range. With x_1..x_n from n seeds, the mean's interval at confidence c is
-
-    mean ± t_{(1+c)/2, n-1} s / sqrt(n),        s^2 = 1/(n-1) sum_i (x_i - mean)^2 ,
-
-and the verdict is read off it: replicated if the interval lies in the range, contradicted if it lies outside, otherwise
-inconclusive. Seeds are paired wherever two methods are compared, for they share data and noise: subtract or divide per seed
-first (`difference`, `ratio`), then average. A seed that one of the methods lacks is left out of the comparison.
+Replicates are paired wherever two methods are compared, for they share data and noise: subtract or divide per seed first
+(`difference`, `ratio`), then average. A seed that one of the methods lacks is left out of the comparison.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,99 +14,15 @@ import pandas as pd
 
 from common.errors import RetraceError
 
-MINIMUM_SEEDS = 3
-CONFIDENCE = 0.95
 # What tells two rows of one seed apart, in the order in which a clash is explained.
 IDENTITY = (
     *("paper", "experiment", "dataset", "method", "variant", "axis", "at", "metric"),
     *("nfe", "level", "unit", "device", "commit"),
 )
 
-Word = Literal["replicated", "contradicted", "inconclusive"]
-
 
 class MissingRows(RetraceError):
     """No finished run measured what a claim needs; the report turns this into the verdict "not run"."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Mean over `n` seeds and its confidence interval; low and high are NaN for fewer than two seeds."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The word, one short sentence with the numbers behind it, and the interval that was judged."""
-
-    word: Word
-    reason: str
-    interval: Interval
-
-
-def interval(values: Iterable[Any], confidence: float = CONFIDENCE) -> Interval:
-    """Return the Student-t interval of the mean of `values`, one number per seed.
-
-    Equal values give a point; one value, or one that is not finite, gives NaN bounds; no value gives NaN throughout.
-    """
-    if not 0 < confidence < 1:
-        raise RetraceError(f"confidence = {confidence}: must lie between 0 and 1, e.g. 0.95")
-    x = np.asarray(list(values), dtype=np.float64)
-    if len(x) < 2 or not np.isfinite(x).all():
-        return Interval(float(x.mean()) if len(x) else math.nan, math.nan, math.nan, len(x))
-    if (x == x[0]).all():  # exactly a point: rounding in the mean would move it off a bound that it meets
-        return Interval(float(x[0]), float(x[0]), float(x[0]), len(x))
-    from scipy.stats import sem, t
-
-    low, high = t.interval(confidence, len(x) - 1, loc=x.mean(), scale=sem(x))
-    return Interval(float(x.mean()), float(low), float(high), len(x))
-
-
-def verdict(values: Iterable[Any], low: float | int | None, high: float | int | None, *, one_seed_ok: bool = False) -> Verdict:
-    """Judge whether the mean of `values` (one number per seed) lies in [low, high]; None leaves an end open.
-
-    `one_seed_ok` is for experiments too dear to repeat: a single value is then judged as it stands, and the reason says so.
-    Raises `RetraceError` for an empty range.
-    """
-    least, most = -math.inf if low is None else float(low), math.inf if high is None else float(high)
-    if least > most:
-        raise RetraceError(f"range [{low}, {high}] is empty: its first bound must not exceed the second")
-    x = np.asarray(list(values), dtype=np.float64)
-    found = interval(x)
-    infinite = int((~np.isfinite(x)).sum())
-    if infinite:
-        return Verdict("inconclusive", f"not finite: {infinite} of {_seeds(len(x))}", found)
-    if len(x) == 0 or (len(x) < MINIMUM_SEEDS and not one_seed_ok):
-        return Verdict("inconclusive", f"{_seeds(len(x))}; at least {MINIMUM_SEEDS} are needed", found)
-    start, end = (found.mean, found.mean) if len(x) == 1 else (found.low, found.high)
-    one, several = f"one seed: {_number(start)}", f"{CONFIDENCE:.0%} interval [{_number(start)}, {_number(end)}]"
-    word, relation = _compare(start, end, least, most)
-    return Verdict(word, f"{one if len(x) == 1 else several} {relation} {_range(least, most)}", found)
-
-
-def _compare(start: float, end: float, least: float, most: float) -> tuple[Word, str]:
-    if least <= start and end <= most:
-        return "replicated", "lies in"
-    if end < least or start > most:
-        return "contradicted", "lies outside"
-    return "inconclusive", "lies partly in"
-
-
-def _range(least: float, most: float) -> str:
-    left = "(-∞" if least == -math.inf else f"[{_number(least)}"
-    return f"{left}, ∞)" if most == math.inf else f"{left}, {_number(most)}]"
-
-
-def _number(x: float) -> str:
-    return f"{x:.4g}"
-
-
-def _seeds(n: int) -> str:
-    return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def per_seed(metrics: pd.DataFrame, **where: Any) -> pd.Series:
@@ -204,7 +113,7 @@ def log_slope(x: pd.DataFrame | pd.Index | Sequence[float | int], y: pd.DataFram
         x, y = x.loc[shared, y.columns], y.loc[shared]
     points = np.broadcast_to(np.asarray(x, dtype=np.float64), y.shape)
     if y.shape[1] < 2 or y.empty:
-        raise MissingRows(f"a slope needs at least two points of one seed, found {y.shape[1]} of {_seeds(len(y))}")
+        raise MissingRows(f"a slope needs at least two points of one seed, found {y.shape[1]} of {len(y)} seeds")
     with np.errstate(divide="ignore", invalid="ignore"):
         u, v = np.log(points), np.log(y.to_numpy(np.float64))
         u, v = u - u.mean(axis=1, keepdims=True), v - v.mean(axis=1, keepdims=True)

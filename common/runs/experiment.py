@@ -56,8 +56,8 @@ class Context:
         )
 
     def features(self, data: str) -> Path:
-        """Return the folder of a data set's feature network: one for all seeds, so that their distances share a yardstick."""
-        return self.model(data, "classifier", 0, backbone="features")
+        """Return the folder of this replicate's feature network of a data set; all methods of a replicate share it."""
+        return self.model(data, "classifier", backbone="features")
 
     def run_of(self, paper: str, experiment: str, variant: str, seed: int | None = None) -> Path:
         """Return the folder of another run of this level, or say how to make it."""

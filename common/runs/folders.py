@@ -28,8 +28,8 @@ import numpy as np
 from common.errors import CheckpointError, RetraceError
 
 COLUMNS = (
-    *("paper", "experiment", "dataset", "method", "variant", "axis", "at", "seed", "metric", "value", "unit"),
-    *("nfe", "seconds", "n", "status", "message", "level", "device", "commit"),
+    *("paper", "experiment", "dataset", "method", "variant", "axis", "at", "seed", "metric", "value", "error"),
+    *("floor", "unit", "nfe", "seconds", "n", "status", "message", "level", "device", "commit"),
 )
 # a run writes a few MB; half a disk page short of that is the wrong moment to find out
 FREE_SPACE_MB = 64
@@ -49,8 +49,9 @@ class Outcome:
 def row(metric: str, value: SupportsFloat, *, dataset: str = "", method: str = "", unit: str = "", **more: Any) -> dict[str, Any]:
     """Return one measured number as a row.
 
-    `more` may hold variant, nfe, seconds, n (how many items it averages), and where a curve runs: `axis` (its name, such as
-    "step" or "sigma") and `at` (the number there).
+    `more` may hold variant, nfe, seconds, n (how many items it averages), where a curve runs: `axis` (its name, such as "step" or
+    "sigma") and `at` (the number there), and how far the number can be trusted: `error`, its standard error from finite samples,
+    and `floor`, what the same measure reads for data against data with the same sizes.
     """
     return {"metric": metric, "value": float(value), "dataset": dataset, "method": method, "unit": unit, **more}
 

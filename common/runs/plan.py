@@ -6,6 +6,7 @@
       takes: {train_classifier: {kind: [resnet]}}               # the paper's own trainings whose models are its inputs
       features: true                                            # takes the feature network of its data sets
       writes: [samples.npz]                                     # besides metrics.csv and run.json
+    replicates: {laptop: 1}                                   # if fewer than the level's
 
 Models have one owner, `common train`: each that any paper asks for is trained once. On a CPU one job does all runs of an
 experiment, because they share the start-up, and one job all models of a data set; on a GPU every run is a job of its own, so that
@@ -46,6 +47,9 @@ class Entry(Settings):
     )
     features: bool = Field(default=False, description="whether it takes the feature network of its data sets")
     writes: list[str] = Field(default=[], description="files that a run writes besides metrics.csv and run.json")
+    replicates: dict[str, int] = Field(
+        default={}, description="replicates by level, where they are fewer than the level's: a check without randomness needs one"
+    )
     first: bool = Field(default=False, description="whether the others wait for it, so that it starts before them")
     gpu: bool = Field(default=True, description="whether it asks for a GPU where there is one")
     memory_mb: int | None = Field(default=None, gt=0, description="memory to ask of a cluster, if not the level's")
@@ -94,7 +98,8 @@ def entries(package: str) -> dict[str, Entry]:
         found[name] = validated(Entry, entry or {}, where=where)
     for name, entry in found.items():
         where = f"{settings_of.shown(file)}: {name}"
-        for key, words, choices in (("takes", entry.takes, content), ("data", _levels(entry), LEVELS)):
+        levels = {"data": _levels(entry), "replicates": entry.replicates}
+        for key, words, choices in (("takes", entry.takes, content), *((key, each, LEVELS) for key, each in levels.items())):
             for word in words:
                 if word not in choices:
                     raise SettingsError(f"{where}.{key}: unknown {word!r}{hint(word, choices)}")
@@ -121,9 +126,9 @@ def runs_of(package: str, experiment: str, level: str, seeds: Sequence[int], ent
     return runs
 
 
-def features_folder(level: str, data: str) -> str:
-    """Return the feature network's folder; it is one for all seeds: distances of different seeds share their yardstick."""
-    return str(model_folder(Path(RESULTS), level, data, "features", "classifier", 0))
+def features_folder(level: str, data: str, seed: int) -> str:
+    """Return the folder of a replicate's feature network."""
+    return str(model_folder(Path(RESULTS), level, data, "features", "classifier", seed))
 
 
 def shared_model(level: str, data: str, objective: str, seed: int) -> Run:
@@ -155,7 +160,8 @@ def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
         package = f"replications.{paper}"
         table = entries(package)
         for experiment, entry in table.items():
-            for part in _parts(runs_of(package, experiment, level, seeds, entry), level):
+            own = seeds[: entry.replicates.get(level, len(seeds))]
+            for part in _parts(runs_of(package, experiment, level, own, entry), level):
                 inputs = {"models": _models(package, table, entry, level, part), "features": _yardsticks(entry, level, part)}
                 jobs.append(_job(package, experiment, entry, part, inputs, config))
     return jobs
@@ -175,8 +181,10 @@ def _shared_jobs(papers: Sequence[str], seeds: Sequence[int], config: Mapping[st
             jobs.append(_job("common", "train", train, part, {}, config, f"train_{'_'.join(words)}"))
     features = Entry(writes=["weights.safetensors"], memory_mb=4000, first=True)
     for data in measured(papers, level):
-        run = Run(features_folder(level, data), {"data": data}, 0)
-        jobs.append(_job("common", "features", features, [run], {}, config, f"features_{data}"))
+        runs = [Run(features_folder(level, data, seed), {"data": data}, seed) for seed in seeds]
+        for part in _parts(runs, level):
+            words = [data, *([f"seed{part[0].seed}"] if level in ONE_RUN_PER_JOB else [])]
+            jobs.append(_job("common", "features", features, part, {}, config, f"features_{'_'.join(words)}"))
     return jobs
 
 
@@ -193,8 +201,8 @@ def _models(package: str, table: Mapping[str, Entry], entry: Entry, level: str, 
 
 
 def _yardsticks(entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
-    sets = dict.fromkeys(run.values["data"] for run in part) if entry.features else ()
-    return [f"{features_folder(level, data)}/weights.safetensors" for data in sets]
+    places = dict.fromkeys((run.values["data"], run.seed) for run in part) if entry.features else ()
+    return [f"{features_folder(level, data, seed)}/weights.safetensors" for data, seed in places]
 
 
 def _job(

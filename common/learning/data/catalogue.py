@@ -11,6 +11,7 @@ from common.learning.data.split import ImageSplit
 from common.runs.settings import hint
 
 SPLITS = ("train", "validation", "test")
+DRAWN = {"digits"}  # no published split: every replicate draws its own
 LOADERS = {
     "digits": _digits.digits,
     "patches_grey8": _patches.patches_grey8,
@@ -20,8 +21,8 @@ LOADERS = {
 }
 
 
-def load(name: str, split: str) -> ImageSplit:
-    """Return one split of an image data set.
+def load(name: str, split: str, replicate: int = 0) -> ImageSplit:
+    """Return one split of an image data set; where none is published (`DRAWN`), the replicate's own.
 
     Raises `DataError` if the name or split is unknown, or a file is missing or not the published one.
     """
@@ -29,4 +30,4 @@ def load(name: str, split: str) -> ImageSplit:
         raise DataError(f"there is no image data set {name!r}{hint(name, LOADERS)}")
     if split not in SPLITS:
         raise DataError(f"{name}: there is no split {split!r}{hint(split, SPLITS)}")
-    return LOADERS[name](split)
+    return LOADERS[name](split, replicate) if name in DRAWN else LOADERS[name](split)

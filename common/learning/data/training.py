@@ -21,10 +21,17 @@ def sample_shape(data: str) -> tuple[int, ...]:
 
 
 def training_batches(
-    data: str, batch: int, seed: int, device: torch.device, pixel_range: tuple[float, float] = (-1.0, 1.0)
+    data: str,
+    batch: int,
+    seed: int,
+    device: torch.device,
+    pixel_range: tuple[float, float] = (-1.0, 1.0),
+    *,
+    replicate: int = 0,
 ) -> Draw:
     """Return `draw(step, generator)`, which gives a training batch: images scaled to `pixel_range`, or points of a density.
 
+    `replicate` chooses the training split of a data set whose replicates draw their own (`catalogue.DRAWN`).
     Under torchrun `batch` is the whole batch and every process draws its share. Raises `SettingsError` if it does not divide.
     """
     rank, world = distributed.rank(), distributed.world()
@@ -32,7 +39,7 @@ def training_batches(
     if data in DENSITIES:
         density = DENSITIES[data]
         return lambda step, generator: density(share, generator=generator)
-    split = catalogue.load(data, "train")
+    split = catalogue.load(data, "train", replicate)
     # on the device once and for all, unless they would fill it: then the batches travel
     images = split.images if split.images.nbytes > ON_DEVICE else split.images.to(device)
     sampler, (low, high) = EpochSampler(len(images), batch, seed, rank, world), pixel_range
