@@ -3,7 +3,6 @@
 All networks of one seed see the same batches of the same split, and start from the same stem.
 """
 
-import math
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +21,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.layout import model_folder
 from common.runs.settings import Settings as Base
-from replications.neural_ode.classifiers import error_percent, labelled_images, shifted
+from replications.neural_ode.classifiers import drawn_test_images, error_percent, labelled_images, shifted
 from replications.neural_ode.depth import evaluations_alone
 from replications.neural_ode.networks import RESIDUAL_BLOCKS, Classifier, ClassifierSettings, NetworkSettings, ODEBlock
 
@@ -85,7 +84,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         shape=tuple(images.shape[1:]),
         tolerance=settings.tight_tolerance if tight else settings.tolerance,
     )
-    test = [part.to(context.device) for part in labelled_images(settings.data, "test", context.seed)]
+    test = drawn_test_images(settings.data, context)
     model, trained = train_classifier(description, (images, labels), test[0][: settings.probe_images], settings, context)
     net = model.classifier
     error = error_percent(net, *test, batch=settings.test_batch)
