@@ -9,22 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from common.errors import SolverError
+from replications.neural_ode.dormand_prince import ERROR, LARGEST, NODES, ORDER, SAFETY, SMALLEST, STAGES
 
-# Dormand and Prince's fifth order, with the error estimate that torchdiffeq takes from Shampine
-NODES = (1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0)
-STAGES = (
-    (1 / 5,),
-    (3 / 40, 9 / 40),
-    (44 / 45, -56 / 15, 32 / 9),
-    (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
-    (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
-    (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
-)
-ERROR = (
-    *(35 / 384 - 1951 / 21600, 0.0, 500 / 1113 - 22642 / 50085, 125 / 192 - 451 / 720),
-    *(-2187 / 6784 + 12231 / 42400, 11 / 84 - 649 / 6300, -1 / 60),
-)
-ORDER, SAFETY, LARGEST, SMALLEST = 5, 0.9, 10.0, 0.2
 ATTEMPTS = 10_000  # steps of one solve
 
 
