@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from common.errors import SettingsError
-from common.measure.claims import CLAIM_COLUMNS, check_statistics, criterion, judge
-from common.measure.paper import load_paper
+from common.measure.claims import CLAIM_COLUMNS, check_statistics, criterion, discoveries, judge
+from common.measure.paper import Reported, load_paper, plain_numbers
 from common.runs.folders import COLUMNS
 
 CLAIM = {
@@ -19,6 +19,7 @@ CLAIM = {
     "grade": "solid",
     "reported": {"value": 0.5, "source": "derived", "protocol": "by hand"},
     "level": "laptop",
+    "kind": "real",
     "statistic": "value_of_a",
     "range": [0.4, 0.6],
 }
@@ -30,6 +31,7 @@ PAPER = {
     "venue": "Nowhere",
     "arxiv": "2001.00001",
     "summary": "An idea.",
+    "numbered": 1,
     "claims": [CLAIM],
 }
 STATISTICS = """
@@ -42,6 +44,15 @@ def value_of_a(metrics):
 def broken(metrics):
     "Fails."
     raise ZeroDivisionError("by nothing")
+
+def against_its_floor(metrics):
+    "With the excess over the floor beside it."
+    value = value_of_a(metrics)
+    return value.to_frame("value").assign(excess=value - 0.5)
+
+def with_error(metrics):
+    "With the standard error of what the seeds share."
+    return value_of_a(metrics).to_frame("value").assign(error=0.1)
 
 def not_a_series(metrics):
     "Forgets the seeds."
@@ -70,37 +81,63 @@ def table(*values, level="laptop", status="ok", paper="toy"):
 
 
 def test_a_replicated_claim_with_every_column(write):
-    claims = judge(write({"unit": "m", "note": "aside"}), table(0.49, 0.50, 0.51), "laptop")
+    claims = judge(write({"unit": "m", "note": "aside"}), table(0.48, 0.49, 0.50, 0.51, 0.52), "laptop")
     assert tuple(claims.columns) == CLAIM_COLUMNS
     row = claims.iloc[0]
-    half = 4.302652729911275 * 0.01 / math.sqrt(3)  # Student-t quantile for two degrees of freedom, s = 0.01
+    half = 2.131846786326649 * math.sqrt(2.5e-4 / 5)  # Student-t quantile for four degrees of freedom, s^2 = 0.00025
     assert (row.measured, row.low, row.high) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
     assert (row.paper, row.claim, row.number, row.location, row.grade) == ("toy", "half", "1", "Table 1", "solid")
     assert (row.reported, row.source, row.protocol) == ("0.5", "derived", "by hand")
-    assert (row.n_seeds, row.criterion, row.unit, row.verdict) == (3, "from 0.4 to 0.6", "m", "replicated")
-    assert "95%" in row.reason
+    assert (row.n_seeds, row.criterion, row.unit, row.verdict) == (5, "from 0.4 to 0.6", "m", "replicated")
+    assert (row.kind, row.amendments, row.registered, row.survives, row.close) == ("real", 0, "not registered", "", "")
+    assert "90%" in row.reason and 0 < row.p_value < 0.001
     assert row.command == "snakemake toy --cores all --config level=laptop"
 
 
 @pytest.mark.parametrize(
     ("values", "word"),
-    [((0.7, 0.71, 0.72), "contradicted"), ((0.3, 0.5, 0.7), "inconclusive"), ((0.5, 0.5), "inconclusive")],
+    [
+        ((0.7, 0.71, 0.72, 0.7, 0.71), "contradicted"),
+        ((0.3, 0.5, 0.7, 0.3, 0.7), "inconclusive"),
+        ((0.5, 0.5, 0.5, 0.5), "inconclusive"),
+    ],
 )
 def test_the_interval_decides(write, values, word):
     assert judge(write(), table(*values), "laptop").verdict.item() == word
 
 
-def test_one_seed_counts_only_where_the_claim_allows_it_and_says_why(write):
-    strict, excused = {"id": "strict"}, {"id": "excused", "one_seed": "a week of compute"}
-    claims = judge(write(strict, excused), table(0.5), "laptop").set_index("claim")
-    assert claims.verdict.to_dict() == {"strict": "inconclusive", "excused": "replicated"}
-    assert claims.reason["excused"].startswith("one seed: ") and claims.reason["excused"].endswith("(a week of compute)")
+def test_the_kind_decides_how(write):
+    kinds = [{"id": kind, "kind": kind} for kind in ("check", "event", "positive", "real")]
+    found = judge(write(*kinds), table(0.5, 0.5, 0.45, 0.55, 0.62), "laptop").set_index("claim")
+    assert found.verdict.to_dict() == {
+        "check": "fails",
+        "event": "inconclusive",
+        "positive": "replicated",
+        "real": "replicated",
+    }
+    assert found.measured["positive"] < found.measured["real"] and math.isnan(found.p_value["check"])
+
+
+def test_what_a_statistic_says_beside_its_values_counts(write):
+    claims = [{"id": name.replace("_", "-"), "statistic": name} for name in ("value_of_a", "against_its_floor", "with_error")]
+    found = judge(write(*claims), table(0.48, 0.49, 0.50, 0.51, 0.52), "laptop").set_index("claim")
+    assert list(found.verdict) == ["replicated", "inconclusive", "inconclusive"]
+    assert "too coarse" in found.reason["against-its-floor"] and found.high["with-error"] > 0.7
+
+
+def test_discoveries_are_counted_over_the_whole_report(write):
+    alone = judge(write(), table(0.48, 0.49, 0.50, 0.51, 0.52), "laptop")
+    assert discoveries(alone).survives.item() == "yes"
+    # one weak verdict among many tests that found nothing does not survive them
+    weak = alone.assign(p_value=0.04)
+    others = pd.concat([alone.assign(p_value=0.9)] * 9 + [alone.assign(p_value=math.nan)])
+    assert list(discoveries(pd.concat([weak, others], ignore_index=True)).survives) == ["no"] * 10 + [""]
 
 
 def test_below_its_level_a_claim_is_measured_but_not_judged(write):
-    row = judge(write(), table(0.7, 0.71, 0.72, level="smoke"), "smoke").iloc[0]
-    assert (row.verdict, row.reason, row.n_seeds) == ("not run", "needs level laptop", 3)
-    assert row.measured == pytest.approx(0.71)
+    row = judge(write(), table(0.7, 0.71, 0.72, 0.71, 0.71, level="smoke"), "smoke").iloc[0]
+    assert (row.verdict, row.reason, row.n_seeds) == ("not run", "needs level laptop", 5)
+    assert row.measured == pytest.approx(0.71) and math.isnan(row.p_value)
     assert row.command.endswith("level=laptop"), "the command that would judge it"
 
 
@@ -123,7 +160,7 @@ def test_missing_rows_below_the_level_name_the_level_that_is_needed(write):
     [("broken", "ZeroDivisionError: by nothing"), ("not_a_series", "not float"), ("absent", "no function absent")],
 )
 def test_a_statistic_that_fails_costs_its_own_claim_only(write, statistic, words):
-    claims = judge(write({"id": "bad", "statistic": statistic}, {"id": "good"}), table(0.5, 0.5, 0.5), "laptop")
+    claims = judge(write({"id": "bad", "statistic": statistic}, {"id": "good"}), table(*[0.5] * 5), "laptop")
     assert list(claims.verdict) == ["inconclusive", "replicated"]
     assert "its statistic failed" in claims.reason[0] and words in claims.reason[0]
 
@@ -131,6 +168,23 @@ def test_a_statistic_that_fails_costs_its_own_claim_only(write, statistic, words
 def test_a_claim_without_a_number_of_the_paper(write):
     row = judge(write({"reported": "none"}), table(), "laptop").iloc[0]
     assert (row.reported, row.source, row.protocol) == ("none", "", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "numbers"),
+    [
+        ("0.78, 0.63, 0.74", [0.78, 0.63, 0.74]),
+        ("-0.5", [-0.5]),
+        ("1e-3", [0.001]),
+        ("0.42 % against 0.41 %", []),
+        ("rank 1 of 5", []),
+        ("O(1)", []),
+        ("e", []),
+    ],
+)
+def test_a_report_in_numbers_is_told_from_one_in_words(value, numbers):
+    assert plain_numbers(Reported(value=value, source="paper", protocol="p")) == numbers
+    assert plain_numbers("none") == []
 
 
 @pytest.mark.parametrize(
@@ -154,6 +208,16 @@ def test_criterion_in_words(bounds, words):
         ([{"id": "Not kebab"}], {}, ["claims 'Not kebab': id", "got 'Not kebab'"]),
         ([{"range": [None, None]}], {}, ["claims 'half'", "open at both ends"]),
         ([{"range": [1, 0]}], {}, ["claims 'half'", "[1, 0] is empty"]),
+        ([{"kind": "reel"}], {}, ["claims 'half': kind", "'real'", "got 'reel'"]),
+        ([{"kind": "positive", "range": [0, 1]}], {}, ["claims 'half'", "bounds of a positive claim must be above 0"]),
+        ([{"range": [0.6, 1]}], {}, ["claims 'half'", "the paper's own 0.5 does not lie in range"]),
+        ([{"amended": [{"date": "soon", "why": "w", "rule": "r", "verdict": "none"}]}], {}, ["amended.0.date", "got 'soon'"]),
+        ([{"amended": [{"date": "2026-01-01", "wy": "w", "rule": "r", "verdict": "none"}]}], {}, ["did you mean 'why'"]),
+        (
+            [],
+            {"withdrawn": [{"id": "half", "date": "2026-01-01", "why": "w", "rule": "r", "verdict": "none"}]},
+            ["two claims have the id 'half'"],
+        ),
         ([{"reported": {"value": "1", "source": "hearsay", "protocol": "p"}}], {}, ["reported.source", "'memory'", "'hearsay'"]),
         ([{"reported": {"value": "1", "source": "paper"}}], {}, ["claims 'half': reported.protocol: missing"]),
         ([{"reported": {"values": "1", "source": "paper", "protocol": "p"}}], {}, ["reported.values", "did you mean 'value'"]),
@@ -185,7 +249,7 @@ def test_an_empty_file_is_named(tmp_path):
 
 def test_what_a_block_says_holds_for_its_claims_unless_they_say_otherwise(tmp_path):
     """Written in blocks or one by one, the claims are the same."""
-    shared = {key: CLAIM[key] for key in ("location", "number", "grade", "level")}
+    shared = {key: CLAIM[key] for key in ("location", "number", "grade", "level", "kind")}
     own = {"statement": "S.", "statistic": "value_of_a", "range": [0, 1]}
     first = {"id": "first", "reported": 0.5, **own}
     second = {"id": "second", "grade": "fragile", "reported": 0.7, "protocol": "by machine", **own}

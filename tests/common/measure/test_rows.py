@@ -85,6 +85,24 @@ def test_what_was_not_measured_is_named():
         rows("elsewhere").value()(found)
 
 
+def test_a_comparison_carries_what_exceeds_the_floor():
+    """The larger operand over the larger floor; of several cells the least clear one."""
+    cells = [("a", 6.0, 0, {"at": 8, "floor": 1.0}), ("b", 2.0, 0, {"at": 8, "floor": 1.5})]
+    found = LOOK.ratio("a", "b")(table(*cells))
+    assert found.to_dict("list") == {"value": [3.0], "excess": [4.5]}
+    assert LOOK.difference("b", "a")(table(*cells)).to_dict("list") == {"value": [-4.0], "excess": [4.5]}
+    cells += [("a", 3.0, 0, {"at": 16, "floor": 2.0}), ("b", 2.0, 0, {"at": 16, "floor": 2.0})]
+    several = LOOK.ratio("a", "b", each=("at",), by="largest")
+    assert several(table(*cells)).to_dict("list") == {"value": [3.0], "excess": [1.0]}
+    both = over("largest", several, LOOK.also(at=16).difference("a", "b"))
+    assert both(table(*cells)).to_dict("list") == {"value": [3.0], "excess": [1.0]}
+
+
+def test_rows_without_a_floor_are_compared_without_one():
+    cells = table(("a", 6.0, 0), ("b", 2.0, 0))
+    assert LOOK.ratio("a", "b")(cells).to_dict() == LOOK.ratio("a", "b")(cells.assign(floor=math.nan)).to_dict() == {0: 3.0}
+
+
 def test_every_statistic_says_what_it_is():
     assert (
         LOOK.ratio("a", ("b", "c"), each=("at",)).__doc__ == "look metric=m: a over the smallest of b, c, geometric mean over at"

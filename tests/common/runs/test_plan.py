@@ -50,7 +50,7 @@ def test_a_gpu_job_is_one_run_and_takes_its_own_data_and_seed():
     job = jobs["flow_matching_table1_cifar10_seed1"]
     assert len(job.runs) == 1 and job.resources["gpu"] == 1 and "--sweep data=cifar10" in job.command
     assert len(job.inputs["models"]) == 10 and all("cifar10-unet" in file and "/seed1/" in file for file in job.inputs["models"])
-    assert job.inputs["features"] == ["results/gpu/models/cifar10-features-classifier/seed0/weights.safetensors"]
+    assert job.inputs["features"] == ["results/gpu/models/cifar10-features-classifier/seed1/weights.safetensors"]
     assert jobs["flow_matching_gradients_seed0"].resources["gpu"] == 0
     assert all(len(job.runs) == 1 for job in jobs.values())
 
@@ -90,6 +90,7 @@ def test_a_papers_report_needs_its_runs_and_its_yardsticks():
         ("look: {dta: [a]}", ["jobs.yaml: look.dta: unknown key 'dta'", "did you mean 'data'"]),
         ("look: {data: {lapto: [a]}}", ["jobs.yaml: look.data: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {takes: {fitt: {}}}\nfit: {}", ["jobs.yaml: look.takes: unknown 'fitt'", "did you mean 'fit'"]),
+        ("look: {replicates: {lapto: 1}}", ["jobs.yaml: look.replicates: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {memory_mb: 0}", ["jobs.yaml: look.memory_mb", "greater than 0", "got 0"]),
         ("- look", ["jobs.yaml: must map each experiment to its entry"]),
     ],
