@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ sys.path.insert(0, workflow.basedir)
 
 from common.runs import workflow as retrace
 from common.errors import RetraceError
+from common.runs.kept import KEEP
 
 
 configfile: "config/config.yaml"
@@ -38,7 +40,12 @@ rule all:
 
 # Before any compute: settings, claims, data and disk of this level. Not a rule: every run would have to depend on it.
 onstart:
-    shell(f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)}")
+    # of a job's runs those that stand are kept, unless this call is told to make them anew
+    forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
+    os.environ[KEEP] = "" if forced else "1"
+    shell(
+        f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)}"
+    )
 
 
 # A failed run must not cost the reader the others: the report is built from what is there and names what is missing.

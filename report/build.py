@@ -13,6 +13,7 @@ from common.runs import provenance
 from common.runs.folders import write
 from common.runs.levels import WHERE
 from report import cost
+from report.certainty import Certainty, certainty
 from report.collect import Collection, Unfinished, write_table, write_tables
 from report.render import render
 from report.views import Grid, PaperView, paper_view
@@ -26,6 +27,7 @@ class Page:
     budget: str
     papers: Sequence[PaperView]
     counts: Counter
+    certainty: Certainty
     planned: int
     failed: Sequence[Unfinished]
     not_run: Sequence[tuple[str, Sequence[Unfinished]]]
@@ -62,6 +64,7 @@ def _page(collection: Collection, views: Sequence[PaperView], claims: pd.DataFra
         budget=WHERE[collection.level],
         papers=views,
         counts=Counter(claims["verdict"]),
+        certainty=certainty(claims),
         planned=len(runs) + len(unfinished),
         failed=[run for run in unfinished if run.status == "failed"],
         not_run=_grouped([run for run in unfinished if run.status == "not run"]),

@@ -16,7 +16,7 @@ from common.measure.claims import CLAIM_COLUMNS, discoveries, judge
 from common.measure.figures import RunFolder
 from common.measure.paper import Paper, load_paper
 from common.runs.call import level_mark
-from common.runs.folders import COLUMNS, neutral, write
+from common.runs.folders import COLUMNS, NUMERIC, neutral, write
 from common.runs.settings import hint, package_folder
 
 NOT_RUN = "an input of this run failed or the workflow was stopped"
@@ -32,7 +32,7 @@ INFO = {
     "seconds": int | float,
     "cpu_seconds": int | float,
 }
-NUMBERS = {**dict.fromkeys(("at", "value", "error", "floor", "nfe", "seconds", "n"), "float64"), "seed": "Int64"}
+NUMBERS = {**dict.fromkeys(NUMERIC, "float64"), "seed": "Int64"}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from common.measure.claims import VERDICTS
+from common.measure.claims import CHECKED, JUDGED, VERDICTS
 from common.measure.paper import GRADES, SOURCES
+from common.measure.verdicts import CONFIDENCE, KINDS, REPLICATES
 from report import numbers
 
 FOLDER = Path(__file__).resolve().parent
@@ -24,7 +25,12 @@ def render(page: Any) -> str:
     )
     environment.filters |= {"number": numbers.number, "duration": numbers.duration, "slug": slug, "sentence": sentence}
     environment.globals |= {
+        "CHECKED": CHECKED,
+        "CONFIDENCE": f"{CONFIDENCE:.0%}".replace("%", "\N{NO-BREAK SPACE}%"),
         "GRADES": GRADES,
+        "JUDGED": JUDGED,
+        "KINDS": KINDS,
+        "REPLICATES": REPLICATES,
         "SOURCES": SOURCES,
         "VERDICTS": VERDICTS,
         "plural": numbers.plural,

@@ -16,10 +16,23 @@ class Strip:
     mean: float
 
 
-def strip(bounds: tuple[float | None, float | None], mean: float, low: float = math.nan, high: float = math.nan) -> Strip | None:
-    """Place range, interval and mean on one linear scale that shows all their finite ends; None if nothing was measured."""
+def strip(
+    bounds: tuple[float | None, float | None],
+    mean: float,
+    low: float = math.nan,
+    high: float = math.nan,
+    *,
+    logarithmic: bool = False,
+) -> Strip | None:
+    """Place range, interval and mean on one scale that shows all their finite ends; None if nothing was measured.
+
+    The scale is linear, or logarithmic where the number is judged on its logarithm and all ends have one.
+    """
     if not math.isfinite(mean):
         return None
+    if logarithmic and all(x > 0 for x in (mean, low, high, *bounds) if x is not None and math.isfinite(x)):
+        least, most = (None if bound is None else math.log(bound) for bound in bounds)
+        return strip((least, most), *(math.log(x) if math.isfinite(x) else x for x in (mean, low, high)))
     low, high = (low, high) if math.isfinite(low) and math.isfinite(high) else (mean, mean)
     ends = [bound for bound in bounds if bound is not None] + [low, mean, high]
     left, right = min(ends), max(ends)

@@ -10,12 +10,13 @@ import pandas as pd
 from common.measure.figures import RunFolder, Table
 from common.measure.paper import SOURCES, Claim, Paper, ReportedTable
 from report import pictures
+from report.certainty import Registration, registered
 from report.collect import Collection, Unfinished
 from report.cost import ExperimentCost, by_experiment
 from report.numbers import DASH, estimate, number
 from report.strip import Strip, strip
 
-MARKS = {"replicated": "✓", "contradicted": "✗", "inconclusive": "?", "not run": "–"}
+MARKS = {"replicated": "✓", "holds": "=", "contradicted": "✗", "fails": "≠", "inconclusive": "?", "not run": "–"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class PaperView:
     paper: Paper
     claims: Sequence[ClaimView]
     counts: Counter
+    registration: Registration
     figures: Sequence[Any]
     tables: Sequence[Any]
     reported: Sequence[Grid]
@@ -72,13 +74,14 @@ class PaperView:
 
 def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection) -> PaperView:
     """Lay out one paper. Tables name the CSV file beside the page that holds them."""
-    rows = claims[claims["paper"] == paper.id].itertuples(index=False)
-    views = [claim_view(claim, row) for claim, row in zip(paper.claims, rows, strict=True)]
+    own = claims[claims["paper"] == paper.id]
+    views = [claim_view(claim, row) for claim, row in zip(paper.claims, own.itertuples(index=False), strict=True)]
     mine: list[RunFolder] = [run for run in collection.runs if run.info.get("paper") == paper.id]
     return PaperView(
         paper,
         views,
         Counter(view.row.verdict for view in views),
+        registered(paper, own, mine),
         pictures.pictures(paper, collection),
         [_measured_grid(paper, table) for table in pictures.tables(paper, collection)],
         [reported_grid(table, f"reported-{i}") for i, table in enumerate(paper.reported_tables, 1)],
@@ -97,7 +100,7 @@ def claim_view(claim: Claim, row: Any) -> ClaimView:
         MARKS[row.verdict],
         mean,
         interval,
-        strip(claim.range, row.measured, row.low, row.high),
+        strip(claim.range, row.measured, row.low, row.high, logarithmic=claim.kind == "positive"),
         row.verdict != "not run",
     )
 

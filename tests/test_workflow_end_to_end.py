@@ -1,10 +1,12 @@
 """The whole workflow at smoke level in a copy of the tree: it runs, stops when done, reruns what an edit touches."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -186,3 +188,21 @@ def test_bad_settings_stop_the_workflow_before_any_compute(tree):
     message = "settings.yaml: train.smoke.train.stpes: unknown key 'stpes'; did you mean 'steps'?"
     assert message in done.stderr, done.stderr[-3000:]
     assert "Finished jobid" not in done.stderr
+
+
+def test_of_a_job_with_several_runs_only_the_missing_one_is_made_again(tree):
+    def started(objective):
+        return json.loads((tree / f"results/smoke/models/digits-mlp-{objective}/seed0/run.json").read_text())["started"]
+
+    gone = tree / "results/smoke/models/digits-mlp-fm_ot/seed0"
+    before = {objective: started(objective) for objective in ("fm_ot", "fm_vp", "score_vp")}
+    time.sleep(1.1)  # a start is noted to the second
+    shutil.rmtree(gone)
+    target = f"{gone.relative_to(tree)}/metrics.csv"
+    done = snakemake(tree, target, *SMOKE)
+    assert done.returncode == 0, done.stderr[-2000:]
+    after = {objective: started(objective) for objective in before}
+    assert after["fm_ot"] != before["fm_ot"] and {**after, "fm_ot": ""} == {**before, "fm_ot": ""}
+    assert dry_run(tree, target) == {}, "what was kept is as new as what was made"
+    done = snakemake(tree, target, "--forceall", *SMOKE)
+    assert done.returncode == 0 and not set(after.values()) & {started(objective) for objective in before}, "made anew when told"

@@ -28,7 +28,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from common.errors import RetraceError
-from common.runs.folders import COLUMNS, verified
+from common.runs.folders import COLUMNS, NUMERIC, verified
 
 # Okabe and Ito's palette, told apart under every common colour blindness; its yellow is too light for lines on white.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -46,7 +46,6 @@ COLOURS = {
     "exact": BLACK,
     "noise": GREY,
 }
-NUMBERS = ("at", "value", "nfe", "seconds", "n")
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def read_metrics(file: Path) -> pd.DataFrame:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
         if list(table.columns) != list(COLUMNS):
             raise ValueError(f"its columns are {', '.join(table.columns)}")
-        for column in NUMBERS:
+        for column in NUMERIC:
             table[column] = [float(text or "nan") for text in table[column]]
         return table.astype({"seed": int})
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors

@@ -29,6 +29,13 @@ ERROR_RATE = 0.05  # of a false verdict at each bound
 CONFIDENCE = 1 - 2 * ERROR_RATE
 COARSE = "the measurement is too coarse"
 
+# In the words that stand beside a verdict.
+KINDS = {
+    "check": "a theorem, an identity or a construction: every replicate must lie in the range; no replication",
+    "event": "ranks, orders and counts: all replicates in the range, or none",
+    "positive": "ratios, errors and times: the interval of the geometric mean, by logarithms",
+    "real": "differences and slopes: the interval of the mean",
+}
 Kind = Literal["check", "event", "positive", "real"]
 Word = Literal["replicated", "contradicted", "inconclusive", "holds", "fails"]
 Bound = float | int | None

@@ -16,13 +16,17 @@ from typing import Any
 import torch
 
 from common.errors import RetraceError
-from common.runs import distributed, folders, provenance
+from common.runs import distributed, folders, kept, provenance
 from common.runs.call import PlannedRun
 from common.runs.experiment import Context, variant
 
 
 def execute(run: PlannedRun, options: argparse.Namespace, command: str) -> bool:
     """Do one run; on failure leave its reason in the run folder and on stderr. Return whether it succeeded."""
+    if os.environ.get(kept.KEEP) and kept.stands(run, options.base_seed):
+        kept.renew(run.out)
+        print(f"kept {run.out}: it is whole, and its code, settings and inputs are the same", flush=True)
+        return True
     info, cost, mine = _info(run, options, command), provenance.Cost(), False
     try:
         folders.check_writable(run.out)
@@ -36,6 +40,7 @@ def execute(run: PlannedRun, options: argparse.Namespace, command: str) -> bool:
             outcome = run.module.run(run.settings, context)
             if distributed.rank() == 0:  # under torchrun all processes have the same outcome
                 info |= provenance.machine(device) | {"commit": provenance.commit(), "versions": provenance.versions()}
+                info["made_from"] = kept.made_from(context.taken)
                 folders.write_run(run.out, outcome, info | cost.record(device))
                 print(f"wrote {run.out}", flush=True)
         return True

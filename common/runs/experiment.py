@@ -14,7 +14,7 @@ and, where they apply,
 """
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +38,7 @@ class Context:
     results: Path
     out: Path
     device: torch.device
+    taken: list[Path] = field(default_factory=list, compare=False)
 
     def seed_for(self, *purpose: str | int) -> int:
         """Return the seed of one purpose in this run; methods that pass the same purpose share their randomness."""
@@ -51,9 +52,8 @@ class Context:
         """Return the folder of a trained model of this level, by default with the network of `common train`."""
         seed = self.seed if seed is None else seed
         backbone = backbone or shared_backbone(self.level, data)
-        return present(
-            layout.model_folder(self.results, self.level, data, backbone, objective, seed), "weights.safetensors", self.level
-        )
+        folder = layout.model_folder(self.results, self.level, data, backbone, objective, seed)
+        return self._take(folder, "weights.safetensors")
 
     def features(self, data: str) -> Path:
         """Return the folder of this replicate's feature network of a data set; all methods of a replicate share it."""
@@ -62,7 +62,12 @@ class Context:
     def run_of(self, paper: str, experiment: str, variant: str, seed: int | None = None) -> Path:
         """Return the folder of another run of this level, or say how to make it."""
         seed = self.seed if seed is None else seed
-        return present(layout.run_folder(self.results, self.level, paper, experiment, variant, seed), "metrics.csv", self.level)
+        return self._take(layout.run_folder(self.results, self.level, paper, experiment, variant, seed), "metrics.csv")
+
+    def _take(self, folder: Path, file: str) -> Path:
+        """Return another run's folder, and note that this run was made from it."""
+        self.taken.append(present(folder, file, self.level))
+        return folder
 
 
 def present(folder: Path, file: str, level: str) -> Path:

@@ -31,6 +31,7 @@ COLUMNS = (
     *("paper", "experiment", "dataset", "method", "variant", "axis", "at", "seed", "metric", "value", "error"),
     *("floor", "unit", "nfe", "seconds", "n", "status", "message", "level", "device", "commit"),
 )
+NUMERIC = ("at", "value", "error", "floor", "nfe", "seconds", "n")
 # a run writes a few MB; half a disk page short of that is the wrong moment to find out
 FREE_SPACE_MB = 64
 

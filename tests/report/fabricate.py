@@ -79,15 +79,17 @@ def claim(identifier: str, **changes: object) -> dict:
         "grade": "solid",
         "reported": {"value": "0.11", "source": "derived", "protocol": "bits/dim gained on CIFAR-10"},
         "level": "laptop",
+        "kind": "real",
         "statistic": "gain",
         "range": [0, None],
         "unit": "bits/dim",
     } | changes
 
 
+AMENDED = {"date": "2026-02-01", "why": "Three replicates were too few.", "rule": "at least 0.05", "verdict": "inconclusive"}
 CLAIMS = {
     "flow_paper": [
-        claim("gain"),
+        claim("gain", amended=[AMENDED]),
         claim(
             "nfe-ratio",
             number="2",
@@ -99,6 +101,7 @@ CLAIMS = {
             unit="ratio",
             note="Counted at equal tolerances.",
         ),
+        claim("identity", number="5", statement="An identity.", kind="check", range=[-1, 1], reported="none"),
         claim("gain-large", number="3", statement="The gain is at least 0.15 bits/dim.", range=[0.15, None], reported="none"),
         claim(
             "large",
@@ -136,7 +139,9 @@ def papers(root: Path) -> Path:
             "venue": f"CONF {year}",
             "arxiv": f"{year % 100}05.0000{year % 10}",
             "summary": "Regress a field instead of solving an ordinary differential equation at every step of the training.",
+            "numbered": len(claims),
             "claims": claims,
+            "withdrawn": [{**AMENDED, "id": "given-up", "why": "It read <b>the scale</b> of the data."}],
             "reported_tables": [
                 {
                     "title": "Same network, two methods",
@@ -207,7 +212,7 @@ def failed(results: Path) -> Path:
 def tree(root: Path) -> tuple[Path, Path, Path]:
     """Write papers, runs and the plan; return (papers' folder, results, plan)."""
     results = root / "results"
-    runs = [finished(results, "flow_paper", seed) for seed in range(3)]
+    runs = [finished(results, "flow_paper", seed) for seed in range(5)]
     runs += [finished(results, "score_paper", 0), failed(results), results / LEVEL / "score_paper" / "train" / "moons" / "seed1"]
     plan = results / LEVEL / "runs.txt"
     plan.write_text("".join(f"{folder}\n" for folder in runs))

@@ -21,7 +21,7 @@ def gather(results, plan):
 def test_finished_failed_and_missing_runs(tree):
     _, results, plan = tree
     found = gather(results, plan)
-    assert (len(found.runs), [run.status for run in found.unfinished]) == (4, ["failed", "not run"])
+    assert (len(found.runs), [run.status for run in found.unfinished]) == (6, ["failed", "not run"])
     failed, missing = found.metrics[found.metrics.status != "ok"].to_dict("records")
     assert (failed["paper"], failed["experiment"], failed["dataset"], failed["seed"]) == ("score_paper", "evaluate", "moons", 0)
     assert failed["status"] == "failed" and fabricate.HOSTILE in failed["message"]
@@ -48,7 +48,7 @@ def test_an_unreadable_or_foreign_run_counts_as_failed(tree, file, text, words):
     found = gather(results, plan)
     (run,) = [run for run in found.unfinished if run.folder == folder]
     assert run.status == "failed" and words in run.message and (run.paper, run.seed) == ("flow_paper", 0)
-    assert len(found.runs) == 3
+    assert len(found.runs) == 5
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"seed": "x"}'])
@@ -116,6 +116,7 @@ def test_tables_are_written_and_read_back_exactly(built):
         "remembered": "inconclusive",
         "broken": "inconclusive",
         "gain": "replicated",
+        "identity": "holds",
         "nfe-ratio": "contradicted",
         "gain-large": "contradicted",
         "large": "not run",
@@ -160,4 +161,4 @@ def test_a_mistake_in_one_run_json_costs_that_run_and_not_the_page(tree, key, va
     (folder / "run.json").write_text(json.dumps(info | {key: value}))
     found = gather(results, plan)
     (run,) = [run for run in found.unfinished if run.folder == folder]
-    assert f"run.json: {key}: is {value!r}" in run.message and len(found.runs) == 3
+    assert f"run.json: {key}: is {value!r}" in run.message and len(found.runs) == 5

@@ -106,8 +106,8 @@ def test_headings_and_tables_can_be_walked(page):
 def test_a_claim_shows_both_numbers_verdict_criterion_and_command(text):
     words = claim_text(text, "flow_paper-nfe-ratio")
     for part in (
-        *("contradicted", "Figure 3, left", "0.58", "read off a figure, ±10–20 %", "dopri5 at 1e-5", "3 seeds"),
-        *("0.7500 [0.7426, 0.7574] ratio", "at most 0.6", "lies outside", "Counted at equal tolerances."),
+        *("contradicted", "Figure 3, left", "0.58", "read off a figure, ±10–20 %", "dopri5 at 1e-5", "5 replicates"),
+        *("0.7529 [0.7485, 0.7573] ratio", "at most 0.6", "lies outside", "Counted at equal tolerances."),
         "snakemake flow_paper --cores all --config level=laptop",
     ):
         assert part in words, part
@@ -130,8 +130,8 @@ def test_a_claim_that_was_not_run_says_what_it_needs(text):
 
 def test_summary_machine_cost_and_provenance(page):
     for part in (
-        "1 replicated, 2 contradicted, 2 inconclusive, 1 not run",
-        "4 of 6 planned runs finished, in 2 min 48 s of CPU time, 2026-03-01 to 2026-03-03",
+        "7 claims: 1 replicated, 2 contradicted, 2 inconclusive, 1 not run; 1 check: 1 holds",
+        "6 of 8 planned runs finished, in 4 min 12 s of CPU time, 2026-03-01 to 2026-03-05",
         "Example CPU @ 3.00GHz, 4 cores, 1 used by a run",
         "15.6 GB",
         "5 % start-up",
@@ -141,6 +141,23 @@ def test_summary_machine_cost_and_provenance(page):
         "1 run failed and 1 run did not start",
     ):
         assert part in page.words, part
+
+
+def test_how_sure_the_verdicts_are(page):
+    for part in (
+        "3 tests on this page gave 3 verdicts. At most 5 % of the tests, 0.15, are to be expected",
+        "3 of the verdicts survive Benjamini and Hochberg's procedure",
+        "another machine might not repeat them, are 1: gain-large .",
+        "90 % Student-t interval",
+    ):
+        assert part in page.words, part
+
+
+def test_amendments_and_what_was_given_up_are_shown_with_their_old_verdicts(page, text):
+    words = claim_text(text, "flow_paper-gain")
+    assert "Amended 2026-02-01 2026-02-01: Three replicates were too few. Before: at least 0.05, inconclusive" in words
+    assert page.words.count("Claims that are no longer judged") == 2 and "It read <b>the scale</b> of the data." in page.words
+    assert page.words.count("Not registered : the claims were not written down") == 2
 
 
 def test_a_figure_that_fails_costs_its_own_place_only(page):
@@ -170,7 +187,7 @@ def test_a_report_without_any_finished_run(tree, tmp_path, plan):
     ]
     assert main(arguments, root=papers) == 0
     words = Outline((tmp_path / "out" / "index.html").read_text()).words
-    assert "6 not run" in words and "No run has finished yet." in words
+    assert "7 not run" in words and "No run has finished yet." in words
     assert "its runs are missing or failed" in words
 
 
