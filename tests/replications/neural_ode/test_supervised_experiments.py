@@ -15,8 +15,9 @@ from common.runs.settings import ROOT, resolve
 from replications.neural_ode import figures_supervised
 from replications.neural_ode.classifiers import drawn_test_images, error_percent, labelled_images, load_classifier
 from replications.neural_ode.depth import evaluations_alone
-from replications.neural_ode.experiments import solver_control
+from replications.neural_ode.experiments import solver_control, solver_practice
 from replications.neural_ode.experiments.train_classifier import epochs_before
+from replications.neural_ode.measures import Solved
 
 PACKAGE = "replications.neural_ode"
 
@@ -127,3 +128,20 @@ def test_figures_and_tables_are_drawn(results):
     assert len({figure.id for figure in drawn}) == 5 and all(figure.alt for figure in drawn)
     tables = list(figures_supervised.tables(pd.concat([run.metrics for run in runs.folders])))
     assert [len(table.frame) for table in tables] == [3, 3, 8]
+
+
+def test_a_batch_is_compared_with_its_own_images(monkeypatch):
+    """Images that take 10, 20, 30 and 40 evaluations alone, and any batch of them 30."""
+    settings = resolve(PACKAGE, "solver_practice", "smoke", []).model_copy(update={"batches": [2, 4], "batch_tolerances": [1e-3]})
+    monkeypatch.setattr(solver_practice, "evaluations_alone", lambda field, z, tolerance: torch.tensor([10, 20, 30, 40]))
+    monkeypatch.setattr(solver_practice, "solved", lambda field, z, solve: Solved(z, 30))
+    rows = solver_practice.batch_rows(None, torch.zeros(4, 1), settings)
+    assert {row["at"]: row["value"] for row in rows if row["metric"] == "batch_nfe_ratio"} == {2: 2.0, 4: 1.2}
+    assert [row["value"] for row in rows[:2]] == [25.0, 40.0]
+
+
+def test_the_adjoint_keeps_one_state_for_each_output_time(results):
+    net = load_classifier(results / "smoke" / "models" / "digits-ode_net-classifier" / "seed0")
+    z = net.stem(labelled_images("digits", "test")[0][:4]).detach()
+    rows = solver_practice.output_time_rows(net, z, resolve(PACKAGE, "solver_practice", "smoke", ["output_times=[2,4,8]"]))
+    assert {row["at"]: row["value"] for row in rows} == {count: count * (z.nbytes + 4) for count in (2, 4, 8)}
