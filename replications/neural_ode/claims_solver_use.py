@@ -16,11 +16,11 @@ KEPT = PRACTICE.also(metric="saved_bytes")
 
 
 def _depth(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return seeds x epochs; what stands at epoch 1 is the state at the end of the first epoch, where the record begins."""
+    """Return seeds x epochs: an epoch's number is taken at its end, and the first epoch's is left out, as is epoch 0's."""
     nfe = DEPTH.along(metrics, "ode_net_tight")
-    nfe = nfe[[epoch for epoch in nfe.columns if epoch >= 1]]
+    nfe = nfe[[epoch for epoch in nfe.columns if epoch > 1]]
     if nfe.shape[1] < 2:
-        raise MissingRows("no finished run was trained for two epochs")
+        raise MissingRows("no finished run was trained for three epochs")
     return nfe
 
 

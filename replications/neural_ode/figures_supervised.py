@@ -128,7 +128,7 @@ def training(runs: Runs) -> Figure:
         if "depth" in run.arrays:
             right.plot(range(len(run.arrays["depth"])), run.arrays["depth"], **style)
     left.set(xlabel="step", ylabel="training loss", yscale="log")
-    right.axvspan(0, 1, color="0.92", linewidth=0)  # left out of the claims
+    right.axvspan(0, 1.5, color="0.92", linewidth=0)  # left out of the claims
     right.set(xlabel="epochs done", ylabel="NFE of an image solved alone", xlim=(0, None))
     left.legend()
     right.legend()

@@ -30,7 +30,9 @@ class Settings(Base):
     tolerance: PositiveFloat = Field(default=1e-11, description="atol = rtol of dopri5")
     widths: list[PositiveInt] = Field(min_length=2, description="hidden units M at which an evaluation is timed, doubling")
     layer_widths: list[PositiveInt] = Field(min_length=2, description="units of the wide discrete layer that is timed, doubling")
-    batch: PositiveInt = Field(default=256, description="points per timed evaluation")
+    batch: PositiveInt = Field(
+        default=64, description="points per timed evaluation, few enough for the widest layer's to stay in the cache"
+    )
     repeats: PositiveInt = Field(description="turns of the timings")
 
 

@@ -50,7 +50,7 @@ def test_saved_weights_are_those_that_were_tested(results):
 def test_depth_is_recorded_after_every_epoch(results):
     run = results / "smoke" / "models" / "digits-ode_net-classifier" / "seed0"
     recorded = RunFolder.open(run)
-    assert len(recorded.arrays["depth"]) == (recorded.metrics.metric == "image_nfe").sum() == 3
+    assert len(recorded.arrays["depth"]) == (recorded.metrics.metric == "image_nfe").sum() == 4
     net, settings = load_classifier(run), recorded.info["settings"]
     context = Context("neural_ode", "train_classifier", "smoke", 0, recorded.info["base_seed"], run, run, torch.device("cpu"))
     images, _ = drawn_test_images("digits", context)
