@@ -221,11 +221,17 @@ MUTANTS = [
     (f"{N}/rnn_forecaster.py", "gap = (STEP * self.sees_gaps)", "gap = (0 * self.sees_gaps)", f"{TN}/test_latent_ode.py"),
     (
         f"{N}/flow_training.py",
-        "base_log_density(base) - log_det + energies",
-        "base_log_density(base) + log_det + energies",
+        "base_log_density(base) - log_det + weight * energies",
+        "base_log_density(base) + log_det + weight * energies",
         f"{TN}",
     ),
     (f"{N}/flow_training.py", "-base_log_density(base) - log_det", "-base_log_density(base) + log_det", f"{TN}"),
+    (f"{N}/flow_training.py", "(1 - first) * step", "step", f"{TN}/test_flow_measurements.py"),
+    (f"{N}/depth.py", "accepted = ratio <= 1", "accepted = ratio <= 2", f"{TN}/test_networks.py"),
+    (f"{N}/depth.py", "counts[going] += 6", "counts += 6", f"{TN}/test_networks.py"),
+    (f"{N}/dormand_prince.py", "slopes[0] = last[-1][6]", "slopes[0] = last[-1][5]", f"{TN}/test_dormand_prince.py"),
+    (f"{N}/dormand_prince.py", "square = last - 4 * first", "square = last + 4 * first", f"{TN}/test_dormand_prince.py"),
+    (f"{N}/dormand_prince.py", "* self.roots).max()", "* self.roots).sum()", f"{TN}/test_dormand_prince.py"),
     (f"{N}/poisson_process.py", "sequences - integrals.sum()", "sequences + integrals.sum()", f"{TN}/test_poisson_process.py"),
 ]
 
