@@ -15,7 +15,7 @@ from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.flow_matching import image_likelihood as likelihood
-from replications.flow_matching.experiments import toy_2d
+from replications.flow_matching.experiments import solver_error, toy_2d
 from replications.flow_matching.image_models import Yardstick, drawn
 from replications.flow_matching.path_geometry import noise_left, noise_left_rows, straightness
 from replications.flow_matching.sampling import sample_adaptively
@@ -197,3 +197,27 @@ def test_noise_left_is_read_half_way_and_where_it_is_least_linear():
     states = times.square()[:, None, None] * torch.ones(21, 3, 2, dtype=F64)
     deviation, halfway = noise_left_rows(states, times, {"n": 3})
     assert halfway["value"] == pytest.approx(0.25) and deviation["value"] == pytest.approx(0.25), "t - t^2 at t = 1/2"
+
+
+def test_solvers_are_judged_at_the_evaluations_that_they_used():
+    """For data N(0, s^2) the flow only scales: x_t = sqrt(t^2 + (1 - t)^2 s^2) x_1 on OT's path."""
+    more = [
+        "nfe={euler: [8, 64], midpoint: [8], rk4: [8]}",
+        "starts=30",
+        "samples=40",
+        "tolerance=1e-7",
+        "reference_tolerance=1e-9",
+    ]
+    settings = resolve(PACKAGE, "solver_error", "smoke", more)
+    noise = torch.randn(40, 1, 2, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
+    exact = (STD * noise).flatten(1).numpy()
+    measure = Yardstick(None, lambda images: images.flatten(1).numpy(), exact, exact + 1.0)
+    rows = solver_error.model_rows(image_model(torch.zeros(4, dtype=F64)), noise, measure, settings, {"method": "m"})
+    found = {(row["metric"], row["variant"], row["at"]): row for row in rows if "at" in row}
+    assert {key[1:] for key in found} == {("euler", 8), ("euler", 64), ("midpoint", 8), ("rk4", 8)}
+    errors = [found["solver_mse", *where]["value"] for where in (("euler", 8), ("midpoint", 8), ("euler", 64))]
+    assert errors[0] > errors[2] > 0 and errors[0] > errors[1] > 0
+    distance = found["feature_frechet", "rk4", 8]
+    assert distance["value"] < 0.05 and distance["floor"] == pytest.approx(4.0) and distance["n"] == 40
+    halfway = next(row["value"] for row in rows if row["metric"] == "noise_left_halfway")
+    assert halfway == pytest.approx((math.sqrt(0.25 + 0.25 * STD**2) - STD) / (1 - STD), abs=1e-3)
