@@ -218,7 +218,10 @@ MUTANTS = [
     (f"{N}/latent_ode.py", "(0.5 * self.log_variance).exp()", "self.log_variance.exp()", f"{TN}/test_latent_ode.py"),
     (f"{N}/latent_ode.py", "-1).flip(1)", "-1)", f"{TN}/test_latent_ode.py"),
     (f"{N}/latent_ode.py", "- 1 - log_variance", "- 1 + log_variance", f"{TN}/test_latent_ode.py"),
-    (f"{N}/rnn_forecaster.py", "gap = (STEP * self.sees_gaps)", "gap = (0 * self.sees_gaps)", f"{TN}/test_latent_ode.py"),
+    (f"{N}/rnn_forecaster.py", "gaps = STEP * torch", "gaps = 0 * torch", f"{TN}/test_latent_ode.py"),
+    (f"{N}/rnn_forecaster.py", "(WINDOW + ahead - last)", "(ahead + 1)", f"{TN}/test_spiral_scores.py"),
+    (f"{N}/autonomous_solve.py", "[1.0, 2.0, 2.0, 1.0, 0.0]", "[1.0, 2.0, 1.0, 1.0, 1.0]", f"{TN}/test_poisson_process.py"),
+    (f"{N}/spiral_scores.py", "(2 * value)", "value", f"{TN}/test_spiral_scores.py"),
     (
         f"{N}/flow_training.py",
         "base_log_density(base) - log_det + weight * energies",

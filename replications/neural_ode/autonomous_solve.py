@@ -28,17 +28,38 @@ class Solution(NamedTuple):
     slopes: Float[Tensor, "nodes models batch latent"]
 
 
+class Stages(NamedTuple):
+    """Where a solve evaluated the field: four states a step and the last one, and what an integral along it weighs them by."""
+
+    states: Float[Tensor, "stages models batch latent"]
+    weights: Float[Tensor, " stages"]
+
+
 def solve(z: Float[Tensor, "models batch latent"], weights: Weights, *, span: float, steps: int) -> Solution:
     """Return the solution from 0 to `span` (which may be negative) at steps + 1 equally spaced times; differentiable.
 
     `weights` are W_1 [models, latent, hidden], b_1 [models, 1, hidden], W_2 [models, hidden, latent] and b_2 [models, 1, latent];
     the field is evaluated 4 steps + 1 times.
     """
-    return Solution(*_RungeKutta.apply(z, *weights, span / steps, steps))
+    return solve_with_stages(z, weights, span=span, steps=steps)[0]
+
+
+def solve_with_stages(
+    z: Float[Tensor, "models batch latent"], weights: Weights, *, span: float, steps: int
+) -> tuple[Solution, Stages]:
+    """Return the solution as `solve` does, and the states at which the field was evaluated; both are differentiable.
+
+    A component dL/dt = g(z), L(0) = 0 that nothing depends on needs no place in the state: solving [z, L] together by the same
+    rule gives L(span) = sum of weights * g(states) exactly.
+    """
+    h = span / steps
+    inputs, slopes = _RungeKutta.apply(z, *weights, h, steps)
+    share = torch.tensor([1.0, 2.0, 2.0, 1.0, 0.0], dtype=z.dtype, device=z.device) * (h / 6)
+    return Solution(inputs[::4], slopes), Stages(inputs, torch.cat([share[:4].repeat(steps), share[4:]]))
 
 
 class _RungeKutta(torch.autograd.Function):
-    """States and slopes of the solve, and the gradient of both in closed form."""
+    """States at all stages and slopes at the steps' ends, and the gradient of both in closed form."""
 
     @staticmethod
     def forward(
@@ -67,7 +88,7 @@ class _RungeKutta(torch.autograd.Function):
         field(stages - 1)
         ctx.save_for_backward(inputs, hidden, w1, w2)
         ctx.h = h
-        return inputs[::4].clone(), slopes[::4].clone()
+        return inputs, slopes[::4].clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -85,16 +106,16 @@ class _RungeKutta(torch.autograd.Function):
             return torch.bmm(ga[s], w1_t)
 
         gk[last].copy_(grad_slopes[-1])
-        adjoint = grad_states[-1] + pull(last)
+        adjoint = grad_states[last] + pull(last)
         for s in range(last - 4, -1, -4):
             torch.mul(adjoint, h / 6, out=gk[s + 3])
-            g4 = pull(s + 3)
+            g4 = pull(s + 3).add_(grad_states[s + 3])
             torch.mul(adjoint, h / 3, out=gk[s + 2]).add_(g4, alpha=h)
-            g3 = pull(s + 2)
+            g3 = pull(s + 2).add_(grad_states[s + 2])
             torch.mul(adjoint, h / 3, out=gk[s + 1]).add_(g3, alpha=h / 2)
-            g2 = pull(s + 1)
+            g2 = pull(s + 1).add_(grad_states[s + 1])
             torch.add(grad_slopes[s // 4], adjoint, alpha=h / 6, out=gk[s]).add_(g2, alpha=h / 2)
-            adjoint = adjoint + pull(s) + g2 + g3 + g4 + grad_states[s // 4]
+            adjoint = adjoint + pull(s) + g2 + g3 + g4 + grad_states[s]
         return (
             adjoint,
             _outer(inputs, to_hidden),

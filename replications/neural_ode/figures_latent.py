@@ -9,7 +9,21 @@ from matplotlib.axes import Axes
 
 from common.measure.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table, mean_and_deviation
 
-NAMES = {"latent_ode": "latent ODE", "rnn_gaps": "RNN with time gaps", "rnn": "RNN"}
+NAMES = {
+    "latent_ode": "latent ODE",
+    "rnn_gaps": "RNN with time gaps",
+    "rnn": "RNN",
+    "rnn_gaps_by_point": "RNN with time gaps, point by point",
+    "rnn_by_point": "RNN, point by point",
+    "window_mean": "mean of the observed points",
+    "hold_last": "last observed point",
+}
+PROBES = {
+    ("latent_ode", "direction_accuracy"): "latent state, linear",
+    ("latent_ode", "direction_accuracy_of_neighbours"): "latent state, nearest neighbours",
+    ("one_observation", "direction_accuracy"): "one observation, linear",
+    ("one_observation", "direction_accuracy_of_neighbours"): "one observation, nearest neighbours",
+}
 PAST, WINDOW = 25, 100  # points before and in the observed window, as in the arrays
 
 
@@ -28,8 +42,18 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     """Yield the tables that the rows present allow."""
     rows = metrics[metrics.experiment == "latent_spirals"]
     if len(rows):
-        caption = "Cf. Table 2. RMSE over the 100 points after the window, against the clean series; mean ± s.d. over seeds."
+        caption = (
+            "Cf. Table 2. RMSE over the 100 points after the window, against the clean series; mean ± s.d. over seeds. Networks "
+            "are rolled out at the pace of the observations, or point by point."
+        )
         yield Table("spirals", "Forecasts of spirals", caption, by_observations(rows, "future_rmse"))
+        caption = (
+            "By which factor the networks' validation error still fell in the second half of their training (1: not at all); "
+            f"mean ± s.d. over seeds. Their training took {training_time(rows)} times as long as the latent ODEs'."
+        )
+        yield Table("rivals", "Had the recurrent networks stopped improving?", caption, by_observations(rows, "late_gain"))
+        caption = "Share of unseen series whose direction of rotation a classifier tells, from what; mean ± s.d. over seeds."
+        yield Table("probes", "Who tells the direction?", caption, probes(rows))
     events = metrics[(metrics.experiment == "poisson_events") & (metrics.metric == "log_likelihood")]
     if len(events):
         caption = "Log-likelihood in nats per held-out sequence; mean ± s.d. over seeds."
@@ -44,9 +68,23 @@ def by_observations(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     return table.rename(index=NAMES).rename_axis("model").reset_index()
 
 
+def training_time(rows: pd.DataFrame) -> str:
+    """Return the ratio of the trainings' wall times, mean over seeds."""
+    return f"{rows[rows.metric == 'training_time_ratio'].value.mean():.2g}"
+
+
+def probes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return probes x numbers of observations."""
+    rows = rows[rows.metric.str.startswith("direction_accuracy")]
+    table = rows.groupby(["method", "metric", "at"]).value.agg(mean_and_deviation).unstack("at").reindex([*PROBES])
+    table.columns = [f"{n:g} of {WINDOW}" for n in table.columns]
+    return table.set_axis([*PROBES.values()]).rename_axis("probe").reset_index()
+
+
 def likelihoods(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the log-likelihood of learned, constant and true rates."""
     names = {"latent_ode": "latent ODE", "constant_rate": "best constant rates", "true_rate": "true rates"}
+    names["latent_ode_by_training_solve"] = "latent ODE, by the coarse solve of its training"
     table = rows.groupby("method").value.agg(mean_and_deviation).reindex([*names]).rename(index=names)
     return table.rename_axis("rates").rename("log-likelihood").reset_index()
 
@@ -69,7 +107,8 @@ def forecasts(run: RunFolder) -> Figure:
     return Figure(
         "forecasts",
         "Reconstruction and forecast of spirals",
-        f"Cf. Figure 8a, b. {observations[0]} of {WINDOW} points observed; the latent ODE decodes a posterior draw. Seed 0.",
+        f"Cf. Figure 8a, b. {observations[0]} of {WINDOW} points observed; the network is rolled out at their pace, the latent "
+        "ODE decodes a posterior draw. Seed 0.",
         f"Spirals in the plane, {shown} columns: clean curve, observed points and forecast, above by a recurrent network, "
         "below by the latent ODE with its reconstruction.",
         figure,
@@ -108,7 +147,7 @@ def latent_paths(run: RunFolder) -> Figure:
         axis.plot(*mine.transpose(2, 0, 1), color=colour, alpha=0.35, linewidth=0.8)
         axis.scatter(*mine[0].T, s=10, color=colour, label=f"start, {label}")
     axis.set(xlabel="first principal axis of the starts", ylabel="second principal axis")
-    axis.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     return Figure(
         "latent-paths",
         "Latent paths",
@@ -152,7 +191,7 @@ def rates(run: RunFolder) -> Figure:
         shown = events[:: max(1, len(events) // 200)]
         axis.plot(shown, np.full(len(shown), -0.6), "|", color=GREY, markersize=6, label="events, thinned")
         axis.set(title=name, xlabel="time", ylabel="events per unit of time")
-    axes[0][0].legend()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return Figure(
         "rates",
         "Rates of two Poisson processes",

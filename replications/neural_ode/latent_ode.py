@@ -51,10 +51,14 @@ class LatentODE(nn.Module):
         self.decoder2, self.decoder_bias2 = layer(hidden, dim)
 
     def encode(self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch observations"]]) -> Posterior:
-        """Return every model's posterior from its own observations alone: those of `x` at its `indices`."""
+        """Return every model's posterior from its own observations alone: those of `x` at its `indices`.
+
+        It is never wider than the prior: an exponential without a bound makes gradients a thousand times their usual size.
+        """
         inputs = aligned([backwards(x, chosen) for chosen in indices])
         hidden = self.encoder(inputs, [chosen.shape[1] for chosen in indices])
-        return Posterior(*self.encoder.read(hidden[-1]).chunk(2, -1))
+        mean, precision = self.encoder.read(hidden[-1]).chunk(2, -1)
+        return Posterior(mean, -nn.functional.softplus(precision))
 
     def solve(self, z: Float[Tensor, "models batch latent"], *, span: float, steps: int) -> Solution:
         """Return the latent paths from time 0 to `span`."""

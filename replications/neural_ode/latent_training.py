@@ -1,4 +1,8 @@
-"""Train latent ODEs and their rivals on the same series, batches and observation times (Chen 2018, Section 5.1)."""
+"""Train latent ODEs and their rivals on the same series, batches and observation times (Chen 2018, Section 5.1).
+
+The likelihood starts wider than the data's noise and is narrowed during the training: the more points are observed, the
+sharper it is and the less the prior holds the latent paths together, and many a training ends in a poor minimum.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +36,12 @@ def window_grid(steps: int) -> Hermite:
     return Hermite(times(0, WINDOW), span=SPAN, steps=steps)
 
 
+def likelihood_noise(step: int, settings: Any) -> float:
+    """Return the standard deviation of the likelihood at a step: from `start_noise` geometrically down to the data's own."""
+    share = min(1.0, step / max(1.0, settings.annealed * settings.latent_ode.steps))
+    return settings.start_noise ** (1 - share) * NOISE**share
+
+
 def train_latent_ode(settings: Any, seen: Observed, context: Context) -> Trained:
     """Train one latent ODE per number of observations by the ELBO, one solve for all of them and the whole batch."""
     series, indices = seen
@@ -45,7 +55,8 @@ def train_latent_ode(settings: Any, seen: Observed, context: Context) -> Trained
         posterior = model.encode(x, [each[chosen] for each in indices])
         noise = torch.randn(posterior.mean.shape, generator=generator, device=context.device)
         solution = model.solve(posterior.sample(noise), span=SPAN, steps=settings.solver_steps)
-        return negative_elbo(model.decode(grid(solution)), x, mask[:, :, chosen], posterior, NOISE).sum()
+        wide = likelihood_noise(step, settings)
+        return negative_elbo(model.decode(grid(solution)), x, mask[:, :, chosen], posterior, wide).sum()
 
     model = LatentODE(len(settings.observations), generator=context.generator("weights", "latent_ode")).to(context.device)
     return train_run(context, model, loss, schedule, seed=context.seed_for("training noise"), of=settings, name="latent_ode")

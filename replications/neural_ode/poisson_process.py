@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from replications.neural_ode.autonomous_solve import Hermite, Solution
+from replications.neural_ode.autonomous_solve import Hermite, Solution, solve_with_stages
 
 Rate = Callable[[Tensor], Tensor]
 
@@ -60,30 +60,20 @@ class LatentRate(nn.Module):
             nn.init.zeros_(layer.bias)
             return layer
 
-        self.start = nn.Parameter(torch.randn(latent, generator=generator))
-        self.field = nn.Sequential(linear(latent, hidden), nn.Tanh(), linear(hidden, latent))
-        self.log_rate = nn.Sequential(linear(latent, hidden), nn.Tanh(), linear(hidden, kinds))
+        def stacked(inputs: int, outputs: int) -> tuple[nn.Parameter, nn.Parameter]:
+            weight = torch.randn(1, inputs, outputs, generator=generator) * inputs**-0.5
+            return nn.Parameter(weight), nn.Parameter(torch.zeros(1, 1, outputs))
 
-    def slope(self, z: Float[Tensor, " latent"]) -> tuple[Tensor, Tensor]:
-        """Return dz/dt and dL/dt = lambda(z): the augmented state's derivative."""
-        return self.field(z), self.log_rate(z).exp()
+        self.start = nn.Parameter(torch.randn(latent, generator=generator))
+        self.w1, self.b1 = stacked(latent, hidden)
+        self.w2, self.b2 = stacked(hidden, latent)
+        self.log_rate = nn.Sequential(linear(latent, hidden), nn.Tanh(), linear(hidden, kinds))
 
     def solve(self, span: float, steps: int) -> tuple[Solution, Float[Tensor, " kinds"]]:
         """Return the path's nodes with slopes, and the rates' integrals over [0, span], by one Runge-Kutta solve."""
-        z, h = self.start, span / steps
-        integral = torch.zeros((), device=z.device)
-        states, slopes = [z], []
-        for _ in range(steps):
-            k1, rate1 = self.slope(z)
-            k2, rate2 = self.slope(z + h / 2 * k1)
-            k3, rate3 = self.slope(z + h / 2 * k2)
-            k4, rate4 = self.slope(z + h * k3)
-            z = z + h / 6 * (k1 + 2 * (k2 + k3) + k4)
-            integral = integral + h / 6 * (rate1 + 2 * (rate2 + rate3) + rate4)
-            states.append(z)
-            slopes.append(k1)
-        slopes.append(self.field(z))
-        return Solution(torch.stack(states)[:, None, None], torch.stack(slopes)[:, None, None]), integral
+        weights = (self.w1, self.b1, self.w2, self.b2)
+        solution, stages = solve_with_stages(self.start[None, None], weights, span=span, steps=steps)
+        return solution, stages.weights @ self.log_rate(stages.states[:, 0, 0]).exp()
 
     def log_rates(self, solution: Solution, grids: list[Hermite]) -> list[Float[Tensor, "times"]]:
         """Return every kind's log-rate at its own times, read off the path by interpolation."""

@@ -63,14 +63,15 @@ class _Unrolled(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         state, states, recurrent = ctx.saved_tensors
-        inner, outer = torch.empty_like(states), torch.zeros_like(recurrent)
-        a, g, h = inner.unbind(0), gradient.unbind(0), [state, *states.unbind(0)]
+        inner = torch.empty_like(states)
+        a, g, h = inner.unbind(0), gradient.unbind(0), states.unbind(0)
         transposed, carried = recurrent.transpose(-1, -2), torch.zeros_like(state)
         for k in range(len(a) - 1, -1, -1):
-            torch.ops.aten.tanh_backward.grad_input(carried.add_(g[k]), h[k + 1], grad_input=a[k])
+            torch.ops.aten.tanh_backward.grad_input(carried.add_(g[k]), h[k], grad_input=a[k])
             torch.bmm(a[k], transposed, out=carried)
-            outer.baddbmm_(h[k].transpose(-1, -2), a[k])
-        return inner, carried, outer
+        # one large product per model in place of a small one per step
+        before = torch.cat([state[None], states[:-1]]).transpose(0, 1).flatten(1, 2)
+        return inner, carried, before.transpose(-1, -2) @ inner.transpose(0, 1).flatten(1, 2)
 
 
 def aligned(parts: Sequence[Float[Tensor, "batch length inputs"]]) -> Float[Tensor, "longest models batch inputs"]:

@@ -1,10 +1,13 @@
 """Bidirectional spirals, seen at irregular times: the toy data of the latent ODE (Chen 2018, Section 5.1).
 
-The paper gives neither the curves nor the noise. Those here are of the authors' later example, in units of its centre's offset:
-an Archimedean spiral of radius 0.06 θ around (1, 0), turning counter-clockwise. The clockwise one is its mirror image around
-(-1, 0): the example's own has a radius of one over the angle that is left, and soon after the window it runs away to where no
-forecast can follow. A series starts at a random angle, turns 6π/499 rad per step, and is known without noise before, during and
-after the observed window:
+The paper gives neither the curves nor the noise. Those here are of the authors' later example, in units of 5: an Archimedean
+spiral of radius 0.06 θ that turns counter-clockwise, and its mirror image, which turns clockwise. (The example's own clockwise
+spiral has a radius of one over the angle that is left, and soon after the window it runs away to where no forecast can follow.)
+
+All spirals have the origin as their centre, and each is turned about it by a random angle of its own. Any one point is then as
+likely to lie on a spiral of one direction as on one of the other, so only a sequence of points tells the direction. (In the
+example each direction has a centre of its own, and a single point tells it.) A series starts at a random radius, turns
+6π/499 rad per step, and is known without noise before, during and after the observed window:
 
     past      25 points before the window     to judge extrapolation backwards
     window    100 points, from time 0         n of them are observed, with Gaussian noise of standard deviation 0.06
@@ -23,8 +26,8 @@ from common.errors import SettingsError
 PAST, WINDOW, FUTURE = 25, 100, 100
 STEP = 6 * math.pi / 499  # radians, and time units, between two points: 500 points on three turns
 NOISE = 0.06  # standard deviation of an observation
-GROWTH, OFFSET = 0.06, 1.0  # radius per radian, and the centre's distance from the origin
-FIRST_ANGLE, LAST_ANGLE = 100 * STEP, 300 * STEP  # range of a series' angle at time 0: the future ends with the third turn
+GROWTH = 0.06  # radius per radian
+FIRST_ANGLE, LAST_ANGLE = 100 * STEP, 300 * STEP  # range of θ at time 0: the future ends with the third turn
 
 
 class Spirals(NamedTuple):
@@ -43,10 +46,11 @@ def spirals(n: int, *, generator: Generator) -> Spirals:
     """Return n series: clean at PAST + WINDOW + FUTURE points, and noisy at the window's."""
     start = FIRST_ANGLE + (LAST_ANGLE - FIRST_ANGLE) * torch.rand(n, 1, generator=generator)
     clockwise = torch.arange(n) % 2 == 1
+    turned = 2 * math.pi * torch.rand(n, 1, generator=generator)
     angle = start + STEP * torch.arange(-PAST, WINDOW + FUTURE)
     mirror = 1 - 2 * clockwise.float()[:, None]
     radius = GROWTH * angle
-    clean = torch.stack([mirror * (OFFSET + radius * torch.cos(angle)), radius * torch.sin(angle)], -1)
+    clean = torch.stack([radius * torch.cos(angle + turned), mirror * radius * torch.sin(angle + turned)], -1)
     observed = clean[:, PAST : PAST + WINDOW]
     return Spirals(clean, observed + NOISE * torch.randn(observed.shape, generator=generator), clockwise)
 

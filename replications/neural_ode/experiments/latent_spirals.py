@@ -1,6 +1,5 @@
 """Latent ODEs against recurrent networks on irregularly observed spirals (Table 2, Figures 8-10)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,14 +7,14 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from common.learning.training.settings import TrainSettings
+from common.learning.training.loop import Trained
+from common.learning.training.settings import Fraction, TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.neural_ode import latent_training
-from replications.neural_ode.latent_ode import LatentODE, Posterior, gaussian_kl
-from replications.neural_ode.rnn_forecaster import VARIANTS
-from replications.neural_ode.spirals import FUTURE, PAST, WINDOW, Spirals, times, turns_clockwise
+from replications.neural_ode import latent_training, rival_choice, spiral_scores
+from replications.neural_ode.latent_ode import LatentODE, Posterior
+from replications.neural_ode.spirals import FUTURE, PAST, WINDOW, times, turns_clockwise
 
 VARIANT = ()
 SHOWN = 6  # series kept for the figures
@@ -27,44 +26,69 @@ class Settings(Base):
 
     observations: list[PositiveInt] = Field(default=[30, 50, 100], description="observed points of a window of 100")
     train_series: PositiveInt = Field(default=800, description="spirals to train on")
-    test_series: PositiveInt = Field(default=200, description="spirals to judge on")
+    validation_series: PositiveInt = Field(default=200, description="spirals by which the rivals' best states are chosen")
+    test_series: PositiveInt = Field(default=500, description="spirals to judge on")
     solver_steps: PositiveInt = Field(description="Runge-Kutta steps per window in training")
     tolerance: PositiveFloat = Field(default=1.5e-8, description="atol = rtol of dopri5 when the latent ODE is judged")
+    start_noise: PositiveFloat = Field(default=0.2, description="standard deviation of the likelihood that training starts from")
+    annealed: Fraction = Field(default=0.7, description="share of the training in which it falls to the data's own")
     latent_ode: TrainSettings = Field(description="training of the latent ODEs")
-    rnn: TrainSettings = Field(description="training of the recurrent networks")
+    rnn: TrainSettings = Field(description="training of the recurrent networks; its snapshots are the states to choose from")
 
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Train every model on the same series and observation times, then judge them against the clean test series."""
     seen = latent_training.data(settings.train_series, settings.observations, context, "train")
-    series, indices = latent_training.data(settings.test_series, settings.observations, context, "test")
+    test = latent_training.data(settings.test_series, settings.observations, context, "test")
     trained = latent_training.train_latent_ode(settings, seen, context)
     rivals = latent_training.train_forecaster(settings, seen, context)
-    model, forecaster = trained.model, rivals.model
+    model = trained.model
     with torch.no_grad():
-        posterior = model.encode(series.observed, indices)
+        posterior = model.encode(test[0].observed, test[1])
         train_posterior = model.encode(seen[0].observed, seen[1])
     paths = decoded(model, posterior.mean, settings)
-    forecasts = forecaster.forecast(series.observed, indices, FUTURE)
-    rows = [
-        *error_rows(paths, series, settings),
-        *forecast_rows(forecasts, series, settings),
-        *probe_rows(train_posterior, posterior, seen[0], series, settings),
-        *time_rows(model, posterior.mean, settings),
-    ]
-    for index, n in enumerate(settings.observations):
-        labels = {"dataset": "spirals", "method": "latent_ode", "axis": "observations", "at": n}
-        rows.append(row("kl", gaussian_kl(posterior)[index].mean(), unit="nats", n=settings.test_series, **labels))
-    for name, result in {"latent_ode": trained, "rnn": rivals}.items():
-        rows.append(row("training_seconds", result.seconds, unit="s", method=name, n=getattr(settings, name).steps))
+    forecasts, rival_rows = rival_forecasts(rivals, test, settings, context)
     swept = sweep(model, posterior, settings)
-    rows.append(
-        row("switching_coordinates", switching(swept), unit="coordinates", dataset="spirals", method="latent_ode", n=SWEEP)
-    )
-    arrays = figure_arrays(model, posterior, paths, forecasts, series, indices, settings, context)
+    rows = [
+        *spiral_scores.error_rows(paths, test[0], settings.observations),
+        *spiral_scores.baseline_rows(test, settings.observations),
+        *rival_rows,
+        *spiral_scores.probe_rows(train_posterior.mean, posterior.mean, seen, test, settings.observations),
+        *spiral_scores.kl_rows(posterior, settings.observations),
+        *time_rows(model, posterior.mean, settings),
+        row("switching_coordinates", switching(swept), unit="coordinates", dataset="spirals", method="latent_ode", n=SWEEP),
+        row("training_seconds", trained.seconds, unit="s", method="latent_ode", n=settings.latent_ode.steps),
+        row("training_seconds", rivals.seconds, unit="s", method="rnn", n=settings.rnn.steps),
+        row("training_time_ratio", rivals.seconds / trained.seconds, unit="1", method="rnn"),
+    ]
+    arrays = figure_arrays(model, posterior, paths, forecasts, test, settings, context)
     arrays |= {"sweep": swept.cpu().numpy().astype(np.float32)}
     arrays |= {"loss_latent_ode": trained.losses, "loss_step_latent_ode": trained.loss_steps}
     return Outcome(rows, arrays=arrays)
+
+
+def rival_forecasts(
+    trained: Trained, test: latent_training.Observed, settings: Settings, context: Context
+) -> tuple[Tensor, list[dict[str, Any]]]:
+    """Return the rivals' forecasts at the observations' pace, and the errors of both ways of rolling out.
+
+    Every variant is taken from the state of its training that forecasts validation series best.
+    """
+    held, held_indices = latent_training.data(settings.validation_series, settings.observations, context, "validation")
+    passed = rival_choice.states(trained.model, context.out, settings.rnn.snapshot_steps())
+    ways = {
+        "": lambda model, x, indices: model.paced_forecast(x, indices, FUTURE),
+        "_by_point": lambda model, x, indices: model.forecast(x, indices, FUTURE),
+    }
+    rows, found = [], {}
+    for way, forecast in ways.items():
+        choice = rival_choice.best_state(
+            passed, lambda state, of=forecast: of(state, held.observed, held_indices), held.clean[:, PAST + WINDOW :]
+        )
+        found[way] = forecast(choice.best, test[0].observed, test[1])
+        rows += spiral_scores.forecast_rows(found[way], test[0], settings.observations, way)
+        rows += spiral_scores.gain_rows(rival_choice.late_gain(choice.errors), settings.observations, way)
+    return found[""], rows
 
 
 def decoded(model: LatentODE, start: Tensor, settings: Settings) -> Tensor:
@@ -73,51 +97,6 @@ def decoded(model: LatentODE, start: Tensor, settings: Settings) -> Tensor:
     back = model.adaptive(start, times(-PAST, 1).flip(0), tolerance=settings.tolerance)[1:].flip(0)
     with torch.no_grad():
         return model.decode(torch.cat([back, forward]).float())
-
-
-def rmse(predicted: Tensor, clean: Tensor) -> Tensor:
-    """Return every model's root-mean-square error per coordinate; [points, models, batch, 2] against [batch, points, 2]."""
-    return (predicted - clean.transpose(0, 1)[:, None]).square().mean((0, 2, 3)).sqrt()
-
-
-def error_rows(paths: Tensor, series: Spirals, settings: Settings) -> list[dict[str, Any]]:
-    """Return the latent ODE's errors against the clean series in the past, the window and the future."""
-    parts = {"past": slice(0, PAST), "window": slice(PAST, PAST + WINDOW), "future": slice(PAST + WINDOW, None)}
-    rows = []
-    for part, where in parts.items():
-        errors = rmse(paths[where], series.clean[:, where])
-        for n, error in zip(settings.observations, errors):
-            labels = {"dataset": "spirals", "method": "latent_ode", "axis": "observations", "at": n}
-            rows.append(row(f"{part}_rmse", error, unit="1", n=len(series.clean), **labels))
-    # what standing still at the first point of the window would cost
-    still = series.clean[:, PAST].expand(PAST, 1, -1, -1)
-    error = rmse(still, series.clean[:, :PAST])[0]
-    return [*rows, row("past_rmse", error, unit="1", dataset="spirals", method="standing_still", n=len(series.clean))]
-
-
-def forecast_rows(forecasts: Tensor, series: Spirals, settings: Settings) -> list[dict[str, Any]]:
-    """Return the recurrent networks' errors against the clean future."""
-    errors = rmse(forecasts, series.clean[:, PAST + WINDOW :])
-    labels = [(variant, n) for variant in VARIANTS for n in settings.observations]
-    return [
-        row("future_rmse", error, unit="1", n=len(series.clean), dataset="spirals", method=name, axis="observations", at=n)
-        for (name, n), error in zip(labels, errors)
-    ]
-
-
-def probe_rows(
-    train: Posterior, test: Posterior, train_series: Spirals, test_series: Spirals, settings: Settings
-) -> list[dict[str, Any]]:
-    """Return how well a linear classifier of posterior means tells the direction of unseen series."""
-    from sklearn.linear_model import LogisticRegression
-
-    rows = []
-    for index, n in enumerate(settings.observations):
-        probe = LogisticRegression(max_iter=1000).fit(train.mean[index].cpu(), train_series.clockwise.cpu())
-        accuracy = probe.score(test.mean[index].cpu(), test_series.clockwise.cpu())
-        labels = {"dataset": "spirals", "method": "latent_ode", "axis": "observations", "at": n}
-        rows.append(row("direction_accuracy", accuracy, unit="1", n=len(test_series.clean), **labels))
-    return rows
 
 
 def time_rows(model: LatentODE, start: Tensor, settings: Settings) -> list[dict[str, Any]]:
@@ -168,12 +147,12 @@ def figure_arrays(
     posterior: Posterior,
     paths: Tensor,
     forecasts: Tensor,
-    series: Spirals,
-    indices: Sequence[Tensor],
+    test: latent_training.Observed,
     settings: Settings,
     context: Context,
 ) -> dict[str, np.ndarray]:
     """Return what the figures show: a few series with all their predictions, and latent paths of many."""
+    series, indices = test
     noise = torch.randn(posterior.mean.shape, generator=context.generator("posterior")).to(posterior.mean)
     drawn = decoded(model, posterior.sample(noise)[:, :SHOWN], settings)
     latent = model.adaptive(posterior.mean[:, :100], times(0, WINDOW)[::4], tolerance=settings.tolerance)

@@ -120,18 +120,41 @@ def test_tolerance_of_densities_takes_the_larger_change_of_either_sign(moons, ch
     assert one(claims_flows.nll_change_with_tolerance, metrics) == pytest.approx(change)
 
 
-def forecasts(latent_ode, rnn, rnn_gaps):
+def forecasts(latent_ode, rnn, rnn_gaps, rnn_by_point=(9, 9, 9), rnn_gaps_by_point=(9, 9, 9)):
+    rivals = {"rnn": rnn, "rnn_gaps": rnn_gaps, "rnn_by_point": rnn_by_point, "rnn_gaps_by_point": rnn_gaps_by_point}
     return table(
         "latent_spirals",
         *(
             ("future_rmse", value, "spirals", method, n)
-            for method, values in {"latent_ode": latent_ode, "rnn": rnn, "rnn_gaps": rnn_gaps}.items()
+            for method, values in {
+                "latent_ode": latent_ode,
+                **rivals,
+                "hold_last": (0.01,) * 3,
+                "window_mean": (0.01,) * 3,
+            }.items()
             for n, value in zip((30, 50, 100), values)
         ),
         *(("window_rmse", value, "spirals", "latent_ode", n) for n, value in ((30, 0.3), (50, 0.2), (100, 0.1))),
         *(("past_rmse", value, "spirals", "latent_ode", n) for n, value in ((30, 0.3), (50, 0.2), (100, 0.1))),
         ("past_rmse", 0.6, "spirals", "standing_still", ""),
         *(("direction_accuracy", value, "spirals", "latent_ode", n) for n, value in ((30, 1), (50, 0.9), (100, 1))),
+        *(("direction_accuracy", 0.5, "spirals", "one_observation", n) for n in (30, 50, 100)),
+        *(("direction_accuracy_of_neighbours", 0.3, "spirals", "latent_ode", n) for n in (30, 50, 100)),
+    )
+
+
+def test_forecasts_are_judged_against_the_best_network_however_it_is_rolled_out():
+    metrics = forecasts((0.2, 0.2, 0.2), (0.8, 0.3, 0.1), (0.4, 0.5, 0.2), rnn_gaps_by_point=(0.3, 0.6, 0.4))
+    assert one(claims_latent.advantage_30, metrics) == pytest.approx(1.5)
+    assert one(claims_latent.rival_error_growth, metrics) == pytest.approx(3.0)
+    metrics = forecasts((0.2, 0.2, 0.2), (0.8, 0.3, 0.1), (0.4, 0.5, 0.2), rnn_by_point=(0.9, 0.9, 0.05))
+    assert one(claims_latent.advantage_100, metrics) == pytest.approx(0.25)
+    assert one(claims_latent.rival_error_growth, metrics) == pytest.approx(8.0)
+
+
+def test_an_error_of_the_rivals_that_does_not_grow():
+    assert one(claims_latent.rival_error_growth, forecasts((0.1, 0.1, 0.1), (0.2, 0.3, 0.9), (0.4, 0.5, 0.4))) == pytest.approx(
+        0.5
     )
 
 
@@ -153,15 +176,18 @@ def test_windows_past_and_direction():
     assert one(claims_latent.direction_accuracy, metrics) == pytest.approx(0.9)
 
 
-def test_poisson():
+@pytest.mark.parametrize(("learned", "share"), [(50.0, 0.75), (48.5, 0.0), (47.5, -0.5), (50.5, 1.0)])
+def test_poisson(learned, share):
     metrics = table(
         "poisson_events",
-        ("log_likelihood", 50.0, "events", "latent_ode", ""),
+        ("log_likelihood", learned, "events", "latent_ode", ""),
+        ("log_likelihood", 99.0, "events", "latent_ode_by_training_solve", ""),
         ("log_likelihood", 48.5, "events", "constant_rate", ""),
+        ("log_likelihood", 50.5, "events", "true_rate", ""),
         ("rate_correlation", 0.99, "swelling", "latent_ode", ""),
         ("rate_correlation", 0.7, "bursting", "latent_ode", ""),
     )
-    assert one(claims_latent.poisson_gain, metrics) == pytest.approx(1.5)
+    assert one(claims_latent.poisson_share, metrics) == pytest.approx(share)
     assert one(claims_latent.rate_correlation, metrics) == pytest.approx(0.7)
 
 

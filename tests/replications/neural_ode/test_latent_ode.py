@@ -1,6 +1,7 @@
 """Latent ODE: the solve and its gradient, ELBO, time-invariance, no look into the future."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,9 +9,10 @@ import torch
 from common.errors import SettingsError
 from replications.neural_ode.autonomous_solve import Hermite, Solution, solve
 from replications.neural_ode.latent_ode import LatentODE, Posterior, backwards, gaussian_kl, negative_elbo, observed_mask
+from replications.neural_ode.latent_training import likelihood_noise
 from replications.neural_ode.recurrent import StackedRNN, aligned
 from replications.neural_ode.rnn_forecaster import Forecaster
-from replications.neural_ode.spirals import PAST, STEP, WINDOW, observation_indices, spirals, times, turns_clockwise
+from replications.neural_ode.spirals import NOISE, PAST, STEP, WINDOW, observation_indices, spirals, times, turns_clockwise
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -95,6 +97,24 @@ def functional(rnn, x, recurrent):
         rnn.recurrent = kept
 
 
+def test_a_posterior_is_never_wider_than_the_prior():
+    model, series = LatentODE(1, generator=generator()), spirals(4, generator=generator())
+    indices = [observation_indices(4, 10, generator=generator(1))]
+    for bias, log_variance in ((-1e4, 0.0), (0.0, -math.log(2)), (50.0, -50.0)):
+        model.encoder.out_bias.data.fill_(bias)
+        found = model.encode(series.observed, indices).log_variance
+        torch.testing.assert_close(found, torch.full_like(found, log_variance), atol=1.0, rtol=0)
+        assert (found <= 0).all()
+
+
+def test_the_likelihood_narrows_geometrically_to_the_noise_of_the_data():
+    settings = SimpleNamespace(start_noise=0.24, annealed=0.5, latent_ode=SimpleNamespace(steps=100))
+    found = [likelihood_noise(step, settings) for step in (0, 25, 50, 99)]
+    assert found == pytest.approx([0.24, 0.12, NOISE, NOISE])
+    settings.annealed = 0.0
+    assert likelihood_noise(1, settings) == pytest.approx(NOISE)
+
+
 def test_kl_against_its_definition():
     posterior = Posterior(random(1, 2, 3, seed=1), random(1, 2, 3, seed=2))
     q = torch.distributions.Normal(posterior.mean, (0.5 * posterior.log_variance).exp())
@@ -165,10 +185,26 @@ def test_spirals_are_what_they_say():
     assert torch.equal(turns_clockwise(series.clean), series.clockwise)
     noise = series.observed - series.clean[:, PAST : PAST + WINDOW]
     assert float(noise.std()) == pytest.approx(0.06, rel=0.02)
-    centre = torch.where(series.clockwise, -1.0, 1.0)[:, None] * torch.tensor([1.0, 0.0])
-    radius = (series.clean - centre[:, None]).norm(dim=-1)
+    radius = series.clean.norm(dim=-1)
     torch.testing.assert_close(radius.diff(dim=1), torch.full_like(radius[:, 1:], 0.06 * STEP), atol=1e-5, rtol=0)
     assert radius.max() <= 0.06 * 6 * math.pi, "three turns at most"
+
+
+def test_one_point_does_not_tell_the_direction():
+    """Radii and angles of a point have the same distribution whatever the direction, and each other's value says nothing."""
+    series = spirals(20_000, generator=generator())
+    first = series.clean[:, PAST]
+    angle = torch.atan2(first[:, 1], first[:, 0])
+    for turns in (True, False):
+        mine = series.clockwise == turns
+        assert float(first[mine].mean(0).norm()) < 0.02
+        for share in (0.25, 0.5, 0.75):
+            assert float(angle[mine].quantile(share)) == pytest.approx(2 * math.pi * share - math.pi, abs=0.15)
+        inner = first[mine].norm(dim=1) < first[mine].norm(dim=1).median()
+        assert float((angle[mine][inner] > 0).double().mean()) == pytest.approx(0.5, abs=0.03)
+    radii = [first[series.clockwise == turns].norm(dim=1) for turns in (True, False)]
+    assert float(radii[0].mean()) == pytest.approx(float(radii[1].mean()), abs=0.01)
+    assert not torch.equal(first[::2].abs(), first[1::2].abs()), "no pairs of mirror images"
 
 
 def test_observation_times():

@@ -20,7 +20,7 @@ def constant(model, *rates):
 
 
 def test_homogeneous_likelihood_in_closed_form():
-    model = constant(LatentRate(2, generator=generator()), 3.0, 0.5)
+    model = constant(LatentRate(2, generator=generator()), 3.0, 0.5).requires_grad_(False)
     events = [torch.tensor([0.2, 1.0, 1.9], dtype=torch.float64), torch.tensor([1.5], dtype=torch.float64)]
     solution, integral = model.solve(2.0, 5)
     found = log_likelihood(model.log_rates(solution, grids_at(events, 2.0, 5)), integral, 1)
@@ -37,6 +37,28 @@ def test_inhomogeneous_likelihood_against_quadrature():
     found = log_likelihood(model.log_rates(solution, grids_at([events], 2.0, 40)), integral, 1)
     at_events = torch.log(rates[0][(events * 2000).long()]).sum()
     assert float(found) == pytest.approx(float(at_events - rates[0].mean() * 2), abs=1e-2)
+
+
+def test_the_integral_is_that_of_the_state_with_the_integral_in_it():
+    """Path and integral by the classical rule on [z, L]: the same numbers, and the same gradients."""
+    model = LatentRate(2, generator=generator(3)).double()
+    _, integral = model.solve(1.5, 6)
+
+    def slope(z):
+        return torch.tanh(z @ model.w1[0] + model.b1[0, 0]) @ model.w2[0] + model.b2[0, 0], model.log_rate(z).exp()
+
+    z, h, plain = model.start, 1.5 / 6, torch.zeros(2, dtype=torch.float64)
+    for _ in range(6):
+        k1, rate1 = slope(z)
+        k2, rate2 = slope(z + h / 2 * k1)
+        k3, rate3 = slope(z + h / 2 * k2)
+        k4, rate4 = slope(z + h * k3)
+        z, plain = z + h / 6 * (k1 + 2 * (k2 + k3) + k4), plain + h / 6 * (rate1 + 2 * (rate2 + rate3) + rate4)
+    torch.testing.assert_close(integral, plain)
+    of = list(model.parameters())
+    gradients = [torch.autograd.grad(value[0] - 2 * value[1], of) for value in (integral, plain)]
+    for a, b in zip(*gradients):
+        torch.testing.assert_close(a, b)
 
 
 def test_sequences_are_averaged():
