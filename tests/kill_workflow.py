@@ -22,7 +22,10 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMED = ("seconds", "commit")
-TIMINGS = ("training_seconds", "evaluation_seconds", "forward_seconds", "gradient_seconds")
+TIMINGS = (
+    *("training_seconds", "evaluation_seconds", "forward_seconds", "gradient_seconds"),
+    *("evaluation_share", "gradient_time_ratio", "top_octave_slope"),
+)
 
 
 def copy_of_the_tree(folder: Path) -> Path:

@@ -125,7 +125,7 @@ def test_an_edit_reruns_what_imports_the_file_and_nothing_else(tree):
 
 def test_a_changed_setting_reruns_its_experiment_and_what_follows(tree):
     file = tree / "replications/flow_matching/settings.yaml"
-    with edited(file, lambda text: text.replace("smoke: {data: digits, starts: 32", "smoke: {data: digits, starts: 33")):
+    with edited(file, lambda text: text.replace("    starts: 32\n", "    starts: 33\n")):
         jobs = set(dry_run(tree))
     assert "flow_matching_solver_error" in jobs
     assert not [job for job in jobs if "train" in job or job in ("flow_matching_table1", "flow_matching_toy_2d")]

@@ -174,7 +174,6 @@ class Paper(Block):
     arxiv: Annotated[str, Field(strict=True, pattern=r"^\d{4}\.\d{4,5}$")]  # in quotes: 2105.14080 as a number loses its zero
     summary: Text
     numbered: int = Field(ge=1, description="how many claims we count in the paper; each has an entry with its number")
-    no_claim: dict[str, Text] = Field(default={}, description="of these, the numbers that only remark on something, and on what")
     claims: list[Claim] = Field(min_length=1)
     withdrawn: list[Withdrawn] = []
     reported_tables: list[ReportedTable] = []

@@ -100,9 +100,10 @@ def _of_experiment(package: str, experiment: str, table: Mapping[str, Entry], le
     judged = {"data": {level: entry.sets(level) for level in levels}, "replicates": {k: entry.replicates.get(k) for k in levels}}
     yield f"{experiment} jobs", entry.model_dump(include={"sweep", "models", "takes", "features"}) | judged
     for level in levels:
-        yield f"{experiment} {level}", settings_of.raw(package, experiment, level)
-        for data in entry.sets(level):
-            if entry.models:
+        for data in entry.sets(level) or [""]:
+            chosen = [f"data={data}"] if data else []
+            yield f"{experiment} {level} {data}", settings_of.raw(package, experiment, level, chosen)
+            if data and entry.objectives(data):
                 yield f"train {level} {data}", settings_of.raw("common", "train", level, [f"data={data}"])
             if entry.features:
                 yield f"features {level} {data}", settings_of.raw("common", "features", level, [f"data={data}"])

@@ -41,7 +41,10 @@ class Entry(Settings):
     )
     sweep: dict[str, list[str]] = Field(default={}, description="other settings of which every value is a run")
     folder: str = Field(default="", description="folder of a run, from its settings; by default its data set and swept values")
-    models: list[str] = Field(default=[], description="objectives of the shared models that it takes")
+    models: list[str] | dict[str, list[str]] = Field(
+        default=[],
+        description="objectives of the shared models that it takes, for all data sets or by data set (and `others`)",
+    )
     takes: dict[str, dict[str, list[str]]] = Field(
         default={}, description="experiments whose models it takes, and of which sweep"
     )
@@ -57,6 +60,10 @@ class Entry(Settings):
     def sets(self, level: str) -> list[str]:
         """Return the data sets of a level."""
         return self.data.get(level, []) if isinstance(self.data, dict) else self.data
+
+    def objectives(self, data: str) -> list[str]:
+        """Return the objectives of the shared models that it takes of a data set."""
+        return self.models if isinstance(self.models, list) else self.models.get(data, self.models.get("others", []))
 
 
 class Run(NamedTuple):
@@ -142,7 +149,7 @@ def requested(papers: Sequence[str], level: str) -> dict[str, list[str]]:
     found: dict[str, dict[str, None]] = {}
     for entry in (entry for paper in papers for entry in entries(f"replications.{paper}").values() if entry.models):
         for data in entry.sets(level):
-            found.setdefault(data, {}).update(dict.fromkeys(entry.models))
+            found.setdefault(data, {}).update(dict.fromkeys(entry.objectives(data)))
     return {data: list(objectives) for data, objectives in found.items()}
 
 
@@ -191,7 +198,7 @@ def _shared_jobs(papers: Sequence[str], seeds: Sequence[int], config: Mapping[st
 def _models(package: str, table: Mapping[str, Entry], entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
     """Return the files of the models that these runs take: shared ones of their own data and seed, and the paper's own."""
     places = dict.fromkeys((run.values.get("data", ""), run.seed) for run in part)
-    folders = [shared_model(level, data, objective, seed).folder for data, seed in places for objective in entry.models]
+    folders = [shared_model(level, data, objective, seed).folder for data, seed in places for objective in entry.objectives(data)]
     for name, narrowed in entry.takes.items():
         source = table[name].model_copy(update={"sweep": {**table[name].sweep, **narrowed}})
         for model in runs_of(package, name, level, sorted({run.seed for run in part}), source):

@@ -7,22 +7,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from common.measure.figures import Figure, Runs, Table, colour, mean_and_deviation, mean_and_range
+from common.measure.figures import Figure, Runs, colour, mean_and_range
+from replications.flow_matching.names import NAMES
+from replications.flow_matching.report_tables import tables
 
-# as the paper writes them, in the order of the tables
-NAMES = {
-    "fm_ot": "FM-OT",
-    "fm_vp": "FM-diffusion",
-    "score_vp": "score matching",
-    "ddpm_vp": "DDPM",
-    "scoreflow_vp": "ScoreFlow",
-    "data": "data",
-    "noise": "noise",
-    "regression": "regression",
-    "given": "enlarged small image",
-    "truth": "original",
-}
-BOARD = "checkerboard"
+__all__ = ["figures", "tables"]
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
@@ -41,53 +30,6 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
             yield partial(draw, runs, dataset)
     for run in runs.find("upsampling", seed=0):
         yield partial(upsampled, run)
-
-
-def tables(metrics: pd.DataFrame) -> Iterator[Table]:
-    """Yield the tables that stand beside the paper's, mean over seeds with the standard deviation."""
-    table1 = metrics[metrics.experiment == "table1"]
-    if len(table1):
-        yield Table("table1", "Same network, several objectives", "Cf. Table 1. Mean ± s.d. over seeds.", table_1(table1))
-    toys = metrics[metrics.experiment == "toy_2d"]
-    if len(toys):
-        caption = (
-            "Cf. Figure 4. NLL with exact divergence; Wasserstein-2 distance to as many data points; mean ± s.d. over seeds."
-        )
-        yield Table("toy-2d", "Two-dimensional densities", caption, table_2d(toys))
-    large = metrics[metrics.experiment == "upsampling"]
-    if len(large):
-        columns = {"feature Fréchet distance": large.metric == "feature_frechet", "PSNR, dB": large.metric == "psnr"}
-        caption = "Cf. Table 2. The same network and data for both methods; mean ± s.d. over seeds."
-        yield Table("upsampling", "Up-sampling", caption, _pivot(large, columns))
-
-
-def table_1(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return objectives x (bits/dim, Fréchet distance, NFE) for each data set."""
-    draws = sorted(rows[rows.metric == "nll"]["at"].unique())
-    columns = {f"NLL, bits/dim, K = {k:g}": (rows.metric == "nll") & (rows["at"] == k) for k in draws}
-    columns |= {"feature Fréchet distance": rows.metric == "feature_frechet", "NFE": rows.metric == "nfe"}
-    if (rows.metric == "fid").any():
-        columns["FID"] = rows.metric == "fid"
-    return _pivot(rows, columns)
-
-
-def table_2d(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return objectives x (NLL, NFE, distances at several numbers of evaluations) for each density."""
-    columns = {"NLL, nats": rows.metric == "nll", "NFE": rows.metric == "nfe"}
-    midpoint = (rows.metric == "wasserstein2") & (rows.variant == "midpoint")
-    columns |= {f"W2, midpoint {nfe:g}": midpoint & (rows["at"] == nfe) for nfe in sorted(rows[midpoint]["at"].unique())}
-    columns |= {"W2, dopri5": (rows.metric == "wasserstein2") & rows.variant.isin(["dopri5", "floor"])}
-    return _pivot(rows, columns)
-
-
-def _pivot(rows: pd.DataFrame, columns: dict[str, pd.Series]) -> pd.DataFrame:
-    parts = {}
-    for name, mask in columns.items():
-        parts[name] = rows[mask].groupby(["dataset", "method"]).value.agg(mean_and_deviation)
-    order = [*NAMES]
-    table = pd.DataFrame(parts).fillna("–").reset_index()
-    table = table.sort_values(["dataset", "method"], key=lambda c: c.map(lambda v: order.index(v) if v in order else 0))
-    return table.assign(method=table.method.map(lambda name: NAMES.get(name, name))).reset_index(drop=True)
 
 
 def training_curves(runs: Runs) -> Figure:
@@ -116,7 +58,7 @@ def trajectories(run: object) -> Figure:
     """Samples of every objective along the paper's time (Figure 4, left)."""
     names = [key.removeprefix("trajectory_") for key in run.arrays if key.startswith("trajectory_")]
     times = run.arrays["paper_times"]
-    figure, axes = plt.subplots(len(names), len(times), figsize=(1.7 * len(times), 1.8 * len(names)), squeeze=False)
+    figure, axes = plt.subplots(len(names), len(times), figsize=(2.1 * len(times), 2.15 * len(names)), squeeze=False)
     for line, name in zip(axes, names):
         for axis, points in zip(line, run.arrays[f"trajectory_{name}"]):
             scatter(axis, points, name)
@@ -127,7 +69,7 @@ def trajectories(run: object) -> Figure:
     return Figure(
         f"trajectories-{dataset}",
         f"From noise to data: {dataset}",
-        "Cf. Figure 4, left. Samples along the paper's time (0 noise, 1 data), dopri5, shared noise, seed 0.",
+        "Cf. Figure 4, left, and Figure 9. Samples along the paper's time (0 noise, 1 data), dopri5, shared noise, seed 0.",
         f"Grid of scatter plots: rows {', '.join(NAMES[n] for n in names)}; columns times from noise to {dataset}.",
         figure,
     )
@@ -137,7 +79,7 @@ def few_evaluations(run: object) -> Figure:
     """Midpoint samples at few evaluations (Figure 4, right)."""
     settings = run.info["settings"]
     names, counts = settings["objectives"], settings["nfe"]
-    figure, axes = plt.subplots(len(names), len(counts), figsize=(1.7 * len(counts), 1.8 * len(names)), squeeze=False)
+    figure, axes = plt.subplots(len(names), len(counts), figsize=(2.1 * len(counts), 2.15 * len(names)), squeeze=False)
     for line, name in zip(axes, names):
         for axis, nfe in zip(line, counts):
             scatter(axis, run.arrays[f"midpoint{nfe}_{name}"], name)
@@ -156,30 +98,35 @@ def few_evaluations(run: object) -> Figure:
 
 def scatter(axis: plt.Axes, points: np.ndarray, method: str) -> None:
     """Draw points of [-4, 4]^2 without axes."""
-    axis.scatter(*points[:2000].T, s=2, alpha=0.6, linewidths=0, color=colour(method), rasterized=True)
+    axis.scatter(*points.astype(np.float32).T, s=1.8, alpha=0.5, linewidths=0, color=colour(method), rasterized=True)
     axis.set(xlim=(-4.6, 4.6), ylim=(-4.6, 4.6), xticks=[], yticks=[], aspect="equal")
     axis.spines[:].set_visible(False)
 
 
 def exact_paths(runs: Runs) -> Figure:
-    """Noise left along time, and midpoint error against NFE, on the checkerboard's exact fields."""
+    """Conditional paths, how early the marginals show the board, and midpoint error against NFE: exact, without a network."""
     found = runs.find("exact_paths")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12.6, 3.6))
+    arrays = found[0].arrays
     for method in ("fm_ot", "fm_vp"):
-        remaining = np.stack([run.arrays[f"noise_left_{method}"] for run in found])
-        left.plot(found[0].arrays["paper_time"], remaining.mean(0), color=colour(method), label=NAMES[method])
-    left.plot([0, 1], [1, 0], color="0.6", linestyle=":", label="linear")
-    left.set(xlabel="paper's time t (0 noise, 1 data)", ylabel="distance left to the end point")
-    left.legend()
+        paths = arrays[f"conditional_{method}"]
+        left.plot(*paths.transpose(2, 0, 1), color=colour(method), linewidth=1)
+        middle.plot(arrays["paper_time"], arrays[f"off_board_{method}"], color=colour(method), label=NAMES[method])
+    left.scatter(*paths[0].T, color="0.6", s=12, zorder=3)
+    left.scatter(*paths[-1].T, color="black", s=12, zorder=3)
+    left.set(xticks=[], yticks=[], aspect="equal", title="noise (grey) to data (black)")
+    middle.set(xlabel="paper's time t (0 noise, 1 data)", ylabel="mass off the board at its own scale")
+    middle.legend()
     rows = pd.concat([run.metrics for run in found])
     curves(right, rows[rows.variant == "midpoint"], "solver_mse", ("fm_ot", "fm_vp"))
     right.set(xscale="log", yscale="log", xlabel="NFE (midpoint)", ylabel="MSE to a tight solve")
     return Figure(
         "exact-paths",
         "The paths themselves: exact fields of the checkerboard",
-        "Cf. Figures 6 and 7, without a network. Left: mean distance to the end point. Right: midpoint error; bands: all seeds.",
-        "Left: line plot of the distance left against time for both paths, with the linear reference. Right: log-log plot of the "
-        "midpoint error against NFE for both paths.",
+        "Cf. Figures 3, 4 and 7, without a network. Left: conditional paths between the same pairs. Middle: how early the "
+        "marginals show the pattern. Right: midpoint error; bands: all seeds.",
+        "Left: straight conditional OT paths and curved diffusion paths that pass their ends. Middle: line plot of the share of "
+        "mass off the board against time for both paths. Right: log-log plot of the midpoint error against NFE for both paths.",
         figure,
     )
 
@@ -247,13 +194,14 @@ def during_training(runs: Runs, dataset: str) -> Figure:
     for axis, metric, label in zip(
         axes, ("feature_frechet_in_training", "nfe_in_training"), ("feature Fréchet distance", "NFE of dopri5")
     ):
-        curves(axis, rows, metric, found[0].info["settings"]["objectives"])
+        curves(axis, rows, metric, found[0].info["settings"]["objectives"])  # evaluations are counted for some of them
         axis.set(yscale="log", xlabel="training step", ylabel=label)
     axes[0].legend()
     return Figure(
         f"during-training-{dataset}",
         f"During training, {dataset}",
-        "Cf. Figures 5 and 10. States of the averaged weights, sampled by dopri5 from the same noise. Bands span the seeds.",
+        "Cf. Figures 5 and 10. States of the weights at a constant learning rate, sampled by dopri5 from the same noise. Bands "
+        "span the seeds.",
         "Two line plots against the training step, a line per objective: feature Fréchet distance, and evaluations of dopri5.",
         figure,
     )

@@ -13,8 +13,8 @@ linear_field_error = THEOREM.also(metric="linear_field_error").value()
 total_probability = THEOREM.also(metric="total_probability").value()
 jacobian_error = THEOREM.also(metric="jacobian_error").value()
 hamiltonian_volume_change = THEOREM.also(metric="hamiltonian_volume_change").value()
-cost_slope_cnf = THEOREM.also(metric="evaluation_seconds").log_slope("cnf")
-cost_slope_wide_layer = THEOREM.also(metric="evaluation_seconds").log_slope("wide_layer")
+cost_slope_cnf = THEOREM.also(metric="top_octave_slope").value("cnf")
+cost_slope_wide_layer = THEOREM.also(metric="top_octave_slope").value("wide_layer")
 
 # Figure 4
 KL = rows("density_matching", metric="reverse_kl")
@@ -37,6 +37,7 @@ def largest_kl_rise_with_width(metrics: pd.DataFrame) -> pd.Series:
 LIKELIHOOD = rows("maximum_likelihood")
 nll_gain_moons = LIKELIHOOD.also(metric="nll", dataset="moons").difference("nf", "cnf")
 nll_gain_circles = LIKELIHOOD.also(metric="nll", dataset="circles").difference("nf", "cnf")
+reconstruction_error_default = LIKELIHOOD.also(metric="reconstruction_error").value(each=("dataset",), by="largest")
 round_trip_error = LIKELIHOOD.also(metric="round_trip_error").value(each=("dataset",), by="largest")
 
 

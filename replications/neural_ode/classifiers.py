@@ -11,17 +11,28 @@ from torch import Generator, Tensor
 from common.errors import CheckpointError, RetraceError
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
+from common.runs.experiment import Context
 from common.runs.folders import verified
 from common.runs.settings import validated
 from replications.neural_ode.networks import Classifier, ClassifierSettings
 
 
-def labelled_images(data: str, split: str) -> tuple[Float[Tensor, "n channels y x"], Int[Tensor, " n"]]:
-    """Return one split's images in [-1, 1] and labels. Raises `RetraceError` if the data set has no labels."""
-    found = catalogue.load(data, split)
+def labelled_images(data: str, split: str, replicate: int = 0) -> tuple[Float[Tensor, "n channels y x"], Int[Tensor, " n"]]:
+    """Return one split's images in [-1, 1] and labels; replicates of a data set without a split of its own draw one each.
+
+    Raises `RetraceError` if the data set has no labels.
+    """
+    found = catalogue.load(data, split, replicate)
     if found.labels is None:
         raise RetraceError(f"data: {data} has no labels, so no classifier can be trained on it; choose another data set")
     return to_unit(found.images, found.grey_values), found.labels.long()
+
+
+def drawn_test_images(data: str, context: Context) -> tuple[Float[Tensor, "n channels y x"], Int[Tensor, " n"]]:
+    """Return the test images and labels on the device, in an order that the replicate draws: the first n are its own sample."""
+    images, labels = labelled_images(data, "test", context.seed)
+    order = torch.randperm(len(labels), generator=context.generator("test images"))
+    return images[order].to(context.device), labels[order].to(context.device)
 
 
 def load_classifier(folder: Path, device: torch.device | str = "cpu") -> Classifier:

@@ -38,15 +38,26 @@ def planar_push(flow: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     return flow(x)
 
 
+def annealed_weight(step: int, steps: int, share: float, first: float = 0.01) -> float:
+    """Return the energy's weight at a step of so many: it climbs from `first` to 1 over the first `share` of the training.
+
+    Rezende and Mohamed's beta_t (2015, their eq. 20): a target that is flat at first loses no mode before the flow finds it.
+    """
+    return min(1.0, first + (1 - first) * step / (share * steps)) if share else 1.0
+
+
 def reverse_kl(
-    flow: nn.Module, push: Push, base: Float[Tensor, "1 batch dim"], targets: Sequence[str], models: int
+    flow: nn.Module, push: Push, base: Float[Tensor, "1 batch dim"], targets: Sequence[str], models: int, weight: float = 1.0
 ) -> Float[Tensor, " models"]:
-    """Return E_q[log q(x) + U(x)] of every model: KL(q || p) less the target's log-normaliser. Models go target by target."""
+    """Return E_q[log q(x) + weight U(x)] of every model, which go target by target.
+
+    At weight 1 that is KL(q || p) less the target's log-normaliser; a smaller one tempers the target.
+    """
     base = base.expand(models, -1, -1)
     x, log_det = push(flow, base)
     parts = x.unflatten(0, (len(targets), -1)).unbind(0)
     energies = torch.cat([ENERGIES[name](part) for name, part in zip(targets, parts)])
-    return (base_log_density(base) - log_det + energies).mean(1)
+    return (base_log_density(base) - log_det + weight * energies).mean(1)
 
 
 def negative_log_likelihood(flow: nn.Module, push: Push, x: Float[Tensor, "models batch dim"]) -> Float[Tensor, "models batch"]:

@@ -1,5 +1,6 @@
 """What is measured of an ODE block: evaluations, error, time, bytes kept for the backward pass, reversibility."""
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,6 +39,23 @@ def reconstruction_error(field: nn.Module, z: Float[Tensor, "*shape"], solve: So
     times = unit_interval(z)
     there = solve_ode(field, z, times, solve)[-1]
     return relative_error(solve_ode(field, there, times.flip(0), solve)[-1], z)
+
+
+class Timed(nn.Module):
+    """A field that adds up the wall time spent in it, in `seconds`: what is left of a solve's time is the solver's own."""
+
+    def __init__(self, field: nn.Module) -> None:
+        super().__init__()
+        self.field, self.seconds = field, 0.0
+
+    def forward(self, t: Float[Tensor, ""], z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Return field(t, z) and add its time."""
+        begin = time.perf_counter()
+        value = self.field(t, z)
+        if value.is_cuda:
+            torch.cuda.synchronize()
+        self.seconds += time.perf_counter() - begin
+        return value
 
 
 class Counts(NamedTuple):

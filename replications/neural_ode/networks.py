@@ -60,8 +60,8 @@ class ConvolutionalField(nn.Module):
         self.norms = nn.ModuleList([norm(width) for _ in range(3)])
         self.convolutions = nn.ModuleList([nn.Conv2d(width + 1, width, 3, padding=1) for _ in range(2)])
 
-    def forward(self, t: Float[Tensor, ""], z: Float[Tensor, "batch width y x"]) -> Float[Tensor, "batch width y x"]:
-        """Return dz/dt (eq. 2)."""
+    def forward(self, t: Float[Tensor, "*items"], z: Float[Tensor, "batch width y x"]) -> Float[Tensor, "batch width y x"]:
+        """Return dz/dt (eq. 2) at one time for all, or at a time for each item, [batch, 1, 1, 1]."""
         for normalise, convolution in zip(self.norms, self.convolutions):
             z = self.activation(normalise(z))
             z = convolution(torch.cat([t.expand(len(z), 1, *z.shape[2:]), z], dim=1))

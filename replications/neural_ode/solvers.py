@@ -18,6 +18,7 @@ from common.dynamics.samplers.result import require_finite
 from common.errors import SolverError
 from replications.neural_ode.adams import ADAMS, adams
 from replications.neural_ode.adjoint import Parts, Solve
+from replications.neural_ode.dormand_prince import dormand_prince
 
 ADAPTIVE = ("dopri5", "dopri8", "bosh3", "adaptive_heun")
 FIXED = ("euler", "midpoint", "rk4")
@@ -28,6 +29,8 @@ def adaptive(name: str, tolerance: float) -> Solve:
     """Return the named solver with atol = rtol = `tolerance`. Raises `SolverError` for a name that is not known."""
     if name in ADAMS:
         return partial(adams, method=name, rtol=tolerance, atol=tolerance)
+    if name == "dopri5":
+        return partial(_dopri5, tolerance=tolerance)
     if name in ADAPTIVE:
         return partial(_runge_kutta, method=name, tolerance=tolerance)
     raise SolverError(f"no adaptive solver {name!r}; choose one of {', '.join(ADAPTIVE + ADAMS)}")
@@ -38,6 +41,22 @@ def fixed(name: str, steps: int) -> Solve:
     if name not in FIXED:
         raise SolverError(f"no solver {name!r} with fixed steps; choose one of {', '.join(FIXED)}")
     return partial(_runge_kutta, method=name, steps=steps)
+
+
+def _dopri5(
+    field: Callable[[Tensor, Parts], Parts],
+    state: Parts,
+    times: Float[Tensor, " times"],
+    *,
+    tolerance: float,
+) -> Parts:
+    """torchdiffeq's where gradients go through the solver; elsewhere the same steps with less around them."""
+    if torch.is_grad_enabled():
+        return _runge_kutta(field, state, times, method="dopri5", tolerance=tolerance)
+    found = dormand_prince(field, state, times, tolerance=tolerance)
+    for part in found:
+        require_finite(f"dopri5 at tolerance {tolerance:g}", part[-1])
+    return found
 
 
 def _runge_kutta(

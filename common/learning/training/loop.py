@@ -155,13 +155,13 @@ def clip(gradients: list[Tensor], most: float) -> None:
 
 
 def learning_rate(settings: TrainSettings, step: int) -> float:
-    """Return the learning rate of a step (from 0): linear warm-up, then constant or linear decay towards 0."""
+    """Return the learning rate of a step (from 0): linear warm-up, then constant, then linear decay towards 0 where asked for."""
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
-    if settings.schedule == "linear":
-        left = (settings.steps - step) / max(1, settings.steps - settings.warmup_steps)
-        return settings.learning_rate * left
-    return settings.learning_rate
+    end = settings.constant_until()
+    if step < end:
+        return settings.learning_rate
+    return settings.learning_rate * (settings.steps - step) / max(1, settings.steps - end)
 
 
 def _optimiser(model: nn.Module, settings: TrainSettings, device: torch.device) -> torch.optim.Optimizer:

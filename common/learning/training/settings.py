@@ -19,6 +19,7 @@ class TrainSettings(Settings):
     weight_decay: NonNegativeFloat = Field(default=0.0, description="decoupled weight decay (AdamW)")
     warmup_steps: NonNegativeInt = Field(default=0, description="steps of linear warm-up")
     schedule: Literal["constant", "linear"] = Field(default="constant", description="after the warm-up: constant, or linear to 0")
+    decay_start: Fraction = Field(default=0.0, description="share of all steps before which a linear schedule stays constant")
     clip_norm: PositiveFloat | None = Field(default=None, description="largest gradient norm; null = no clipping")
     ema_decay: Fraction = Field(default=0.999, description="decay of the averaged weights, reached by a warm-up; 0 = no average")
     precision: Literal["fp32", "bf16"] = Field(default="fp32", description="bf16 = automatic mixed precision")
@@ -26,6 +27,10 @@ class TrainSettings(Settings):
     channels_last: bool = Field(default=False, description="memory format of images (pays on GPUs only)")
     snapshots: NonNegativeInt = Field(default=0, description="equally spaced states of the averaged weights that are kept")
     checkpoint_seconds: NonNegativeFloat = Field(default=60.0, description="seconds between saved training states")
+
+    def constant_until(self) -> int:
+        """Return the last step at the peak learning rate; the warm-up's end where the decay follows it at once."""
+        return self.steps if self.schedule == "constant" else max(self.warmup_steps, int(self.decay_start * self.steps))
 
     def snapshot_steps(self) -> list[int]:
         """Return the steps after which the averaged weights are kept, the last one being the end."""

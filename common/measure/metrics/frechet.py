@@ -10,6 +10,7 @@ In the features of Inception-v3 this is FID (Heusel et al. 2017): see common.mea
 """
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from common.errors import RetraceError
@@ -24,6 +25,28 @@ def frechet_distance(features_a: Float[np.ndarray, "n d"], features_b: Float[np.
     """
     a, b = as_pair(features_a, features_b, least=2)
     return frechet_between_gaussians(*moments(a), *moments(b))
+
+
+def bootstrap_error(
+    features_a: Float[np.ndarray, "n d"],
+    features_b: Float[np.ndarray, "m d"],
+    *,
+    generator: torch.Generator,
+    repeats: int = 20,
+) -> float:
+    """Return the standard error of the Fréchet distance from both sets' finite size, by the bootstrap (Efron 1979).
+
+    Both sets are drawn again with replacement, `repeats` times; `generator` lives on the CPU. Drawing again adds to the distance
+    about as much as the finite sets did already, which a standard deviation does not see.
+    """
+    a, b = as_pair(features_a, features_b, least=2)
+    if repeats < 2:
+        raise RetraceError(f"repeats = {repeats}: a standard error needs at least two")
+
+    def again(x: np.ndarray) -> np.ndarray:
+        return x[torch.randint(len(x), (len(x),), generator=generator).numpy()]
+
+    return float(np.std([frechet_distance(again(a), again(b)) for _ in range(repeats)], ddof=1))
 
 
 def moments(features: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]:

@@ -25,7 +25,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.flow_matching import upsampling as method
-from replications.flow_matching.image_models import yardstick
+from replications.flow_matching.image_models import drawn, yardstick
 from replications.flow_matching.sampling import sample_adaptively
 
 __all__ = ["VARIANT", "Settings", "check", "run"]
@@ -55,15 +55,16 @@ def check(settings: Settings) -> None:
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Train both networks, up-sample the test images with each, and compare."""
-    test, distance_to_test = yardstick(settings.data, context)
-    truth = to_unit(test.images[: settings.test_images], test.grey_values).to(context.device)
+    measure = yardstick(settings.data, context, settings.test_images)
+    test = drawn(measure.test, settings.test_images, context.generator("test images"))
+    truth = to_unit(test.images, test.grey_values).to(context.device)
     given = method.shrink_and_enlarge(truth, settings.factor)
     answers = {"fm_ot": flow(settings, context, given), "regression": regressed(settings, context, given), "given": (given, 0.0)}
     rows = []
     for name, (images, nfe) in answers.items():
-        labels = {"dataset": settings.data, "method": name, "variant": f"x{settings.factor}", "n": len(truth), "nfe": nfe}
-        rows.append(row("feature_frechet", distance_to_test(images), **labels))
-        rows.append(row("psnr", method.psnr(images, truth).mean(), unit="dB", **labels))
+        labels = {"dataset": settings.data, "method": name, "variant": f"x{settings.factor}", "nfe": nfe}
+        rows.append(measure.row("feature_frechet", images, **labels))
+        rows.append(row("psnr", method.psnr(images, truth), unit="dB", n=len(truth), **labels))
     shown = {"truth": truth, **{name: images for name, (images, _) in answers.items()}}
     return Outcome(rows, arrays={name: images[:15].float().cpu().numpy() for name, images in shown.items()})
 
@@ -103,7 +104,7 @@ def trained(name: str, loss: Callable[[nn.Module, Tensor, Generator], Tensor], s
     """Return the averaged network of one method."""
     seed = context.seed_for("train", settings.data)
     channels, *size = sample_shape(settings.data)
-    draw = training_batches(settings.data, settings.train.batch, seed, context.device)
+    draw = training_batches(settings.data, settings.train.batch, seed, context.device, replicate=context.seed)
     network = build_backbone(settings.backbone, (2 * channels, *size), seed=seed).to(context.device)
 
     def of_batch(network: nn.Module, step: int, generator: Generator) -> Tensor:

@@ -1,6 +1,8 @@
 """Theorem 1 against closed forms, and the cost of a planar CNF's width against a wide discrete layer's (Equations 8-10)."""
 
+import math
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from common.dynamics.divergence import with_exact_divergence
 from common.dynamics.likelihood import flow_log_density
 from common.dynamics.samplers.ode import integrate
 from common.measure.grid import square_grid
-from common.measure.timing import shortest_seconds
+from common.measure.timing import interleaved_seconds
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
@@ -26,10 +28,12 @@ class Settings(Base):
     points: PositiveInt = Field(default=64, description="points at which densities are compared")
     grid: PositiveInt = Field(description="points per side of the square over which a density is summed")
     tolerance: PositiveFloat = Field(default=1e-11, description="atol = rtol of dopri5")
-    widths: list[PositiveInt] = Field(description="hidden units M at which one evaluation is timed")
-    layer_widths: list[PositiveInt] = Field(description="units of the wide discrete layer that is timed")
-    batch: PositiveInt = Field(default=256, description="points per timed evaluation")
-    repeats: PositiveInt = Field(description="timings of each width; the fastest counts")
+    widths: list[PositiveInt] = Field(min_length=2, description="hidden units M at which an evaluation is timed, doubling")
+    layer_widths: list[PositiveInt] = Field(min_length=2, description="units of the wide discrete layer that is timed, doubling")
+    batch: PositiveInt = Field(
+        default=64, description="points per timed evaluation, few enough for the widest layer's to stay in the cache"
+    )
+    repeats: PositiveInt = Field(description="turns of the timings")
 
 
 def run(settings: Settings, context: Context) -> Outcome:
@@ -44,10 +48,14 @@ def run(settings: Settings, context: Context) -> Outcome:
     ]
     costs = {"cnf": (settings.widths, evaluation), "wide_layer": (settings.layer_widths, wide_layer)}
     for method, (widths, make) in costs.items():
-        for width in widths:
-            seconds = shortest_seconds({"one": make(width, settings.batch, context)}, settings.repeats)["one"]
+        times = interleaved_seconds({width: make(width, settings.batch, context) for width in widths}, settings.repeats)
+        for width, taken in times.items():
             labels: dict[str, Any] = {"method": method, "axis": "width", "at": width, "n": settings.batch}
-            rows.append(row("evaluation_seconds", seconds, unit="s", seconds=seconds, **labels))
+            rows.append(row("evaluation_seconds", min(taken), unit="s", **labels))
+        *_, half, whole = sorted(times)
+        ratio = median(long / short for long, short in zip(times[whole], times[half]))
+        slope = math.log(ratio) / math.log(whole / half)
+        rows.append(row("top_octave_slope", slope, unit="power", method=method, n=settings.repeats))
     return Outcome([{**each, "dataset": "none"} for each in rows])
 
 
@@ -101,10 +109,10 @@ def map_log_det(field: Callable[[Tensor, Tensor], Tensor], x: Tensor, settings: 
 
 
 def evaluation(width: int, batch: int, context: Context) -> Callable[[], Any]:
-    """Return one evaluation of a planar CNF's field and trace with `width` hidden units."""
-    flow = PlanarCNF([width], generator=context.generator("timed flow"))
-    x = torch.randn(1, batch, 2, generator=context.generator("timed points"))
-    units = Units(*(part.detach().contiguous() for part in flow.units_at(torch.tensor([0.5]))[0]))
+    """Return one evaluation of a planar CNF's field and trace with `width` hidden units, in float64."""
+    flow = PlanarCNF([width], generator=context.generator("timed flow")).double()
+    x = torch.randn(1, batch, 2, generator=context.generator("timed points"), dtype=torch.float64)
+    units = Units(*(part.detach().contiguous() for part in flow.units_at(torch.tensor([0.5], dtype=torch.float64))[0]))
     return lambda: field_and_trace(units, x)
 
 
@@ -114,11 +122,12 @@ def wide_layer(width: int, batch: int, context: Context) -> Callable[[], Any]:
     log|det(I + U diag(h') W)| of y = x + U tanh(W x + b) as Section 4 counts it, for data of as many dimensions as units; a
     single point, as its cost is the same for every point.
     """
-    w, u = torch.randn(2, width, width, generator=context.generator("timed layer")) / width
-    x = torch.randn(width, generator=context.generator("timed points"))
+    w, u = torch.randn(2, width, width, generator=context.generator("timed layer"), dtype=torch.float64) / width
+    x = torch.randn(width, generator=context.generator("timed points"), dtype=torch.float64)
+    eye = torch.eye(width, dtype=torch.float64)
 
     def layer() -> tuple[Tensor, Tensor]:
         hidden = torch.tanh(w @ x)
-        return x + u @ hidden, torch.linalg.slogdet(torch.eye(width) + (u * (1 - hidden.square())) @ w)[1]
+        return x + u @ hidden, torch.linalg.slogdet(eye + (u * (1 - hidden.square())) @ w)[1]
 
     return layer

@@ -11,7 +11,9 @@ from common.learning.data import catalogue
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.neural_ode.classifiers import error_percent, labelled_images, load_classifier
+from replications.neural_ode.adjoint import solve_ode_adjoint
+from replications.neural_ode.classifiers import drawn_test_images, error_percent, load_classifier
+from replications.neural_ode.depth import evaluations_alone
 from replications.neural_ode.measures import reconstruction_error, saved_bytes, solved
 from replications.neural_ode.networks import Classifier
 from replications.neural_ode.solvers import adaptive, fixed
@@ -25,12 +27,14 @@ class Settings(Base):
     data: str = Field(description="labelled image data set; its ODE-Nets are measured on test images")
     images: PositiveInt = Field(default=64, description="test images of memory and reversibility, solved jointly")
     steps: list[PositiveInt] = Field(default=[2, 4, 8, 16, 32], min_length=2, description="fixed steps whose memory is counted")
+    output_times: list[PositiveInt] = Field(
+        default=[2, 4, 8, 16, 32], min_length=2, description="numbers of times at which a solve's state is asked for"
+    )
     test_tolerances: list[PositiveFloat] = Field(
         default=[1e-5, 1e-4, 1e-3, 1e-2, 1e-1], description="tolerances at which the tightly trained network is tested"
     )
     test_batch: PositiveInt = Field(default=500, description="test images solved jointly when errors are counted")
     batches: list[PositiveInt] = Field(default=[4, 16, 64, 256], description="numbers of images solved as one ODE")
-    singles: PositiveInt = Field(default=32, description="images solved one by one")
     batch_tolerances: list[PositiveFloat] = Field(default=[1e-3, 1e-5], description="tolerances of these solves")
     reverse_tolerances: list[PositiveFloat] = Field(
         default=[1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1.5e-8], description="tolerances of solves there and back"
@@ -48,12 +52,12 @@ def run(settings: Settings, context: Context) -> Outcome:
     """Measure the trained ODE-Nets of this seed."""
     kinds = ("ode_net", "ode_net_tight")
     net, tight = (load_classifier(context.model(settings.data, "classifier", backbone=kind), context.device) for kind in kinds)
-    images, labels = (part.to(context.device) for part in labelled_images(settings.data, "test"))
+    images, labels = drawn_test_images(settings.data, context)
     exact = deepcopy(net).double()
     with torch.no_grad():
         z = net.stem(images[: settings.images])
         many = exact.stem(images[: max(settings.batches)].double())
-    rows = memory_rows(net, z, settings)
+    rows = memory_rows(net, z, settings) + output_time_rows(net, z, settings)
     rows += loose_rows(tight, images, labels, settings)
     rows += batch_rows(exact.body.field.field, many, settings)
     rows += reverse_rows("ode_net", exact.body.field.field, many[: settings.images], settings)
@@ -76,6 +80,16 @@ def memory_rows(net: Classifier, z: Tensor, settings: Settings) -> list[dict[str
     return rows
 
 
+def output_time_rows(net: Classifier, z: Tensor, settings: Settings) -> list[dict[str, Any]]:
+    """Return the bytes that the adjoint keeps for its backward pass when the state is asked for at N times (claim 6)."""
+    block, start, rows = net.body, z.clone().requires_grad_(), []
+    for count in settings.output_times:
+        times = torch.linspace(0, 1, count, dtype=z.dtype, device=z.device)
+        kept = saved_bytes(lambda at=times: solve_ode_adjoint(block.field, start, at, fixed("euler", 32)), block)
+        rows.append(row("saved_bytes_of_outputs", kept, unit="B", method="adjoint", n=len(z), axis="output times", at=count))
+    return rows
+
+
 def loose_rows(net: Classifier, images: Tensor, labels: Tensor, settings: Settings) -> list[dict[str, Any]]:
     """Return test error and evaluations of a tightly trained network at looser tolerances (claim 7)."""
     rows = []
@@ -90,18 +104,16 @@ def loose_rows(net: Classifier, images: Tensor, labels: Tensor, settings: Settin
 
 
 def batch_rows(field: nn.Module, z: Tensor, settings: Settings) -> list[dict[str, Any]]:
-    """Return the evaluations of joint solves over the mean of single ones (claim 9)."""
+    """Return the evaluations of joint solves over the mean of the same images' own (claim 9)."""
     rows = []
     for tolerance in settings.batch_tolerances:
-        solve = adaptive("dopri5", tolerance)
-        counts = [solved(field, one[None], solve).evaluations for one in z[: settings.singles]]
-        single, variant = sum(counts) / len(counts), f"tolerance {tolerance:g}"
-        alone = {"unit": "evaluations", "method": "single", "variant": variant, "n": len(counts)}
-        rows += [row("nfe_single", single, **alone), row("nfe_single_largest", max(counts), **alone)]
+        alone, variant = evaluations_alone(field, z, tolerance).double(), f"tolerance {tolerance:g}"
+        single = {"unit": "evaluations", "method": "single", "variant": variant, "n": len(alone)}
+        rows += [row("nfe_single", alone.mean(), **single), row("nfe_single_largest", alone.max(), **single)]
         for batch in settings.batches:
-            nfe = solved(field, z[:batch], solve).evaluations
+            nfe = solved(field, z[:batch], adaptive("dopri5", tolerance)).evaluations
             joint = {"unit": "ratio", "method": "joint", "variant": variant, "axis": "batch", "at": batch, "nfe": nfe, "n": batch}
-            rows.append(row("batch_nfe_ratio", nfe / single, **joint))
+            rows.append(row("batch_nfe_ratio", nfe / float(alone[:batch].mean()), **joint))
     return rows
 
 

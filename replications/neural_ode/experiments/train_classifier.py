@@ -1,12 +1,11 @@
 """Train one classifier of Table 1 and test it; evaluations over training (Figure 3d).
 
-All networks of one seed see the same batches, and start from the same stem.
+All networks of one seed see the same batches of the same split, and start from the same stem.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
@@ -22,7 +21,8 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.layout import model_folder
 from common.runs.settings import Settings as Base
-from replications.neural_ode.classifiers import error_percent, labelled_images, shifted
+from replications.neural_ode.classifiers import drawn_test_images, error_percent, labelled_images, shifted
+from replications.neural_ode.depth import evaluations_alone
 from replications.neural_ode.networks import RESIDUAL_BLOCKS, Classifier, ClassifierSettings, NetworkSettings, ODEBlock
 
 VARIANT = ("data", "kind")
@@ -38,6 +38,8 @@ class Settings(Base):
     tight_tolerance: PositiveFloat = Field(default=1e-5, description="the same for ode_net_tight")
     shift: NonNegativeInt = Field(default=0, description="augmentation: largest random shift of a training image in pixels")
     test_batch: PositiveInt = Field(default=500, description="test images solved jointly")
+    probe_images: PositiveInt = Field(default=32, description="test images whose evaluations are counted during training")
+    probe_tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of these solves, each image alone")
     train: TrainSettings
 
 
@@ -52,24 +54,29 @@ def check(settings: Settings) -> None:
 
 
 class Recorded(nn.Module):
-    """A classifier with a record of its evaluations per step: a buffer, so that a resumed training still has it."""
+    """A classifier with a record of its depth after every epoch: a buffer, so that a resumed training still has it."""
 
-    def __init__(self, classifier: Classifier, steps: int) -> None:
+    def __init__(self, classifier: Classifier, probe: Tensor, tolerance: float, epochs: int) -> None:
         super().__init__()
-        self.classifier = classifier
-        self.register_buffer("evaluations", torch.zeros(steps))
+        self.classifier, self.probe, self.tolerance = classifier, probe, tolerance
+        self.register_buffer("depth", torch.zeros(epochs + 1))
 
-    def forward(self, images: Tensor, step: int) -> Tensor:
-        """Return the logits and note the evaluations of this step's forward pass."""
-        logits = self.classifier(images)
-        if isinstance(self.classifier.body, ODEBlock):
-            self.evaluations[step] = self.classifier.body.evaluations
-        return logits
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
+        return self.classifier(images)
+
+    @torch.no_grad()
+    def record(self, epoch: int) -> None:
+        """Note the mean evaluations of the probe's images, each solved alone, after `epoch` epochs."""
+        body = self.classifier.body
+        if isinstance(body, ODEBlock):
+            alone = evaluations_alone(body.field.field, self.classifier.stem(self.probe), self.tolerance)
+            self.depth[epoch] = alone.double().mean()
 
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Train, test and describe one classifier."""
-    images, labels = (part.to(context.device) for part in labelled_images(settings.data, "train"))
+    images, labels = (part.to(context.device) for part in labelled_images(settings.data, "train", context.seed))
     tight = settings.kind == "ode_net_tight"
     description = ClassifierSettings(
         kind="ode_net" if tight else settings.kind,
@@ -77,9 +84,9 @@ def run(settings: Settings, context: Context) -> Outcome:
         shape=tuple(images.shape[1:]),
         tolerance=settings.tight_tolerance if tight else settings.tolerance,
     )
-    trained = train_classifier(description, images, labels, settings, context)
-    net = trained.model.classifier
-    test = [part.to(context.device) for part in labelled_images(settings.data, "test")]
+    test = drawn_test_images(settings.data, context)
+    model, trained = train_classifier(description, (images, labels), test[0][: settings.probe_images], settings, context)
+    net = model.classifier
     error = error_percent(net, *test, batch=settings.test_batch)
     labels_of = {"dataset": settings.data, "method": settings.kind}
     blocks = RESIDUAL_BLOCKS if settings.kind == "resnet" else 1
@@ -90,33 +97,37 @@ def run(settings: Settings, context: Context) -> Outcome:
     ]
     arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
     if isinstance(net.body, ODEBlock):
-        arrays["nfe"] = by_epoch(trained.model.evaluations.cpu().numpy(), len(images) / settings.train.batch)
-        rows += [
-            row("training_nfe", nfe, unit="evaluations", axis="epoch", at=epoch, **labels_of)
-            for epoch, nfe in enumerate(arrays["nfe"], 1)
-        ]
+        arrays["depth"] = model.depth.cpu().numpy()
+        counted = {"axis": "epoch", "n": settings.probe_images, **labels_of}
+        rows += [row("image_nfe", nfe, unit="evaluations", at=epoch, **counted) for epoch, nfe in enumerate(arrays["depth"])]
     return Outcome(rows, arrays=arrays, weights=net.state_dict(), model=description.model_dump(mode="json"))
 
 
 def train_classifier(
-    description: ClassifierSettings, images: Tensor, labels: Tensor, settings: Settings, context: Context
-) -> Trained:
-    """Train a classifier on the mean cross-entropy."""
+    description: ClassifierSettings, data: tuple[Tensor, Tensor], probe: Tensor, settings: Settings, context: Context
+) -> tuple[Recorded, Trained]:
+    """Train a classifier on the mean cross-entropy of (images, labels), and count the probe's evaluations as it goes."""
+    images, labels = data
     # the same purpose for every kind: same stem, batches and shifts
     seed = context.seed_for("train", settings.data)
     sampler = EpochSampler(len(images), settings.train.batch, seed)
-    model = Recorded(description.build(seed), settings.train.steps).to(context.device)
+    epochs = epochs_before(settings.train.steps, settings.train.batch, len(images))
+    model = Recorded(description.build(seed), probe, settings.probe_tolerance, epochs).to(context.device)
 
     def loss(network: nn.Module, step: int, generator: Generator) -> Tensor:
+        epoch = epochs_before(step, settings.train.batch, len(images))
+        if step == 0 or epoch > epochs_before(step - 1, settings.train.batch, len(images)):
+            model.record(epoch)
         chosen = sampler(step).to(context.device)
         batch = shifted(images[chosen], settings.shift, generator=generator)
-        return cross_entropy(network(batch, step), labels[chosen])
+        return cross_entropy(network(batch), labels[chosen])
 
-    return train_run(context, model, loss, settings.train, seed=seed, of=settings)
+    trained = train_run(context, model, loss, settings.train, seed=seed, of=settings)
+    # the weights of the last step: they are what is tested, too
+    trained.model.record(epochs)
+    return trained.model, trained
 
 
-def by_epoch(values: np.ndarray, steps: float) -> np.ndarray:
-    """Return the means of a per-step record over epochs of `steps` steps; a last epoch cut short counts as one."""
-    epochs = (np.arange(len(values)) / steps).astype(int)
-    sums: Any = np.bincount(epochs, weights=values)
-    return sums / np.bincount(epochs)
+def epochs_before(step: int, batch: int, images: int) -> int:
+    """Return how many whole epochs are done when so many steps are."""
+    return step * batch // images

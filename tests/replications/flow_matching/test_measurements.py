@@ -9,11 +9,14 @@ import torch
 from common.dynamics.answers import Answering
 from common.dynamics.oracles import gaussian
 from common.dynamics.paths import optimal_transport, vp
+from common.learning.data.densities import checkerboard
 from common.learning.data.scale import to_unit
 from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.flow_matching.experiments import table1, toy_2d
+from replications.flow_matching import image_likelihood as likelihood
+from replications.flow_matching.experiments import solver_error, toy_2d
+from replications.flow_matching.image_models import Yardstick, drawn
 from replications.flow_matching.path_geometry import noise_left, noise_left_rows, straightness
 from replications.flow_matching.sampling import sample_adaptively
 
@@ -40,30 +43,89 @@ def context(tmp_path):
     return Context("flow_matching", "table1", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
 
 
-def rows_at(rows, metric):
-    return {row["at"]: row["value"] for row in rows if row["metric"] == metric}
+def rows_at(rows, metric, column="value"):
+    return {row["at"]: row[column] for row in rows if row["metric"] == metric}
 
 
-def test_bits_per_dim_at_each_number_of_draws(test_split, context):
-    settings = resolve(PACKAGE, "table1", "smoke", ["test_images=5", "dequantisations=[1, 2, 4]", "batch=100", "tolerance=1e-8"])
+def log_density(mean, test_split, draws, context):
+    """The draws' exact log-densities [draws, images] of images whose pixels are N(mean, STD^2)."""
+    x = to_unit(test_split.images.repeat(draws, 1, 1, 1), 17, generator=context.generator("dequantise")).double()
+    density = torch.distributions.Normal(mean, STD).log_prob(x.flatten(1)).sum(1)
+    return density.reshape(draws, len(test_split.images))
+
+
+@pytest.mark.parametrize("divergence", ["exact", "auto"])
+def test_bits_per_dim_at_each_number_of_draws(test_split, context, divergence):
+    more = ["bound_images=5", "dequantisations=[1, 2, 4]", "batch=100", "tolerance=1e-8", f"divergence={divergence}"]
+    settings = resolve(PACKAGE, "table1", "smoke", more)
     mean = torch.tensor([0.1, -0.2, 0.3, 0.0], dtype=F64)
-    rows = table1.likelihood_rows(image_model(mean), test_split, settings, {"dataset": "d", "method": "m"}, context)
-    draws = to_unit(test_split.images.repeat(4, 1, 1, 1), 17, generator=context.generator("dequantise")).double()
-    density = torch.distributions.Normal(mean, STD).log_prob(draws.flatten(1)).sum(1).reshape(4, 5)
+    found = likelihood.log_densities(image_model(mean), test_split, settings, context)
+    bits = likelihood.bits_at(found, test_split, settings.dequantisations)
+    rows = likelihood.likelihood_rows(found, bits, settings.dequantisations, {"dataset": "d", "method": "m"})
+    density = log_density(mean, test_split, 4, context)
     for k in (1, 2, 4):
-        bits = -(density[:k].logsumexp(0) - math.log(k)) / (4 * math.log(2)) + math.log2(17 / 2)
+        groups = density.reshape(4 // k, k, 5)  # all four draws, in groups of k
+        exact = (-(groups.logsumexp(1) - math.log(k)) / (4 * math.log(2)) + math.log2(17 / 2)).mean(0)
         # the oracle's density and the flow's differ by the prior's at t = 1 only, which is the marginal's on this path
-        assert rows_at(rows, "nll")[k] == pytest.approx(float(bits.mean()), abs=2e-4)
-        assert rows_at(rows, "nll_standard_error")[k] == pytest.approx(float(bits.std() / 5**0.5), abs=2e-4)
-    assert all(row["n"] == 5 and row["axis"] == "K" and row["nfe"] > 10 for row in rows)
+        assert rows_at(rows, "nll_bound")[k] == pytest.approx(float(exact.mean()), abs=2e-4)
+        assert rows_at(rows, "nll_bound", "error")[k] == pytest.approx(float(exact.std() / 5**0.5), abs=2e-4)
+    assert (bits.bound[1] >= bits.bound[2]).all() and (bits.bound[2] >= bits.bound[4]).all(), "for every image"
+    once = -density[0] / (4 * math.log(2)) + math.log2(17 / 2)
+    assert rows[0]["metric"] == "nll" and rows[0]["value"] == pytest.approx(float(once.mean()), abs=2e-4)
+    assert rows[0]["error"] == pytest.approx(float(once.std() / 5**0.5), abs=2e-4) and "at" not in rows[0]
+    assert all(row["n"] == 5 and row["nfe"] > 10 for row in rows)
+
+
+def test_one_draw_is_of_all_images_and_more_of_the_first(test_split, context):
+    more = ["bound_images=2", "dequantisations=[1, 3]", "batch=4", "tolerance=1e-8"]
+    settings = resolve(PACKAGE, "table1", "smoke", more)
+    model = image_model(torch.zeros(4, dtype=F64))
+    found = likelihood.log_densities(model, test_split, settings, context)
+    assert found.once.shape == (5,) and found.draws.shape == (3, 2)
+    assert (found.draws[0] == found.once[:2]).all() and (found.draws[1] != found.draws[0]).all()
+    again = likelihood.log_densities(model, test_split, settings, context)
+    assert (again.once == found.once).all(), "every model of a run sees the same noise"
+
+
+def test_objectives_are_compared_image_by_image():
+    bits = {name: likelihood.Bits(np.zeros(3), {2: np.array(values)}) for name, values in NAMED_BITS.items()}
+    (row,) = likelihood.difference_rows(bits, "d")
+    assert (row["method"], row["variant"], row["axis"], row["at"], row["n"]) == ("a", "less b", "K", 2, 3)
+    assert row["value"] == pytest.approx(-2.0) and row["error"] == pytest.approx(1 / 3**0.5)
+
+
+NAMED_BITS = {"a": [1.0, 2.0, 3.0], "b": [2.0, 4.0, 6.0]}
 
 
 def test_with_estimated_divergences_more_than_one_draw_is_refused(test_split, context):
-    settings = resolve(PACKAGE, "table1", "smoke", ["dequantisations=[1, 5, 20]", "divergence=hutchinson", "test_images=5"])
-    rows = table1.likelihood_rows(image_model(torch.zeros(4, dtype=F64)), test_split, settings, {"method": "m"}, context)
+    more = ["dequantisations=[1, 5, 20]", "divergence=hutchinson", "bound_images=5"]
+    settings = resolve(PACKAGE, "table1", "smoke", more)
+    found = likelihood.log_densities(image_model(torch.zeros(4, dtype=F64)), test_split, settings, context)
+    bits = likelihood.bits_at(found, test_split, settings.dequantisations)
+    rows = likelihood.likelihood_rows(found, bits, settings.dequantisations, {"method": "m"})
     refused = {row["at"]: row["message"] for row in rows if row.get("status") == "refused"}
     assert set(refused) == {5, 20} and all("Hutchinson's noise must not enter a log-mean-exp" in why for why in refused.values())
-    assert set(rows_at(rows, "nll_standard_error")) == {1}
+    assert {row["metric"] for row in rows if "status" not in row} == {"nll", "nll_bound"}
+
+
+def test_a_random_part_of_a_split_keeps_images_and_labels_together():
+    split = ImageSplit(torch.arange(20).reshape(20, 1, 1, 1), torch.arange(20), 17)
+    part = drawn(split, 6, torch.Generator().manual_seed(0))
+    assert len(part.images) == 6 and (part.images.flatten() == part.labels).all() and part.labels.tolist() != list(range(6))
+    assert len(part.labels.unique()) == 6 and part.grey_values == 17
+    assert len(drawn(split, 100, torch.Generator().manual_seed(0)).images) == 20
+
+
+def test_a_distance_comes_with_its_floor_and_error():
+    """Features on a line: d^2 is the squared shift, the floor that of as many training images."""
+    spread = np.linspace(-1, 1, 101)[:, None]
+    measure = Yardstick(None, lambda images: images.flatten(1).numpy(), spread, np.concatenate([spread + 0.5, spread + 90]))
+    images = torch.tensor(spread + 3).reshape(101, 1, 1, 1)
+    row = measure.row("d", images, method="m", resampled=torch.Generator().manual_seed(0))
+    assert row["value"] == pytest.approx(9, rel=1e-6) and row["floor"] == pytest.approx(0.25) and row["n"] == 101
+    # standard deviation 0.583 of 101 points: 2 * 3 * 0.583 * sqrt(2 / 101)
+    assert row["error"] == pytest.approx(0.49, rel=0.4) and row["method"] == "m"
+    assert "error" not in measure.row("d", images)
 
 
 def test_evaluations_are_the_mean_over_samples_and_not_over_batches():
@@ -90,19 +152,30 @@ def test_the_boards_likelihood_is_the_negative_log_density():
     path, mean = vp(), torch.tensor([0.3, -0.5], dtype=F64)
     oracle, settings = gaussian(path, mean, STD), resolve(PACKAGE, "toy_2d", "smoke", ["tolerance=1e-8"])
     test = mean + STD * torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
-    nll, error = toy_2d.likelihood_rows(oracle, test, settings, {"method": "m"})
+    nll = toy_2d.likelihood_row(oracle, test, settings, {"method": "m"})
     exact = -torch.distributions.Normal(mean, STD).log_prob(test).sum(1)
     assert nll["value"] == pytest.approx(float(exact.mean()), abs=0.02) and nll["unit"] == "nats" and nll["n"] == 50
-    assert error["value"] == pytest.approx(float(exact.std() / 50**0.5), rel=0.05)
+    assert nll["error"] == pytest.approx(float(exact.std() / 50**0.5), rel=0.05)
 
 
-def test_samples_of_the_right_density_are_near_the_data():
-    oracle, settings = gaussian(vp(), torch.zeros(2, dtype=F64), STD), resolve(PACKAGE, "toy_2d", "smoke", ["tolerance=1e-6"])
-    start = torch.randn(300, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
-    data = STD * np.random.default_rng(0).normal(size=(300, 2))
-    nfe, distance = toy_2d.sampling_rows(oracle, start, data, settings, {"method": "m"})
-    shifted = toy_2d.sampling_rows(oracle, start, data + 1.0, settings, {"method": "m"})[1]
-    assert distance["value"] < 0.15 and shifted["value"] == pytest.approx(math.sqrt(2), rel=0.1) and nfe["value"] > 10
+def test_samples_are_held_against_data_and_board():
+    settings = resolve(PACKAGE, "toy_2d", "smoke", ["compared=100"])
+    data = checkerboard(100, generator=torch.Generator().manual_seed(0)).numpy()
+    points = torch.from_numpy(data) + torch.tensor([0.0, 2.0])  # every point to the cell above, a light one or beyond the board
+    points = torch.cat([points, torch.from_numpy(data)])
+    distance, off, histogram = toy_2d.sample_rows(points, data, 0.3, settings, {"method": "m", "variant": "v"})
+    assert distance["value"] == pytest.approx(2.0, rel=0.3) and distance["n"] == 100 and distance["floor"] == 0.3
+    assert off["value"] == 0.5 and off["error"] == pytest.approx(0.5 / 200**0.5) and off["floor"] == 0 and off["n"] == 200
+    assert histogram["value"] > 0.5 > histogram["floor"] > 0 and histogram["n"] == 200
+    other = resolve(PACKAGE, "toy_2d", "smoke", ["compared=100", "data=eight_gaussians"])
+    assert [row["metric"] for row in toy_2d.sample_rows(points, data, 0.3, other, {})] == ["wasserstein2"]
+
+
+def test_the_cost_is_of_one_joint_batch():
+    oracle, settings = gaussian(vp(), torch.zeros(2, dtype=F64), STD), resolve(PACKAGE, "toy_2d", "smoke", ["batch=7"])
+    start = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
+    row = toy_2d.cost_row(oracle, start, settings, {})
+    assert row["n"] == 7 and row["value"] > 10 and row["value"] == int(row["value"])
 
 
 def test_straight_paths_at_constant_speed_deviate_by_nothing_and_others_by_their_variance():
@@ -124,3 +197,27 @@ def test_noise_left_is_read_half_way_and_where_it_is_least_linear():
     states = times.square()[:, None, None] * torch.ones(21, 3, 2, dtype=F64)
     deviation, halfway = noise_left_rows(states, times, {"n": 3})
     assert halfway["value"] == pytest.approx(0.25) and deviation["value"] == pytest.approx(0.25), "t - t^2 at t = 1/2"
+
+
+def test_solvers_are_judged_at_the_evaluations_that_they_used():
+    """For data N(0, s^2) the flow only scales: x_t = sqrt(t^2 + (1 - t)^2 s^2) x_1 on OT's path."""
+    more = [
+        "nfe={euler: [8, 64], midpoint: [8], rk4: [8]}",
+        "starts=30",
+        "samples=40",
+        "tolerance=1e-7",
+        "reference_tolerance=1e-9",
+    ]
+    settings = resolve(PACKAGE, "solver_error", "smoke", more)
+    noise = torch.randn(40, 1, 2, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
+    exact = (STD * noise).flatten(1).numpy()
+    measure = Yardstick(None, lambda images: images.flatten(1).numpy(), exact, exact + 1.0)
+    rows = solver_error.model_rows(image_model(torch.zeros(4, dtype=F64)), noise, measure, settings, {"method": "m"})
+    found = {(row["metric"], row["variant"], row["at"]): row for row in rows if "at" in row}
+    assert {key[1:] for key in found} == {("euler", 8), ("euler", 64), ("midpoint", 8), ("rk4", 8)}
+    errors = [found["solver_mse", *where]["value"] for where in (("euler", 8), ("midpoint", 8), ("euler", 64))]
+    assert errors[0] > errors[2] > 0 and errors[0] > errors[1] > 0
+    distance = found["feature_frechet", "rk4", 8]
+    assert distance["value"] < 0.05 and distance["floor"] == pytest.approx(4.0) and distance["n"] == 40
+    halfway = next(row["value"] for row in rows if row["metric"] == "noise_left_halfway")
+    assert halfway == pytest.approx((math.sqrt(0.25 + 0.25 * STD**2) - STD) / (1 - STD), abs=1e-3)

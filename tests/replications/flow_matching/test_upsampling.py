@@ -20,7 +20,16 @@ def test_small_images_are_means_of_pixels_repeated():
 
 def test_psnr_of_a_known_error():
     truth = images()
-    torch.testing.assert_close(psnr(truth + 0.2, truth), torch.full((4,), 20.0))  # 10 log10(4 / 0.04)
+    assert math.isclose(psnr(truth + 0.2, truth), 20.0, rel_tol=1e-5)  # 10 log10(4 / 0.04)
+
+
+def test_a_sample_of_the_posterior_loses_three_decibels_against_its_mean():
+    """Whatever the posteriors' widths: here one image is nearly certain and the others are not."""
+    generator = torch.Generator().manual_seed(0)
+    width = torch.tensor([0.01, 0.3, 1.0, 0.5]).reshape(4, 1, 1, 1)
+    mean, truth, sample = (images(4, 64), *(width * torch.randn(4, 1, 64, 64, generator=generator) for _ in range(2)))
+    lost = psnr(mean, mean + truth) - psnr(mean + sample, mean + truth)
+    assert math.isclose(lost, 10 * math.log10(2), abs_tol=0.1)
 
 
 def test_the_network_sees_the_condition_and_answers_for_the_state_alone():

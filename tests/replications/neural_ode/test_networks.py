@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from common.errors import SolverError
 from common.learning.nets.mlp import parameter_count
 from replications.neural_ode.classifiers import error_percent, shifted
+from replications.neural_ode.depth import evaluations_alone
 from replications.neural_ode.measures import adjoint_counts, reconstruction_error, saved_bytes, solved
 from replications.neural_ode.networks import ClassifierSettings, NetworkSettings
 from replications.neural_ode.solvers import adaptive, fixed
@@ -91,6 +93,38 @@ def test_evaluations_are_counted_per_pass():
     # dopri5: two evaluations to start, then six per step, in both passes
     assert counts.forward % 6 == counts.backward % 6 == 2 and counts.backward > 0
     assert net.body.adjoint
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-7])
+def test_evaluations_of_images_alone_are_those_of_solves_one_by_one(tolerance):
+    net = classifier("ode_net").double()
+    z = 3 * net.stem(images(9).double()).detach()
+    field = net.body.field.field
+    alone = [solved(field, one[None], adaptive("dopri5", tolerance)).evaluations for one in z]
+    assert evaluations_alone(field, z, tolerance).tolist() == alone
+
+
+@pytest.mark.parametrize("steepness", [5.0, 40.0])
+def test_evaluations_alone_follow_rejected_steps_too(steepness):
+    """A field whose slope jumps on half-way: steps are refused there, and items differ."""
+
+    class Kink(torch.nn.Module):
+        def forward(self, t, z):
+            return torch.tanh(steepness * 10 * (t - 0.5)) * torch.sin(steepness * z)
+
+    z = torch.randn(12, 3, 1, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    alone = [solved(Kink(), one[None], adaptive("dopri5", 1e-5)).evaluations for one in z]
+    assert evaluations_alone(Kink(), z, 1e-5).tolist() == alone
+    assert len(set(alone)) > 1
+
+
+def test_evaluations_alone_give_up():
+    class Explosion(torch.nn.Module):
+        def forward(self, t, z):
+            return 1 + z**2  # leaves every bound before time 1
+
+    with pytest.raises(SolverError, match="before time 1"):
+        evaluations_alone(Explosion(), torch.full((2, 1, 1, 1), 50.0, dtype=torch.float64), 1e-3)
 
 
 def test_reconstruction_error_vanishes_with_the_tolerance():

@@ -164,6 +164,8 @@ def test_losses_of_a_flow_that_only_stretches():
 
     expected = log_q.log_prob(s * points).sum(-1) + ENERGIES["wave"](s * points)
     torch.testing.assert_close(reverse_kl(None, stretch, points, ["wave"], 1), expected.mean(1))
+    tempered = log_q.log_prob(s * points).sum(-1) + 0.3 * ENERGIES["wave"](s * points)
+    torch.testing.assert_close(reverse_kl(None, stretch, points, ["wave"], 1, 0.3), tempered.mean(1))
     torch.testing.assert_close(negative_log_likelihood(None, shrink, points), -log_q.log_prob(points).sum(-1))
 
 

@@ -39,6 +39,10 @@ def test_warm_up_and_schedules():
     assert [learning_rate(constant, step) for step in (0, 4, 9, 10, 99)] == pytest.approx([0.2, 1.0, 2.0, 2.0, 2.0])
     linear = constant.model_copy(update={"schedule": "linear"})
     assert [learning_rate(linear, step) for step in (9, 10, 55, 99)] == pytest.approx([2.0, 2.0, 1.0, 2.0 / 90])
+    # constant up to step 60, then down in a line
+    late = linear.model_copy(update={"decay_start": 0.6})
+    assert [learning_rate(late, step) for step in (9, 59, 60, 80, 99)] == pytest.approx([2.0, 2.0, 2.0, 1.0, 2.0 / 40])
+    assert (constant.constant_until(), linear.constant_until(), late.constant_until()) == (100, 10, 60)
 
 
 def test_average_is_the_exponential_moving_average_with_warm_up(tmp_path):

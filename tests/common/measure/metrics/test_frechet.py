@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import torch
 
 from common.errors import RetraceError
-from common.measure.metrics.frechet import frechet_between_gaussians, frechet_distance, moments
+from common.measure.metrics.frechet import bootstrap_error, frechet_between_gaussians, frechet_distance, moments
 
 RNG = np.random.default_rng
 
@@ -72,3 +73,12 @@ def test_float32_features_are_computed_in_float64():
 def test_one_point_has_no_covariance():
     with pytest.raises(RetraceError, match="1 points; at least 2"):
         frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
+
+
+def test_bootstrap_error_is_the_spread_over_fresh_sets():
+    """On a line, means 3 apart and equal deviations: d^2 = shift^2, whose standard error is 2 * 3 * sqrt(1/n + 1/m)."""
+    a, b = RNG(0).normal(size=(400, 1)), 3 + RNG(1).normal(size=(100, 1))
+    found = bootstrap_error(a, b, generator=torch.Generator().manual_seed(0), repeats=400)
+    assert found == pytest.approx(6 * (1 / 400 + 1 / 100) ** 0.5, rel=0.15)
+    with pytest.raises(RetraceError, match="repeats"):
+        bootstrap_error(a, b, generator=torch.Generator(), repeats=1)
