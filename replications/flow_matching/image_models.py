@@ -53,11 +53,17 @@ class Yardstick:
         """Return the distance of `n` training images, or of all there are: data against data."""
         return frechet_distance(self.training[:n], self.reference)
 
-    def row(self, metric: str, images: Tensor, *, resampled: Generator | None = None, **labels: Any) -> dict[str, Any]:
-        """Return the row of the distance of images in [-1, 1], with its floor and, if a generator resamples, its error."""
+    def row(
+        self, metric: str, images: Tensor, *, resampled: Generator | None = None, floor: float | None = None, **labels: Any
+    ) -> dict[str, Any]:
+        """Return the row of the distance of images in [-1, 1], with its floor and, if a generator resamples, its error.
+
+        The floor is what as many training images read, unless the images are made from those of the reference.
+        """
         found = self.features(images.float().cpu())
         error = {"error": bootstrap_error(found, self.reference, generator=resampled)} if resampled else {}
-        return row(metric, frechet_distance(found, self.reference), floor=self.floor(len(found)), n=len(found), **error, **labels)
+        floor = self.floor(len(found)) if floor is None else floor
+        return row(metric, frechet_distance(found, self.reference), floor=floor, n=len(found), **error, **labels)
 
 
 def yardstick(data: str, context: Context, samples: int) -> Yardstick:

@@ -30,7 +30,7 @@ def jobs_file(tmp_path, monkeypatch):
 def test_a_job_is_the_command_that_a_person_types():
     job = next(job for job in plan(papers(), config("smoke")) if job.name == "flow_matching_toy_2d")
     assert job.command == (
-        "python -m replications.flow_matching toy_2d --level smoke --seed 0 1 --base-seed 2 --results results "
+        "python -m replications.flow_matching toy_2d --level smoke --seed 0 1 --base-seed 71 --results results "
         "--sweep data=checkerboard,eight_gaussians"
     )
 
