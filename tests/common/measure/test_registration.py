@@ -111,7 +111,7 @@ def test_a_change_with_a_reason_is_allowed_and_still_shown(flow):
 
 
 def test_a_claim_that_is_new_or_gone_needs_a_reason(flow):
-    new = flow.claims[0].model_copy(update={"id": "newcomer"})
+    new = flow.claims[0].model_copy(update={"id": "newcomer", "amended": []})
     more = flow.model_copy(update={"claims": [*flow.claims, new]})
     more._folder = flow.folder
     assert "'newcomer': is not among those registered" in changes(more).problems[0]
