@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.collections import PathCollection
+from matplotlib.lines import Line2D
 
 from common.measure.claims import finished_rows, paper_module
 from common.measure.figures import Figure, Runs, Table, style
@@ -17,6 +19,7 @@ from report.collect import Collection
 
 # Drawings up to this size go in as SVG, sharp at any zoom; scatter plots are smaller, and faster to show, as PNG.
 SVG_LIMIT = 60_000
+MANY_POINTS = 3000  # of about 70 bytes each in an SVG
 PIXELS_PER_INCH = 96
 View = TypeVar("View")
 
@@ -90,13 +93,19 @@ def encode(figure: Figure) -> Picture:
         # laid out once: every save would do it again, which costs as much as drawing
         drawing.draw_without_rendering()
         drawing.set_layout_engine("none")
-        kind, content = "svg+xml", _save(drawing, "svg", {"Date": None})
-        if len(content) > SVG_LIMIT:
+        kind, content = "svg+xml", b"" if _crowded(drawing) else _save(drawing, "svg", {"Date": None})
+        if not content or len(content) > SVG_LIMIT:
             kind, content = "png", _save(drawing, "png", {"Software": None})
     finally:
         plt.close(drawing)
     uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     return Picture(figure.id, figure.title, figure.caption, figure.alt, uri, width, height)
+
+
+def _crowded(drawing: Any) -> bool:
+    """Return whether a drawing has so many points that there is no need to see how large its SVG becomes."""
+    lines = sum(len(line.get_xdata(orig=False)) for line in drawing.findobj(Line2D))
+    return lines + sum(len(dots.get_offsets()) for dots in drawing.findobj(PathCollection)) > MANY_POINTS
 
 
 def _save(drawing: Any, kind: str, metadata: dict[str, None]) -> bytes:

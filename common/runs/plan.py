@@ -54,6 +54,7 @@ class Entry(Settings):
         default={}, description="replicates by level, where they are fewer than the level's: a check without randomness needs one"
     )
     first: bool = Field(default=False, description="whether the others wait for it, so that it starts before them")
+    long: bool = Field(default=False, description="whether it is among the longest, which start before the short ones")
     gpu: bool = Field(default=True, description="whether it asks for a GPU where there is one")
     memory_mb: int | None = Field(default=None, gt=0, description="memory to ask of a cluster, if not the level's")
 
@@ -238,7 +239,7 @@ def _job(
         settings=settings_of.raw(package, experiment, level, [f"data={part[0].values['data']}"] if package == "common" else ()),
         log=f"{results}/logs/{paper}/{name}.log",
         benchmark=f"{results}/benchmarks/{paper}/{name}.tsv",
-        priority=10 if entry.first else 0,
+        priority=2 if entry.first else 1 if entry.long else 0,
         resources={
             "gpu": int(entry.gpu and level in ONE_RUN_PER_JOB),
             "runtime": MINUTES[level],

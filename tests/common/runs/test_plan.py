@@ -72,7 +72,7 @@ def test_a_cpu_job_does_all_runs_of_an_experiment():
         "digits-ode_net-classifier",
         "digits-ode_net_tight-classifier",
     }
-    assert jobs["neural_ode_train_classifier"].priority > job.priority
+    assert jobs["neural_ode_train_classifier"].priority > jobs["neural_ode_latent_spirals"].priority > job.priority
 
 
 def test_shared_models_are_trained_once_whoever_asks():
