@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from common.measure.claims import CHECKED, JUDGED, VERDICTS
+from common.measure.claims import JUDGED, VERDICTS
 from common.measure.paper import GRADES, SOURCES
 from common.measure.verdicts import CONFIDENCE, KINDS, REPLICATES
 from report import numbers
@@ -25,7 +25,6 @@ def render(page: Any) -> str:
     )
     environment.filters |= {"number": numbers.number, "duration": numbers.duration, "slug": slug, "sentence": sentence}
     environment.globals |= {
-        "CHECKED": CHECKED,
         "CONFIDENCE": f"{CONFIDENCE:.0%}".replace("%", "\N{NO-BREAK SPACE}%"),
         "GRADES": GRADES,
         "JUDGED": JUDGED,

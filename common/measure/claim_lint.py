@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from common.measure.paper import Paper
-from common.measure.statistic_source import source
+from common.measure.statistic_source import is_text, source
 from common.runs.dependencies import sources
 from common.runs.plan import entries
 from common.runs.settings import ROOT, package_folder
@@ -54,14 +54,10 @@ def texts(file: Path) -> list[re.Pattern]:
     """Return the texts of a module as patterns: what an f-string fills in may be any word."""
     tree = ast.parse(file.read_text())
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    whole = [re.escape(node.value) for node in ast.walk(tree) if _is_text(node) and id(node) not in parts]
+    whole = [re.escape(node.value) for node in ast.walk(tree) if is_text(node) and id(node) not in parts]
     filled = [
-        "".join(re.escape(part.value) if _is_text(part) else r"\w+" for part in node.values)
+        "".join(re.escape(part.value) if is_text(part) else r"\w+" for part in node.values)
         for node in ast.walk(tree)
         if isinstance(node, ast.JoinedStr)
     ]
     return [re.compile(text) for text in sorted({*whole, *filled})]
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)

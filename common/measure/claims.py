@@ -39,7 +39,6 @@ CLAIM_COLUMNS = (
 )
 # Best first; the report sorts and counts in this order. Checks are counted apart.
 JUDGED = ("replicated", "contradicted", "inconclusive", "not run")
-CHECKED = ("holds", "fails")
 VERDICTS = ("replicated", "holds", "contradicted", "fails", "inconclusive", "not run")
 UNKNOWN = Interval(math.nan, math.nan, math.nan, 0)
 

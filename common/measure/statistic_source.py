@@ -29,7 +29,7 @@ class Source:
     @property
     def words(self) -> set[str]:
         """All texts in the statements; the names of experiments, data sets and methods are among them."""
-        return {node.value for each in self.statements for node in ast.walk(each) if _is_text(node)}
+        return {node.value for each in self.statements for node in ast.walk(each) if is_text(node)}
 
     @property
     def metrics(self) -> set[str]:
@@ -62,8 +62,7 @@ def source(folder: Path, statistic: str) -> Source:
     return Source(tuple(found.values()))
 
 
-@functools.lru_cache(maxsize=256)
-def _parsed(file: Path, changed: int) -> ast.Module:
+def _parsed(file: Path) -> ast.Module:
     tree = ast.parse(file.read_text(), str(file))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
@@ -76,9 +75,15 @@ def _module(folder: Path, name: str, package: str) -> tuple[dict[str, ast.stmt],
     file = folder / f"{name}.py"
     if not file.is_file():
         raise SettingsError(f"{file} does not exist; every paper needs one")
+    return _read(file, package, file.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _read(file: Path, package: str, changed: int) -> tuple[dict[str, ast.stmt], dict]:
+    """Do it once as long as the file does not change: every name of every statistic asks."""
     defined: dict[str, ast.stmt] = {}
     imported: dict = {"*": []}
-    for statement in _parsed(file, file.stat().st_mtime_ns).body:
+    for statement in _parsed(file).body:
         if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(f"{package}."):
             origin = str(statement.module).removeprefix(f"{package}.")
             for alias in statement.names:
@@ -109,12 +114,13 @@ def _metrics(statement: ast.stmt) -> Iterator[str]:
         if isinstance(node, ast.Dict):
             values += [value for key, value in zip(node.keys, node.values) if getattr(key, "value", None) == "metric"]
         for value in values:
-            if _is_text(value):
+            if is_text(value):
                 yield value.value
             elif isinstance(value, ast.Name):
                 over = (loop.iter for loop in loops if isinstance(loop.target, ast.Name) and loop.target.id == value.id)
-                yield from (part.value for each in over for part in ast.walk(each) if _is_text(part))
+                yield from (part.value for each in over for part in ast.walk(each) if is_text(part))
 
 
-def _is_text(node: ast.AST) -> bool:
+def is_text(node: ast.AST) -> bool:
+    """Return whether a part of a program is a text."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)

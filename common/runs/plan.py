@@ -185,15 +185,19 @@ def _shared_jobs(papers: Sequence[str], seeds: Sequence[int], config: Mapping[st
     for data, objectives in requested(papers, level).items():
         runs = [shared_model(level, data, objective, seed) for objective in objectives for seed in seeds]
         for part in _parts(runs, level):
-            words = [data, *([part[0].values["objective"], f"seed{part[0].seed}"] if level in ONE_RUN_PER_JOB else [])]
-            jobs.append(_job("common", "train", train, part, {}, config, f"train_{'_'.join(words)}"))
+            jobs.append(_job("common", "train", train, part, {}, config, _shared_name("train", part[0], level)))
     features = Entry(writes=["weights.safetensors"], memory_mb=4000, first=True)
     for data in measured(papers, level):
         runs = [Run(features_folder(level, data, seed), {"data": data}, seed) for seed in seeds]
         for part in _parts(runs, level):
-            words = [data, *([f"seed{part[0].seed}"] if level in ONE_RUN_PER_JOB else [])]
-            jobs.append(_job("common", "features", features, part, {}, config, f"features_{'_'.join(words)}"))
+            jobs.append(_job("common", "features", features, part, {}, config, _shared_name("features", part[0], level)))
     return jobs
+
+
+def _shared_name(experiment: str, run: Run, level: str) -> str:
+    """Return the name of a shared job: its data set, or all that tells its one run apart."""
+    own = [*run.values.values(), f"seed{run.seed}"] if level in ONE_RUN_PER_JOB else [run.values["data"]]
+    return "_".join([experiment, *own])
 
 
 def _models(package: str, table: Mapping[str, Entry], entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
