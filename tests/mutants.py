@@ -212,9 +212,19 @@ MUTANTS = [
     # neural ODE
     (f"{N}/adjoint.py", "adjoint = adjoint + losses[i - 1]", "adjoint = losses[i - 1]", f"{TN}/test_adjoint.py"),
     (f"{N}/adjoint.py", "start = start - time_gradients[i]", "start = start + time_gradients[i]", f"{TN}/test_adjoint.py"),
-    (f"{N}/planar_cnf.py", "units.overlap.sum(1) - (hidden", "units.overlap.sum(1) + (hidden", f"{TN}/test_planar_flows.py"),
-    (f"{N}/planar_cnf.py", "(h / 6) * (d1 + d4", "(h / 6) * (d1 + d3", f"{TN}/test_planar_flows.py"),
-    (f"{N}/planar_flow.py", "1 - torch.stack(hidden)", "1 + torch.stack(hidden)", f"{TN}/test_planar_flows.py"),
+    (f"{N}/planar_solve.py", "units.overlap @ (s - s", "units.overlap @ (s + s", f"{TN}/test_planar_flows.py"),
+    (f"{N}/planar_solve.py", "(k2.add_(k3), alpha=2)", "(k2.add_(k3), alpha=1)", f"{TN}/test_planar_flows.py"),
+    (f"{N}/planar_solve.py", "s[stage], value=-2), out_of", "s[stage], value=-1), out_of", f"{TN}/test_planar_flows.py"),
+    (f"{N}/planar_cnf.py", "4 * (gated * w)", "2 * (gated * w)", f"{TN}/test_planar_flows.py"),
+    (f"{N}/planar_flow.py", "slopes = 1 - hidden", "slopes = 1 + hidden", f"{TN}/test_planar_flows.py"),
+    (f"{N}/planar_flow.py", "-2 * overlap * to_slopes", "2 * overlap * to_slopes", f"{TN}/test_planar_flows.py"),
+    (
+        f"{N}/recurrent.py",
+        "sub_(recurrent.sum(2, keepdim=True) / 2)",
+        "sub_(recurrent.sum(2, keepdim=True))",
+        f"{TN}/test_latent_ode.py",
+    ),
+    (f"{N}/networks.py", "3 * down + right", "3 * right + down", f"{TN}/test_networks.py"),
     (f"{N}/latent_ode.py", "(0.5 * self.log_variance).exp()", "self.log_variance.exp()", f"{TN}/test_latent_ode.py"),
     (f"{N}/latent_ode.py", "-1).flip(1)", "-1)", f"{TN}/test_latent_ode.py"),
     (f"{N}/latent_ode.py", "- 1 - log_variance", "- 1 + log_variance", f"{TN}/test_latent_ode.py"),
@@ -271,6 +281,7 @@ WATCHED = {
     f"{F}/upsampling.py": TF,
     f"{N}/planar_cnf.py": f"{TN}/test_planar_flows.py",
     f"{N}/planar_flow.py": f"{TN}/test_planar_flows.py",
+    f"{N}/planar_solve.py": f"{TN}/test_planar_flows.py",
     f"{N}/adjoint.py": f"{TN}/test_adjoint.py",
 }
 SWAPPED = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Lt: ">=", ast.Gt: "<=", ast.LtE: ">", ast.GtE: "<"}

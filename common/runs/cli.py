@@ -15,6 +15,7 @@ from common.errors import RetraceError
 from common.runs import settings as settings_of
 from common.runs.call import check_experiments, planned
 from common.runs.levels import LEVELS, WHERE
+from common.runs.memory import keep_freed_memory
 from common.runs.settings import package_folder
 
 
@@ -22,6 +23,7 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     """Run experiments of one paper (or of `common`) and return the exit status: 0, 1 a run failed, 2 bad input."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = parser(package).parse_args(arguments)
+    keep_freed_memory()
     # before NumPy is loaded: its linear algebra would take every core, beside the other jobs
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(options.threads)

@@ -50,14 +50,18 @@ class LatentODE(nn.Module):
         self.decoder1, self.decoder_bias1 = layer(latent, hidden)
         self.decoder2, self.decoder_bias2 = layer(hidden, dim)
 
-    def encode(self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch observations"]]) -> Posterior:
-        """Return every model's posterior from its own observations alone: those of `x` at its `indices`.
+    def inputs(
+        self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch observations"]]
+    ) -> Float[Tensor, "longest models batch inputs_and_one"]:
+        """Return what the encoders read, each its own observations alone: those of `x` at its `indices`, backwards."""
+        return aligned([backwards(x, chosen) for chosen in indices])
+
+    def encode(self, inputs: Float[Tensor, "longest models batch inputs_and_one"]) -> Posterior:
+        """Return every model's posterior from its `inputs`.
 
         It is never wider than the prior: an exponential without a bound makes gradients a thousand times their usual size.
         """
-        inputs = aligned([backwards(x, chosen) for chosen in indices])
-        hidden = self.encoder(inputs, [chosen.shape[1] for chosen in indices])
-        mean, precision = self.encoder.read(hidden[-1]).chunk(2, -1)
+        mean, precision = self.encoder.read(self.encoder(inputs)[-1]).chunk(2, -1)
         return Posterior(mean, -nn.functional.softplus(precision))
 
     def solve(self, z: Float[Tensor, "models batch latent"], *, span: float, steps: int) -> Solution:

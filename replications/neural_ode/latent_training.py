@@ -48,17 +48,18 @@ def train_latent_ode(settings: Any, seen: Observed, context: Context) -> Trained
     schedule: TrainSettings = settings.latent_ode
     draw = EpochSampler(len(series.clean), schedule.batch, context.seed_for("batches"))
     mask, grid = observed_mask(indices, WINDOW), window_grid(settings.solver_steps)
+    model = LatentODE(len(settings.observations), generator=context.generator("weights", "latent_ode")).to(context.device)
+    inputs = model.inputs(series.observed, indices)
 
     def loss(model: nn.Module, step: int, generator: Generator) -> Tensor:
         chosen = draw(step).to(context.device)
         x = series.observed[chosen]
-        posterior = model.encode(x, [each[chosen] for each in indices])
+        posterior = model.encode(inputs.index_select(2, chosen))
         noise = torch.randn(posterior.mean.shape, generator=generator, device=context.device)
         solution = model.solve(posterior.sample(noise), span=SPAN, steps=settings.solver_steps)
         wide = likelihood_noise(step, settings)
         return negative_elbo(model.decode(grid(solution)), x, mask[:, :, chosen], posterior, wide).sum()
 
-    model = LatentODE(len(settings.observations), generator=context.generator("weights", "latent_ode")).to(context.device)
     return train_run(context, model, loss, schedule, seed=context.seed_for("training noise"), of=settings, name="latent_ode")
 
 
@@ -67,10 +68,10 @@ def train_forecaster(settings: Any, seen: Observed, context: Context) -> Trained
     series, indices = seen
     schedule: TrainSettings = settings.rnn
     draw = EpochSampler(len(series.clean), schedule.batch, context.seed_for("batches"))
+    model = Forecaster(settings.observations, generator=context.generator("weights", "rnn")).to(context.device)
+    inputs = model.inputs(series.observed, indices)
 
     def loss(model: nn.Module, step: int, generator: Generator) -> Tensor:
-        chosen = draw(step).to(context.device)
-        return model.next_errors(series.observed[chosen], [each[chosen] for each in indices]).sum()
+        return model.next_errors(inputs.index_select(2, draw(step).to(context.device))).sum()
 
-    model = Forecaster(settings.observations, generator=context.generator("weights", "rnn")).to(context.device)
     return train_run(context, model, loss, schedule, seed=context.seed_for("training noise"), of=settings, name="rnn")

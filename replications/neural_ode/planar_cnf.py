@@ -13,7 +13,6 @@ cost Python and kernel calls rather than arithmetic, and nine of them in one cos
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -21,18 +20,11 @@ from torch import Generator, Tensor, nn
 
 from common.dynamics.divergence import DivergenceField
 from common.dynamics.likelihood import LogLikelihood, Transported, flow_log_density, transport
+from replications.neural_ode import planar_solve
+from replications.neural_ode.planar_solve import Units
 
 Points = Float[Tensor, "models batch dim"]
 LogDensity = Float[Tensor, "models batch"]
-
-
-class Units(NamedTuple):
-    """The hidden units' parameters at one time, the gate multiplied into what leaves them."""
-
-    inward: Float[Tensor, "models dim units"]
-    bias: Float[Tensor, "models 1 units"]
-    outward: Float[Tensor, "models units dim"]
-    overlap: Float[Tensor, "models units 1"]
 
 
 class PlanarCNF(nn.Module):
@@ -55,14 +47,20 @@ class PlanarCNF(nn.Module):
         # a model narrower than the widest has its other units switched off for good
         self.register_buffer("on", (torch.arange(units) < torch.tensor(list(widths))[:, None]).float()[:, :, None])
 
-    def units_at(self, times: Float[Tensor, " times"]) -> list[Units]:
+    def units_at(self, times: Float[Tensor, " times"]) -> Units:
         """Return the units' parameters at every time, computed in one go."""
         features = torch.tanh(times.to(self.base)[:, None, None, None] * self.frequency + self.phase)
         theta = self.base + (features @ self.drift).unflatten(-1, (self.units, 2 * self.dim + 2)).squeeze(2)
         w, u, b, gate = theta.split([self.dim, self.dim, 1, 1], -1)
-        outward = u * torch.sigmoid(gate) * self.on
-        parts = w.transpose(-1, -2), b.transpose(-1, -2), outward, (outward * w).sum(-1, keepdim=True)
-        return [Units(*at) for at in zip(*(part.unbind(0) for part in parts))]
+        gated = u * torch.sigmoid(gate) * self.on
+        across = (-1, -2)
+        return Units(
+            2 * w,
+            2 * b,
+            2 * gated.transpose(*across),
+            -gated.sum(-2)[..., None],
+            4 * (gated * w).sum(-1, keepdim=True).transpose(*across),
+        )
 
     def only(self, model: int) -> "PlanarCNF":
         """Return a copy that holds one of the models."""
@@ -73,27 +71,21 @@ class PlanarCNF(nn.Module):
         return copy
 
 
-def field_and_trace(units: Units, x: Points) -> tuple[Points, LogDensity]:
-    """Return dx/dt and the trace of its Jacobian, both in closed form (eq. 9, 10 with the sign of eq. 8)."""
-    hidden = torch.tanh(torch.baddbmm(units.bias, x, units.inward))
-    return hidden @ units.outward, units.overlap.sum(1) - (hidden.square() @ units.overlap).squeeze(-1)
-
-
 def runge_kutta(flow: PlanarCNF, x: Points, start: float, end: float, steps: int) -> tuple[Points, LogDensity]:
     """Return the state at `end` and the integral of the trace from `start` to `end`, by `steps` classical Runge-Kutta steps.
 
     Used in training, where gradients go back through the steps.
     """
     units = flow.units_at(torch.linspace(start, end, 2 * steps + 1, dtype=torch.float64, device=x.device))
-    h, integral = (end - start) / steps, torch.zeros_like(x[..., 0])
-    for left, middle, right in zip(units[0::2], units[1::2], units[2::2]):
-        k1, d1 = field_and_trace(left, x)
-        k2, d2 = field_and_trace(middle, torch.add(x, k1, alpha=h / 2))
-        k3, d3 = field_and_trace(middle, torch.add(x, k2, alpha=h / 2))
-        k4, d4 = field_and_trace(right, torch.add(x, k3, alpha=h))
-        x = x + (h / 6) * (k1 + k4 + 2 * (k2 + k3))
-        integral = integral + (h / 6) * (d1 + d4 + 2 * (d2 + d3))
-    return x, integral
+    state, integral = planar_solve.runge_kutta(units, x.transpose(1, 2), (end - start) / steps)
+    return state.transpose(1, 2), integral
+
+
+def field_and_trace(flow: PlanarCNF, t: Float[Tensor, ""], x: Points) -> tuple[Points, LogDensity]:
+    """Return dx/dt and the trace of its Jacobian at one time."""
+    units = Units(*(part[0] for part in flow.units_at(t[None])))
+    velocity, trace = planar_solve.field_and_trace(units, x.transpose(1, 2))
+    return velocity.transpose(1, 2), trace
 
 
 @torch.no_grad()
@@ -118,7 +110,7 @@ def sample(flow: PlanarCNF, base: Points, *, tolerance: float = 1e-5) -> tuple[P
 
 def _in_float64(flow: PlanarCNF) -> DivergenceField:
     exact = deepcopy(flow).double()
-    return lambda t, x: field_and_trace(exact.units_at(t[None])[0], x)
+    return lambda t, x: field_and_trace(exact, t, x)
 
 
 def base_log_density(x: Points) -> LogDensity:

@@ -31,51 +31,63 @@ class StackedRNN(nn.Module):
         self.outward, self.out_bias = uniform(hidden, outputs), uniform(1, outputs)
 
     def forward(
-        self, x: Float[Tensor, "length models batch inputs"], lengths: Sequence[int], state: Tensor | None = None
+        self, x: Float[Tensor, "length models batch inputs_and_one"], state: Tensor | None = None
     ) -> Float[Tensor, "length models batch hidden"]:
-        """Return the hidden states; of model m the last lengths[m] inputs count, and those before must be 0."""
-        # zeros drive a model that has not started yet, and tanh(0 + U 0) = 0: it waits in the state 0 without further ado
-        waits = len(x) - torch.tensor(list(lengths), device=x.device)
-        started = torch.arange(len(x), device=x.device)[:, None] >= waits
-        driven = torch.matmul(x, self.inward) + started.to(x)[..., None, None] * self.bias
-        state = torch.zeros_like(driven[0]) if state is None else state
-        return _Unrolled.apply(driven, state, self.recurrent)
+        """Return the hidden states h, as (1 + h) / 2; the last of the inputs is 1 where a series has begun (`aligned`).
 
-    def read(self, hidden: Float[Tensor, "*length models batch hidden"]) -> Float[Tensor, "*length models batch outputs"]:
-        """Return the read-out of hidden states."""
-        return hidden @ self.outward + self.out_bias
+        Zeros drive a model that has not begun, and tanh(0 + U 0) = 0: it waits in the state 0 without further ado.
+        """
+        inward = 2 * torch.cat([self.inward, self.bias], 1).transpose(1, 2)
+        recurrent = 4 * self.recurrent.transpose(1, 2)
+        before = 0.5 * inward.new_ones(*inward.shape[:2], x.shape[2]) if state is None else state.transpose(1, 2)
+        return _Unrolled.apply(x.transpose(2, 3), before, inward, recurrent).transpose(2, 3)
+
+    def read(self, states: Float[Tensor, "*length models batch hidden"]) -> Float[Tensor, "*length models batch outputs"]:
+        """Return the read-out of hidden states that are given as (1 + h) / 2."""
+        outward = self.outward.transpose(1, 2)
+        offset = self.out_bias.transpose(1, 2) - outward.sum(2, keepdim=True)
+        return (2 * outward @ states.transpose(-1, -2) + offset).transpose(-1, -2)
 
 
 class _Unrolled(torch.autograd.Function):
-    """The recurrence, with its gradient in closed form: autograd would record and allocate at every step."""
+    """The recurrence s_k = sigmoid(W x_k + R (s_{k-1} - 1/2)), with its gradient in closed form: autograd records every step.
+
+    As tanh(a) = 2 sigmoid(2 a) - 1, the states s = (1 + h) / 2 of h_k = tanh(V x_k + U h_{k-1}) follow it with W = 2 V and
+    R = 4 U, and a sigmoid costs a CPU a quarter of what a tanh does. The batch stands in the last dimension, where small
+    products are fastest.
+    """
 
     @staticmethod
-    def forward(ctx: Any, driven: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
-        states = torch.empty_like(driven)
-        before = state
-        for drive, after in zip(driven.unbind(0), states.unbind(0)):
-            torch.baddbmm(drive, before, recurrent, out=after).tanh_()
-            before = after
-        ctx.save_for_backward(state, states, recurrent)
-        return states
+    def forward(ctx: Any, x: Tensor, state: Tensor, inward: Tensor, recurrent: Tensor) -> Tensor:
+        states = state.new_empty(len(x) + 1, *state.shape)
+        states[0].copy_(state)
+        # what drives a state stands in its place until it is computed
+        torch.matmul(inward, x, out=states[1:])
+        states[1:].sub_(recurrent.sum(2, keepdim=True) / 2)
+        before, *others = states.unbind(0)
+        for after in others:
+            before = after.baddbmm_(recurrent, before).sigmoid_()
+        ctx.save_for_backward(x, states, inward, recurrent)
+        return states[1:]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        state, states, recurrent = ctx.saved_tensors
-        inner = torch.empty_like(states)
-        a, g, h = inner.unbind(0), gradient.unbind(0), states.unbind(0)
-        transposed, carried = recurrent.transpose(-1, -2), torch.zeros_like(state)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, states, inward, recurrent = ctx.saved_tensors
+        inner = torch.empty_like(states[1:])
+        a, g, s = inner.unbind(0), gradient.unbind(0), states[1:].unbind(0)
+        transposed, carried = recurrent.transpose(1, 2).contiguous(), torch.zeros_like(states[0])
         for k in range(len(a) - 1, -1, -1):
-            torch.ops.aten.tanh_backward.grad_input(carried.add_(g[k]), h[k], grad_input=a[k])
-            torch.bmm(a[k], transposed, out=carried)
-        # one large product per model in place of a small one per step
-        before = torch.cat([state[None], states[:-1]]).transpose(0, 1).flatten(1, 2)
-        return inner, carried, before.transpose(-1, -2) @ inner.transpose(0, 1).flatten(1, 2)
+            torch.ops.aten.sigmoid_backward.grad_input(carried.add_(g[k]), s[k], grad_input=a[k])
+            torch.bmm(transposed, a[k], out=carried)
+        to_x = inward.transpose(1, 2) @ inner if ctx.needs_input_grad[0] else None
+        to_recurrent = (inner @ states[:-1].transpose(2, 3)).sum(0) - inner.sum((0, 3))[..., None] / 2
+        return to_x, carried, (inner @ x.transpose(2, 3)).sum(0), to_recurrent
 
 
-def aligned(parts: Sequence[Float[Tensor, "batch length inputs"]]) -> Float[Tensor, "longest models batch inputs"]:
-    """Return series of different lengths as one tensor that ends where they end, zeros in front."""
+def aligned(parts: Sequence[Float[Tensor, "batch length inputs"]]) -> Float[Tensor, "longest models batch inputs_and_one"]:
+    """Return series of different lengths as one tensor that ends where they end, zeros in front and a one beside every input."""
     longest = max(part.shape[1] for part in parts)
-    padded = [nn.functional.pad(part, (0, 0, longest - part.shape[1], 0)) for part in parts]
+    marked = [nn.functional.pad(part, (0, 1), value=1.0) for part in parts]
+    padded = [nn.functional.pad(part, (0, 0, longest - part.shape[1], 0)) for part in marked]
     return torch.stack(padded).permute(2, 0, 1, 3)

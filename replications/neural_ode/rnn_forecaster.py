@@ -32,18 +32,15 @@ class Forecaster(nn.Module):
 
     def inputs(
         self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch n"]]
-    ) -> Float[Tensor, "longest models batch inputs"]:
+    ) -> Float[Tensor, "longest models batch inputs_and_one"]:
         """Return (x_i, t_{i+1} - t_i) in order of time; the last gap leads to the first point after the window."""
         series = aligned([forwards(x, chosen) for chosen in indices]).repeat(1, len(VARIANTS), 1, 1)
-        return torch.cat([series[..., :-1], self.sees_gaps * series[..., -1:]], -1)
+        return torch.cat([series[..., :-2], self.sees_gaps * series[..., -2:-1], series[..., -1:]], -1)
 
-    def next_errors(
-        self, x: Float[Tensor, "batch window dim"], indices: Sequence[Int[Tensor, "batch n"]]
-    ) -> Float[Tensor, " models"]:
+    def next_errors(self, inputs: Float[Tensor, "longest models batch inputs_and_one"]) -> Float[Tensor, " models"]:
         """Return every model's mean squared error of the next observation: its Gaussian likelihood up to constants."""
-        inputs = self.inputs(x, indices)
-        predicted = self.rnn.read(self.rnn(inputs, self.lengths)[:-1])
-        errors = (predicted - inputs[1:, ..., :-1]).square().mean((2, 3))
+        predicted = self.rnn.read(self.rnn(inputs))
+        errors = (predicted[:-1] - inputs[1:, ..., :-2]).square().mean((2, 3))
         counts = torch.tensor(self.lengths, device=errors.device) - 1
         valid = torch.arange(len(errors), device=errors.device)[:, None] >= len(errors) - counts
         return (errors * valid).sum(0) / counts
@@ -57,12 +54,12 @@ class Forecaster(nn.Module):
         steps: int,
     ) -> Float[Tensor, "steps models batch dim"]:
         """Return a prediction and what follows it, each reading the one before, told that it lies `strides` points ahead."""
-        state = self.rnn(self.inputs(x, indices), self.lengths)[-1]
-        gaps = STEP * torch.tensor(strides).to(x)[:, None, None] * self.sees_gaps
+        state = self.rnn(self.inputs(x, indices))[-1]
+        gaps = (STEP * torch.tensor(strides).to(x)[:, None, None] * self.sees_gaps).expand(-1, len(x), -1)
         found = [self.rnn.read(state)]
         for _ in range(steps - 1):
-            told = torch.cat([found[-1], gaps.expand(-1, len(x), -1)], -1)
-            state = self.rnn(told[None], [1] * len(self.lengths), state)[-1]
+            told = torch.cat([found[-1], gaps, torch.ones_like(gaps)], -1)
+            state = self.rnn(told[None], state)[-1]
             found.append(self.rnn.read(state))
         return torch.stack(found)
 

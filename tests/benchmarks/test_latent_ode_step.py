@@ -51,7 +51,7 @@ def step(model, solve, x, indices, mask, noise):
     """Return the loss and the seconds of one step, without the optimiser."""
     model.zero_grad(set_to_none=True)
     begin = time.perf_counter()
-    posterior = model.encode(x, indices)
+    posterior = model.encode(model.inputs(x, indices))
     loss = negative_elbo(model.decode(solve(posterior.sample(noise))), x, mask, posterior, NOISE).sum()
     loss.backward()
     return float(loss.detach()), time.perf_counter() - begin, model.w1.grad.clone()

@@ -17,7 +17,9 @@ from common.measure.timing import interleaved_seconds
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.neural_ode.planar_cnf import PlanarCNF, Units, base_log_density, field_and_trace, log_density, solve
+from replications.neural_ode import planar_solve
+from replications.neural_ode.planar_cnf import PlanarCNF, base_log_density, field_and_trace, log_density, solve
+from replications.neural_ode.planar_solve import Units
 
 VARIANT = ()
 
@@ -85,7 +87,7 @@ def total_probability(flow: PlanarCNF, settings: Settings) -> float:
 
 def jacobian_error(flow: PlanarCNF, x: Tensor, settings: Settings) -> float:
     """Return the largest gap between the integral of the trace and log|det| of the flow map's Jacobian by autograd."""
-    determinants = map_log_det(lambda t, state: field_and_trace(flow.units_at(t[None])[0], state[None])[0][0], x, settings)
+    determinants = map_log_det(lambda t, state: field_and_trace(flow, t, state[None])[0][0], x, settings)
     return float((solve(flow, x[None], (0.0, 1.0), tolerance=settings.tolerance).integrals[-1, 0] - determinants).abs().max())
 
 
@@ -111,9 +113,9 @@ def map_log_det(field: Callable[[Tensor, Tensor], Tensor], x: Tensor, settings: 
 def evaluation(width: int, batch: int, context: Context) -> Callable[[], Any]:
     """Return one evaluation of a planar CNF's field and trace with `width` hidden units, in float64."""
     flow = PlanarCNF([width], generator=context.generator("timed flow")).double()
-    x = torch.randn(1, batch, 2, generator=context.generator("timed points"), dtype=torch.float64)
-    units = Units(*(part.detach().contiguous() for part in flow.units_at(torch.tensor([0.5], dtype=torch.float64))[0]))
-    return lambda: field_and_trace(units, x)
+    x = torch.randn(1, 2, batch, generator=context.generator("timed points"), dtype=torch.float64)
+    units = Units(*(part.detach()[0].contiguous() for part in flow.units_at(torch.tensor([0.5], dtype=torch.float64))))
+    return lambda: planar_solve.field_and_trace(units, x)
 
 
 def wide_layer(width: int, batch: int, context: Context) -> Callable[[], Any]:

@@ -44,8 +44,8 @@ def run(settings: Settings, context: Context) -> Outcome:
     rivals = latent_training.train_forecaster(settings, seen, context)
     model = trained.model
     with torch.no_grad():
-        posterior = model.encode(test[0].observed, test[1])
-        train_posterior = model.encode(seen[0].observed, seen[1])
+        posterior = model.encode(model.inputs(test[0].observed, test[1]))
+        train_posterior = model.encode(model.inputs(seen[0].observed, seen[1]))
     paths = decoded(model, posterior.mean, settings)
     forecasts, rival_rows = rival_forecasts(rivals, test, settings, context)
     swept = sweep(model, posterior, settings)

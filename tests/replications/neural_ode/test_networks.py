@@ -9,7 +9,7 @@ from common.learning.nets.mlp import parameter_count
 from replications.neural_ode.classifiers import error_percent, shifted
 from replications.neural_ode.depth import evaluations_alone
 from replications.neural_ode.measures import adjoint_counts, reconstruction_error, saved_bytes, solved
-from replications.neural_ode.networks import ClassifierSettings, NetworkSettings
+from replications.neural_ode.networks import ClassifierSettings, Convolution, NetworkSettings
 from replications.neural_ode.solvers import adaptive, fixed
 
 SMALL = NetworkSettings(stem="conv", width=4, downsamplings=1, activation="softplus", pool=False)
@@ -49,6 +49,20 @@ def test_forward_shapes_and_every_parameter_has_a_gradient(kind):
 )
 def test_paper_sized_images(network):
     assert classifier("rk_net", network, (1, 28, 28))(images(2, 28)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("grid", [(3, 3), (2, 5), (1, 4), (4, 4)])
+def test_convolution_of_a_small_grid_is_torchs_with_its_gradients(grid, bias):
+    ours = Convolution(3, 5, bias=bias).double()
+    theirs = torch.nn.Conv2d(3, 5, 3, padding=1, bias=bias).double()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(4, 3, *grid, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    sides = []
+    for layer in (ours, theirs):
+        value = layer(x)
+        sides.append([value, *torch.autograd.grad(value.square().sum(), (x, *layer.parameters()))])
+    torch.testing.assert_close(*sides)
 
 
 def test_adjoint_and_backpropagation_agree():

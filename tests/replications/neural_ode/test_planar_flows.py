@@ -7,6 +7,7 @@ import torch
 
 from common.dynamics.divergence import with_exact_divergence
 from common.dynamics.likelihood import flow_log_density
+from replications.neural_ode import planar_solve
 from replications.neural_ode.flow_training import negative_log_likelihood, reverse_kl
 from replications.neural_ode.planar_cnf import (
     PlanarCNF,
@@ -18,6 +19,7 @@ from replications.neural_ode.planar_cnf import (
     solve,
 )
 from replications.neural_ode.planar_flow import PlanarFlow
+from replications.neural_ode.planar_solve import Units
 from replications.neural_ode.target_energies import ENERGIES, log_normaliser
 
 
@@ -35,30 +37,50 @@ def points():
     return 1.5 * torch.randn(2, 20, 2, generator=generator(1), dtype=torch.float64)
 
 
+TIME = torch.tensor(0.3, dtype=torch.float64)
+
+
 def field_of(cnf, model):
     alone = cnf.only(model)
-    return lambda t, x: field_and_trace(alone.units_at(t[None])[0], x[None])[0][0]
+    return lambda t, x: field_and_trace(alone, t, x[None])[0][0]
 
 
 def test_trace_is_autograds(cnf, points):
-    units = cnf.units_at(torch.tensor([0.3], dtype=torch.float64))[0]
     x = points.clone().requires_grad_()
-    velocity, trace = field_and_trace(units, x)
+    velocity, trace = field_and_trace(cnf, TIME, x)
     rows = [torch.autograd.grad(column.sum(), x, retain_graph=True)[0] for column in velocity.unbind(-1)]
     torch.testing.assert_close(trace, rows[0][..., 0] + rows[1][..., 1])
 
 
+def test_field_is_the_papers(cnf, points):
+    """Eq. 10: the sum over units of s_n(t) u_n(t) tanh(w_n(t) . x + b_n(t))."""
+    features = torch.tanh(TIME * cnf.frequency + cnf.phase)
+    theta = cnf.base + (features @ cnf.drift).reshape(cnf.base.shape)
+    w, u, b, gate = theta[..., :2], theta[..., 2:4], theta[..., 4], theta[..., 5]
+    hidden = torch.tanh(torch.einsum("mbd,mud->mbu", points, w) + b[:, None])
+    expected = torch.einsum("mbu,mu,mud->mbd", hidden, torch.sigmoid(gate) * cnf.on[..., 0], u)
+    torch.testing.assert_close(field_and_trace(cnf, TIME, points)[0], expected)
+
+
+def test_gradients_of_the_steps_are_numerical_ones(cnf, points):
+    def both(x, *parts):
+        return planar_solve.runge_kutta(Units(*parts), x, -0.3)
+
+    units = cnf.units_at(torch.linspace(0, 1, 7, dtype=torch.float64))
+    inputs = [points[:, :3].transpose(1, 2), *units]
+    assert torch.autograd.gradcheck(both, [part.detach().clone().requires_grad_() for part in inputs])
+
+
 def test_time_moves_the_units(cnf, points):
-    early, late = cnf.units_at(torch.tensor([0.0, 1.0], dtype=torch.float64))
-    assert (field_and_trace(early, points)[0] - field_and_trace(late, points)[0]).abs().max() > 1e-2
+    early, late = (field_and_trace(cnf, TIME + shift, points)[0] for shift in (-0.3, 0.7))
+    assert (early - late).abs().max() > 1e-2
 
 
 def test_a_narrow_model_ignores_the_other_units(cnf, points):
-    units = cnf.units_at(torch.tensor([0.3], dtype=torch.float64))[0]
-    assert (units.outward[0, 3:] == 0).all() and (units.outward[1] != 0).all()
-    alone = cnf.only(1)
-    same = field_and_trace(alone.units_at(torch.tensor([0.3], dtype=torch.float64))[0], points[1:])
-    both = field_and_trace(units, points)
+    outward = cnf.units_at(TIME[None]).outward[0]
+    assert (outward[0, :, 3:] == 0).all() and (outward[1] != 0).all()
+    same = field_and_trace(cnf.only(1), TIME, points[1:])
+    both = field_and_trace(cnf, TIME, points)
     torch.testing.assert_close(same, (both[0][1:], both[1][1:]))
 
 
@@ -124,6 +146,16 @@ def test_planar_flow_against_autograd(points):
     y, log_det = flow(x)
     rows = torch.stack([torch.autograd.grad(column.sum(), x, retain_graph=True)[0] for column in y.unbind(-1)], -2)
     torch.testing.assert_close(log_det, torch.linalg.slogdet(rows)[1])
+
+
+def test_gradients_of_the_layers_are_numerical_ones(points):
+    flow = PlanarFlow([2, 3], generator=generator()).double()
+    leaves = {name: part.detach().clone().requires_grad_() for name, part in flow.named_parameters()}
+
+    def pushed(x, *parts):
+        return torch.func.functional_call(flow, dict(zip(leaves, parts)), (x,))
+
+    assert torch.autograd.gradcheck(pushed, (points[:, :3].clone().requires_grad_(), *leaves.values()))
 
 
 def test_planar_layers_stay_invertible():
