@@ -33,7 +33,7 @@ include: "report/rules.smk"
 rule all:
     default_target: True
     input:
-        f"report/build/{LEVEL}/index.html",
+        f"{PAGES}/index.html",
         # by themselves: a page that exists, such as a failed call leaves, would hide that runs are missing
         [f"{run}/metrics.csv" for run in RUNS_CHOSEN],
 
@@ -53,5 +53,5 @@ onerror:
     print(retrace.failures(JOBS, LEVEL), file=sys.stderr)
     retrace.write_plan(PLAN, RUNS_CHOSEN)
     shell(
-        f"python -m report all --level {LEVEL} --runs {PLAN} --out report/build/{LEVEL} || true"
+        f"python -m report all --level {LEVEL} --runs {PLAN} --papers {' '.join(CHOSEN)} --out {PAGES} || true"
     )

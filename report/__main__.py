@@ -1,4 +1,4 @@
-"""`python -m report collect|build|all`: turn the run folders of a level into tables and a page."""
+"""`python -m report collect|index|paper|all`: turn the run folders of a level into tables and pages."""
 
 import argparse
 import os
@@ -31,35 +31,44 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     helps = {
         "collect": "write results/<level>/metrics.csv and claims.csv",
-        "build": "write the page, with its tables beside it",
-        "all": "collect and build",
+        "index": "collect, and write the first page; the papers' pages stand beside it",
+        "paper": "write the pages of the papers named by --papers",
+        "all": "collect, and write every page",
     }
     for command, text in helps.items():
         add = commands.add_parser(command, help=text, description=text).add_argument
         add("--level", choices=LEVELS, default="laptop", help="default: %(default)s")
         add("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs are kept; default %(default)s")
         add("--runs", type=Path, metavar="FILE", help="the planned run folders, one a line; default: results/<level>/runs.txt")
+        add("--papers", nargs="+", metavar="PAPER", help="only these", required=command == "paper")
         if command != "collect":
             add("--out", type=Path, metavar="DIR", help="default: report/build/<level>")
-            add("--papers", nargs="+", metavar="PAPER", help="only these; then results/<level> keeps its tables of all papers")
+        if command == "paper":
+            add("--whole", action="store_true", help="link to the first page, which must be written too")
     return parser
 
 
 def _run(options: argparse.Namespace, root: Path) -> None:
     # here, not above: --help should not wait for pandas and matplotlib
-    from report.build import build
-    from report.collect import collect, judge_all, load_papers, read_plan, write_tables
+    from report.build import build_index, build_paper
+    from report.collect import collect, judge_all, load_papers, of_paper, read_plan, write_tables
 
-    chosen = getattr(options, "papers", None)
     plan = read_plan(options.runs or options.results / options.level / "runs.txt")
-    papers = load_papers(root, chosen)
+    papers = load_papers(root, options.papers)
     collection = collect(options.level, plan, options.results)
-    claims = judge_all(papers, collection)
-    if options.command != "build" and not chosen:
+    if options.command != "paper":
+        claims = judge_all(papers, collection)
         write_tables(options.results / options.level, collection.metrics, claims)
-    if options.command != "collect":
-        page = build(collection, papers, claims, options.out or Path("report/build") / options.level)
-        print(f"wrote {page}")
+    if options.command == "collect":
+        return
+    out = options.out or Path("report/build") / options.level
+    if options.command != "index":
+        for paper in papers:
+            own = of_paper(collection, paper)
+            whole = options.command == "all" or options.whole
+            print(f"wrote {build_paper(own, paper, judge_all([paper], own), out / paper.id, whole=whole)}", flush=True)
+    if options.command != "paper":
+        print(f"wrote {build_index(collection, papers, claims, out)}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Build: the collected runs and judged claims of one level -> one page, with its tables as CSV files beside it."""
+"""Build: the collected runs and judged claims of one level -> an index and a page for every paper, with tables beside them."""
 
+import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image, ImageOps
 
 from common.errors import RetraceError
 from common.measure.paper import Paper
@@ -15,67 +17,128 @@ from common.runs.levels import WHERE
 from report import cost
 from report.certainty import Certainty, certainty
 from report.collect import Collection, Unfinished, write_table, write_tables
+from report.findings import belongs
 from report.render import render
-from report.views import Grid, PaperView, paper_view
+from report.views import PaperView, Summary, paper_view, summary
+
+COVER_FILE = "figures/cover.webp"
+COVER = (480, 300)  # pixels: twice the size at which it is shown
 
 
 @dataclass(frozen=True)
-class Page:
-    """Everything that the page shows."""
+class Origin:
+    """Where a page's numbers come from: level, runs, machines, versions, days."""
 
     level: str
     budget: str
-    papers: Sequence[PaperView]
-    counts: Counter
-    certainty: Certainty
     planned: int
-    failed: Sequence[Unfinished]
-    not_run: Sequence[tuple[str, Sequence[Unfinished]]]
-    machines: Sequence[cost.Machine]
-    experiments: Sequence[cost.ExperimentCost]
     total: cost.Cost
+    machines: Sequence[cost.Machine]
     commits: Sequence[str]
     versions: Sequence[Sequence[tuple[str, str]]]
     days: Sequence[str]
     built_at: str
 
 
-def build(collection: Collection, papers: Sequence[Paper], claims: pd.DataFrame, out: Path) -> Path:
-    """Write `out/index.html`, `out/metrics.csv`, `out/claims.csv` and `out/tables/*.csv`; return the page's path."""
-    views = [paper_view(paper, claims, collection) for paper in papers]
-    page = _page(collection, views, claims)
+@dataclass(frozen=True)
+class Index:
+    """Everything that the first page shows; `pictures` are data URIs by paper."""
+
+    origin: Origin
+    papers: Sequence[Summary]
+    pictures: dict[str, str]
+    counts: Counter
+    certainty: Certainty
+    failed: Sequence[Unfinished]
+    not_run: Sequence[tuple[str, Sequence[Unfinished]]]
+    experiments: Sequence[cost.ExperimentCost]
+
+
+@dataclass(frozen=True)
+class PaperPage:
+    """Everything that a paper's page shows; `whole` says whether a first page stands above it."""
+
+    origin: Origin
+    view: PaperView
+    whole: bool
+
+
+def build_index(collection: Collection, papers: Sequence[Paper], claims: pd.DataFrame, out: Path) -> Path:
+    """Write `out/index.html`, `out/metrics.csv` and `out/claims.csv`; return the page's path.
+
+    The pages of the papers stand in folders of their own beside it, and their headline pictures are taken from there.
+    """
+    page = Index(
+        origin(collection),
+        [summary(paper, claims, collection) for paper in papers],
+        {paper.id: picture for paper in papers if (picture := _cover(paper, out))},
+        Counter(claims["verdict"]),
+        certainty(claims),
+        [run for run in collection.unfinished if run.status == "failed"],
+        _grouped([run for run in collection.unfinished if run.status == "not run"]),
+        cost.by_experiment(collection.runs),
+    )
+    return _written("index.html.jinja", page, collection, claims, out)
+
+
+def build_paper(collection: Collection, paper: Paper, claims: pd.DataFrame, out: Path, *, whole: bool) -> Path:
+    """Write a paper's `out/index.html` with its pictures and tables beside it; `claims` are the paper's own."""
+    view = paper_view(paper, claims, collection, out)
     try:
-        write_tables(out, collection.metrics, claims)
-        for grid in (grid for view in views for grid in view.tables if isinstance(grid, Grid) and grid.frame is not None):
-            (out / grid.file).parent.mkdir(exist_ok=True)
+        for grid in view.grids:
+            (out / grid.file).parent.mkdir(parents=True, exist_ok=True)
             write_table(out / grid.file, grid.frame)
+        _leave_cover(paper, view, out)
     except OSError as error:
-        raise RetraceError(f"{out}: cannot be written ({error.strerror}); free it or choose another --out") from None
-    html = render(page).encode()
-    write(out / "index.html", lambda stream: stream.write(html))
-    return out / "index.html"
+        raise _unwritable(out, error) from None
+    return _written("paper.html.jinja", PaperPage(origin(collection), view, whole), collection, claims, out)
 
 
-def _page(collection: Collection, views: Sequence[PaperView], claims: pd.DataFrame) -> Page:
-    runs, unfinished = collection.runs, collection.unfinished
+def origin(collection: Collection) -> Origin:
+    """Return where the collected numbers come from."""
+    runs = collection.runs
     started = sorted(str(run.info["started"])[:10] for run in runs if run.info.get("started"))
-    return Page(
+    return Origin(
         level=collection.level,
         budget=WHERE[collection.level],
-        papers=views,
-        counts=Counter(claims["verdict"]),
-        certainty=certainty(claims),
-        planned=len(runs) + len(unfinished),
-        failed=[run for run in unfinished if run.status == "failed"],
-        not_run=_grouped([run for run in unfinished if run.status == "not run"]),
-        machines=cost.machines(runs),
-        experiments=cost.by_experiment(runs),
+        planned=len(runs) + len(collection.unfinished),
         total=cost.total(runs),
+        machines=cost.machines(runs),
         commits=cost.distinct(runs, "commit"),
         versions=cost.distinct(runs, "versions"),
         days=sorted({*started[:1], *started[-1:]}),
         built_at=provenance.commit(),
     )
+
+
+def _written(template: str, page: Index | PaperPage, collection: Collection, claims: pd.DataFrame, out: Path) -> Path:
+    try:
+        write_tables(out, collection.metrics, claims)
+        html = render(template, page).encode()
+        write(out / "index.html", lambda stream: stream.write(html))
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    return out / "index.html"
+
+
+def _unwritable(out: Path, error: OSError) -> RetraceError:
+    return RetraceError(f"{out}: cannot be written ({error.strerror}); free it or choose another --out")
+
+
+def _leave_cover(paper: Paper, view: PaperView, out: Path) -> None:
+    """Write the paper's headline figure, small, for the first page."""
+    for picture in view.pictures:
+        if paper.headline and belongs(picture.id, [paper.headline]) and "png" in picture.files:
+            with Image.open(out / picture.files["png"]) as whole:
+                small = ImageOps.pad(whole.convert("RGB"), COVER, Image.Resampling.LANCZOS, color="white")
+            small.save(out / COVER_FILE, quality=80, method=6)
+            return
+
+
+def _cover(paper: Paper, out: Path) -> str:
+    """Return the small picture that a paper's page left for the first one, as a data URI, or "" if there is none."""
+    file = out / paper.id / COVER_FILE
+    return f"data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}" if file.is_file() else ""
 
 
 def _grouped(runs: Sequence[Unfinished]) -> list[tuple[str, list[Unfinished]]]:

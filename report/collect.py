@@ -106,6 +106,17 @@ def collect(level: str, folders: Iterable[Path], results: Path) -> Collection:
     return Collection(level, runs, unfinished, _table(tables, [run.row(level) for run in unfinished]))
 
 
+def of_paper(collection: Collection, paper: Paper) -> Collection:
+    """Return what a paper's page shows of a collection: the paper's own runs, and the shared models."""
+    mine = (paper.id, "common", "")  # a run that never started may not know whose it is
+    return Collection(
+        collection.level,
+        [run for run in collection.runs if run.info.get("paper") in mine],
+        [run for run in collection.unfinished if run.paper in mine],
+        collection.metrics[collection.metrics["paper"].isin(mine)].reset_index(drop=True),
+    )
+
+
 def check_settings(run: RunFolder, level: str) -> None:
     """Raise `RetraceError` unless the run has the level's own settings, as they are now."""
     info, file = run.info, run.path / "run.json"

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib.pyplot as plt
@@ -42,9 +43,10 @@ class Problem:
     """What stands in the place of a figure or table that could not be made."""
 
     message: str
+    id: str = ""
 
 
-def pictures(paper: Paper, collection: Collection) -> list[Picture | Problem]:
+def pictures(paper: Paper, collection: Collection, out: Path) -> list[Picture | Problem]:
     """Return the paper's figures, drawn from the runs present."""
     runs = Runs(collection.runs, paper.id)
     with style():

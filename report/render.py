@@ -1,4 +1,4 @@
-"""HTML from the views: one page with its style and script inside, every text escaped by Jinja."""
+"""HTML from the views: pages with their style and script inside, every text escaped by Jinja."""
 
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from report import numbers
 FOLDER = Path(__file__).resolve().parent
 
 
-def render(page: Any) -> str:
-    """Return the whole page. `page` is a `report.build.Page`."""
+def render(template: str, page: Any) -> str:
+    """Return a whole page. `page` is what the template shows: a `report.build.Index` or `report.build.PaperPage`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER / "templates"),
         autoescape=True,  # of every file: the default goes by names that end in .html, ours end in .jinja
@@ -36,7 +36,7 @@ def render(page: Any) -> str:
         "style": Markup((FOLDER / "style.css").read_text()),  # our own files, not data
         "script": Markup((FOLDER / "script.js").read_text()),
     }
-    return environment.get_template("page.html.jinja").render(page=page)
+    return environment.get_template(template).render(page=page)
 
 
 def slug(text: str) -> str:

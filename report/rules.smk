@@ -1,23 +1,64 @@
-# The report: over all chosen papers, or over one of them (`snakemake flow_matching --cores`).
+# The report: a page for each paper, and the first page above them. A paper's page asks for its own runs only, so it is drawn while
+# other papers still compute, and an edit redraws one page.
 
+PAGES = f"report/build/{LEVEL}"
+REPORT_FILES = [f"report/{name}" for name in retrace.report_assets()]
+RUNS_CHOSEN = list(dict.fromkeys(run for paper in CHOSEN for run in RUNS[paper]))
 PLAN = f"{RESULTS}/runs.txt"
-RUNS_CHOSEN = [folder for paper in CHOSEN for folder in RUNS[paper]]
-REPORT = f"python -m report all --level {LEVEL} --results {retrace.RESULTS}"
-WRITE_REPORT = (
+WRITE_PAGE = (
     "printf '%s\\n' {params.runs} > {output.plan}; "
     "{params.job} --runs {output.plan} --out {params.folder} > {log} 2>&1"
 )
-REPORT_FILES = [f"report/{name}" for name in retrace.report_assets()]
+# `snakemake flow_matching` makes that paper's page alone: then there may be no first page to link to
+ALONE = set(PAPERS) & set(map(str, workflow.dag_settings.targets or ()))
+WHOLE = "" if ALONE and not Path(PAGES, "index.html").exists() else " --whole"
+
+for paper in PAPERS:
+
+    rule:
+        name:
+            f"{paper}_page"
+        input:
+            runs=[f"{run}/metrics.csv" for run in RUNS[paper]],
+            claims=f"replications/{paper}/paper.yaml",
+            code=retrace.report_sources([paper]),
+            files=REPORT_FILES,
+        output:
+            page=f"{PAGES}/{paper}/index.html",
+            plan=f"{RESULTS}/{paper}/runs.txt",
+        log:
+            f"{RESULTS}/logs/report-{paper}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/report-{paper}.tsv"
+        localrule: True
+        conda:
+            ENVIRONMENT
+        params:
+            job=f"python -m report paper --level {LEVEL} --results {retrace.RESULTS} --papers {paper}{WHOLE}",
+            runs=RUNS[paper],
+            folder=PAGES,
+        message:
+            f"page of {paper}, level {LEVEL}"
+        shell:
+            WRITE_PAGE
+
+    rule:
+        name:
+            paper
+        input:
+            f"{PAGES}/{paper}/index.html",
+            [f"{run}/metrics.csv" for run in RUNS[paper]],
 
 
 rule report:
     input:
-        runs=[f"{folder}/metrics.csv" for folder in RUNS_CHOSEN],
-        papers=[f"replications/{paper}/paper.yaml" for paper in CHOSEN],
+        runs=[f"{run}/metrics.csv" for run in RUNS_CHOSEN],
+        claims=[f"replications/{paper}/paper.yaml" for paper in CHOSEN],
+        pages=[f"{PAGES}/{paper}/index.html" for paper in CHOSEN],
         code=retrace.report_sources(CHOSEN),
         files=REPORT_FILES,
     output:
-        page=f"report/build/{LEVEL}/index.html",
+        page=f"{PAGES}/index.html",
         metrics=f"{RESULTS}/metrics.csv",
         claims=f"{RESULTS}/claims.csv",
         plan=PLAN,
@@ -29,47 +70,10 @@ rule report:
     conda:
         ENVIRONMENT
     params:
-        job=REPORT,
+        job=f"python -m report index --level {LEVEL} --results {retrace.RESULTS} --papers {' '.join(CHOSEN)}",
         runs=RUNS_CHOSEN,
-        folder=subpath(output.page, parent=True),
+        folder=PAGES,
     message:
-        f"report on level {LEVEL}"
+        f"first page, level {LEVEL}"
     shell:
-        WRITE_REPORT
-
-
-for paper in retrace.papers():
-
-    rule:
-        name:
-            f"{paper}_report"
-        input:
-            runs=[f"{folder}/metrics.csv" for folder in RUNS[paper]],
-            papers=f"replications/{paper}/paper.yaml",
-            code=retrace.report_sources([paper]),
-            files=REPORT_FILES,
-        output:
-            page=f"report/build/{LEVEL}/{paper}/index.html",
-            plan=f"{RESULTS}/{paper}/runs.txt",
-        log:
-            f"{RESULTS}/logs/report-{paper}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/report-{paper}.tsv"
-        localrule: True
-        conda:
-            ENVIRONMENT
-        params:
-            job=f"{REPORT} --papers {paper}",
-            runs=RUNS[paper],
-            folder=subpath(output.page, parent=True),
-        message:
-            f"report on {paper}, level {LEVEL}"
-        shell:
-            WRITE_REPORT
-
-    rule:
-        name:
-            paper
-        input:
-            f"report/build/{LEVEL}/{paper}/index.html",
-            [f"{run}/metrics.csv" for run in RUNS[paper]],
+        WRITE_PAGE

@@ -63,11 +63,20 @@ for (const image of document.querySelectorAll("figure img")) {
     close.textContent = "Close";
     close.addEventListener("click", () => dialog.close());
     const large = image.cloneNode();
+    dialog.classList.toggle("drawn", !image.closest("figure.photographic"));
     dialog.replaceChildren(close, large);
     dialog.showModal();
   });
 }
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+
+// A link to a claim opens it.
+const open = () => {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.matches("details")) target.open = true;
+};
+addEventListener("hashchange", open);
+open();
 
 // What is folded away on the screen belongs on paper.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,10 @@ import pandas as pd
 from common.measure.figures import RunFolder, Table
 from common.measure.paper import SOURCES, Claim, Paper, ReportedTable
 from report import pictures
-from report.certainty import Registration, registered
+from report.certainty import Certainty, Registration, certainty, registered
 from report.collect import Collection, Unfinished
-from report.cost import ExperimentCost, by_experiment
+from report.cost import Cost, ExperimentCost, by_experiment, total
+from report.findings import belongs, findings_of, in_words, outcome, said
 from report.numbers import DASH, estimate, number
 from report.strip import Strip, strip
 
@@ -58,34 +60,105 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class PaperView:
-    """Everything that one paper's section shows."""
+class FindingView:
+    """Claims with the figures and tables that answer them, and what their verdicts say together."""
+
+    id: str
+    title: str
+    claims: Sequence[ClaimView]
+    outcome: str
+    words: str
+    figures: Sequence[Any] = ()
+    tables: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the first page says of a paper: its findings by outcome, its counts and its claims."""
 
     paper: Paper
-    claims: Sequence[ClaimView]
+    findings: Sequence[FindingView]
     counts: Counter
+    unfinished: int
+
+    @property
+    def claims(self) -> list[ClaimView]:
+        """All claims, finding by finding."""
+        return [claim for finding in self.findings for claim in finding.claims]
+
+    @property
+    def said(self) -> list[tuple[str, list[FindingView]]]:
+        """The findings by outcome, with the words that introduce them."""
+        return said([(finding.outcome, finding) for finding in self.findings])
+
+
+@dataclass(frozen=True)
+class PaperView:
+    """Everything that one paper's page shows; `figures` and `tables` are those that belong to no finding."""
+
+    summary: Summary
     registration: Registration
+    certainty: Certainty
     figures: Sequence[Any]
     tables: Sequence[Any]
     reported: Sequence[Grid]
     experiments: Sequence[ExperimentCost]
+    total: Cost
     unfinished: Sequence[Unfinished]
 
+    @property
+    def paper(self) -> Paper:
+        """The paper."""
+        return self.summary.paper
 
-def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection) -> PaperView:
-    """Lay out one paper. Tables name the CSV file beside the page that holds them."""
+    @property
+    def pictures(self) -> list[pictures.Picture]:
+        """Every figure that could be drawn."""
+        drawn = [figure for finding in self.summary.findings for figure in finding.figures] + list(self.figures)
+        return [figure for figure in drawn if isinstance(figure, pictures.Picture)]
+
+    @property
+    def grids(self) -> list[Grid]:
+        """Every measured table that could be made."""
+        tables = [table for finding in self.summary.findings for table in finding.tables] + list(self.tables)
+        return [table for table in tables if isinstance(table, Grid) and table.frame is not None]
+
+
+def summary(
+    paper: Paper, claims: pd.DataFrame, collection: Collection, drawn: Sequence[Any] = (), tables: Sequence[Any] = ()
+) -> Summary:
+    """Lay out a paper's findings, with those of its figures and tables that belong to them."""
     own = claims[claims["paper"] == paper.id]
-    views = [claim_view(claim, row) for claim, row in zip(paper.claims, own.itertuples(index=False), strict=True)]
+    views = {claim.id: claim_view(claim, row) for claim, row in zip(paper.claims, own.itertuples(index=False), strict=True)}
+    found = []
+    for finding in findings_of(paper):
+        listed = [views[name] for name in finding.claims]
+        verdicts = [view.row.verdict for view in listed]
+        shown = [
+            [item for item in items if belongs(item.id, names)]
+            for items, names in ((drawn, finding.figures), (tables, finding.tables))
+        ]
+        found.append(FindingView(finding.id, finding.title, listed, outcome(verdicts), in_words(verdicts), *shown))
+    unfinished = sum(run.paper == paper.id for run in collection.unfinished)
+    return Summary(paper, found, Counter(view.row.verdict for view in views.values()), unfinished)
+
+
+def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection, out: Path) -> PaperView:
+    """Lay out one paper's page in the folder `out`, where its figures are written; tables name the CSV file that holds them."""
     mine: list[RunFolder] = [run for run in collection.runs if run.info.get("paper") == paper.id]
+    drawn = pictures.pictures(paper, collection, out)
+    tables = [_measured_grid(table) for table in pictures.tables(paper, collection)]
+    found = summary(paper, claims, collection, drawn, tables)
+    placed = [item for finding in found.findings for item in (*finding.figures, *finding.tables)]
     return PaperView(
-        paper,
-        views,
-        Counter(view.row.verdict for view in views),
-        registered(paper, own, mine),
-        pictures.pictures(paper, collection),
-        [_measured_grid(paper, table) for table in pictures.tables(paper, collection)],
+        found,
+        registered(paper, claims, mine),
+        certainty(claims),
+        [item for item in drawn if item not in placed],
+        [item for item in tables if item not in placed],
         [reported_grid(table, f"reported-{i}") for i, table in enumerate(paper.reported_tables, 1)],
         by_experiment(mine),
+        total(mine),
         [run for run in collection.unfinished if run.paper == paper.id],
     )
 
@@ -96,7 +169,7 @@ def claim_view(claim: Claim, row: Any) -> ClaimView:
     return ClaimView(
         claim,
         row,
-        f"{row.paper}-{claim.id}",
+        claim.id,
         MARKS[row.verdict],
         mean,
         interval,
@@ -105,12 +178,12 @@ def claim_view(claim: Claim, row: Any) -> ClaimView:
     )
 
 
-def _measured_grid(paper: Paper, table: Table | pictures.Problem) -> Grid | pictures.Problem:
+def _measured_grid(table: Table | pictures.Problem) -> Grid | pictures.Problem:
     if isinstance(table, pictures.Problem):
         return table
     rows = [[_cell(value) for value in row] for row in table.frame.itertuples(index=False, name=None)]
     columns = [str(column) for column in table.frame.columns]
-    file = f"tables/{paper.id}-{table.id}.csv"
+    file = f"tables/{table.id}.csv"
     return Grid(table.id, table.title, table.caption, columns, rows, _numeric(rows, len(columns)), table.frame, file)
 
 

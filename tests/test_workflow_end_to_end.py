@@ -76,10 +76,13 @@ def test_every_planned_run_is_in_the_tables(tree):
     assert set(claims.verdict) == {"not run"}, "smoke judges nothing: every claim needs a higher level"
     judged = claims[(claims.level == "laptop") & (claims.paper == "flow_matching")]
     assert set(judged[judged.n_seeds == 0].claim) == set(), "every statistic finds its rows"
-    page = (tree / "report/build/smoke/index.html").read_text()
-    assert len(page) > 100_000
-    assert "could not be drawn" not in page and "could not be made" not in page, "every figure and table of a smoke run is there"
-    assert (tree / "report/build/smoke/flow_matching/index.html").is_file(), "one paper alone has a report of its own"
+    for paper in ("flow_matching", "neural_ode"):
+        page = (tree / "report/build/smoke" / paper / "index.html").read_text()
+        assert len(page) > 100_000
+        assert "could not be drawn" not in page and "could not be made" not in page, (
+            "every figure and table of a smoke run is there"
+        )
+        assert page.count("<figure") > page.count('<section class="finding"') / 2, "figures stand in their findings"
 
 
 def test_a_second_call_has_nothing_to_do(tree):
@@ -94,7 +97,9 @@ def test_a_deleted_run_is_made_again_though_the_page_exists(tree, target):
         jobs = set(dry_run(tree, target))
     finally:
         away.rename(run)
-    assert jobs - {"flow_matching"} == {"flow_matching_gradients", "report" if target == "all" else "flow_matching_report"}
+    assert jobs - {"flow_matching"} == {"flow_matching_gradients", "flow_matching_page"} | (
+        {"report"} if target == "all" else set()
+    )
 
 
 def test_with_all_results_deleted_everything_is_made_again(tree):
@@ -122,7 +127,7 @@ def test_an_edit_reruns_what_imports_the_file_and_nothing_else(tree):
     untouched = ("features", "flow_matching_exact_paths", "flow_matching_solver_error")
     assert not [job for job in jobs if "train" in job or job in untouched]
     with edited(tree / "replications/flow_matching/figures.py", lambda text: text + "\n# edited\n"):
-        assert set(dry_run(tree)) == {"report"}
+        assert set(dry_run(tree)) == {"flow_matching_page", "report"}
 
 
 def test_a_changed_setting_reruns_its_experiment_and_what_follows(tree):

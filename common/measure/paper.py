@@ -156,6 +156,19 @@ class ReportedTable(Block):
         return self
 
 
+class Finding(Block):
+    """Claims that one figure or table answers: they stand beside it, and their verdicts together say what was found.
+
+    A figure's or table's id may be given without the data set that ends it.
+    """
+
+    id: Slug
+    title: Text
+    claims: list[Slug] = Field(min_length=1)
+    figures: list[Slug] = []
+    tables: list[Slug] = []
+
+
 class Deviation(Block):
     """Something done differently here, and why."""
 
@@ -175,6 +188,8 @@ class Paper(Block):
     summary: Text
     numbered: int = Field(ge=1, description="how many claims we count in the paper; each has an entry with its number")
     claims: list[Claim] = Field(min_length=1)
+    findings: list[Finding] = []
+    headline: Slug | None = Field(default=None, description="the figure that stands for the paper on the report's first page")
     withdrawn: list[Withdrawn] = []
     reported_tables: list[ReportedTable] = []
     deviations: list[Deviation] = []
@@ -192,6 +207,18 @@ class Paper(Block):
             if claim.id in seen:
                 raise ValueError(f"two claims have the id {claim.id!r}; rename one, or take it off one of the lists")
             seen.add(claim.id)
+        return self
+
+    @model_validator(mode="after")
+    def _every_claim_is_in_one_finding(self) -> "Paper":
+        known, placed = [claim.id for claim in self.claims], [name for finding in self.findings for name in finding.claims]
+        for name in placed:
+            if name not in known:
+                raise ValueError(f"findings: there is no claim {name!r}{hint(name, known)}")
+            if placed.count(name) > 1:
+                raise ValueError(f"findings: claim {name!r} is listed {placed.count(name)} times; keep one")
+        if missing := [name for name in known if self.findings and name not in placed]:
+            raise ValueError(f"findings: claim {missing[0]!r} is in none; add it to the one whose figure or table answers it")
         return self
 
 
@@ -265,5 +292,11 @@ def _model_at(path: Sequence[str | int]) -> type[Block]:
     for key, model in (("reported", Reported), ("amended", Amendment)):
         if key in path[:-1]:
             return model
-    blocks = {"claims": Claim, "withdrawn": Withdrawn, "reported_tables": ReportedTable, "deviations": Deviation}
+    blocks = {
+        "claims": Claim,
+        "withdrawn": Withdrawn,
+        "reported_tables": ReportedTable,
+        "deviations": Deviation,
+        "findings": Finding,
+    }
     return blocks[str(path[0])]

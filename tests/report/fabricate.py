@@ -9,6 +9,7 @@ import yaml
 from common.runs.folders import COLUMNS, digest, to_csv
 
 HOSTILE = "<script>alert('pwned')</script> & \"quoted\""
+DATA = "<script>digits"  # a data set of that name
 LEVEL = "laptop"
 
 STATISTICS = """
@@ -53,7 +54,7 @@ def curves(found):
         mean_and_range(axis, table, colour({"a": "fm_ot", "b": "fm_vp"}[method]), f"method {method}")
     axis.set(xscale="log", yscale="log", xlabel="NFE", ylabel="error")
     axis.legend()
-    return Figure("curves", "Error against evaluations", "Bands span the seeds.", "Two falling lines.", figure)
+    return Figure("curves", f"Error against evaluations on {found[0].info['dataset']}", "Bands span the seeds.", "Two falling lines.", figure)
 
 def impossible(found):
     raise ValueError("<script>alert('figure')</script> cannot be drawn")
@@ -126,6 +127,21 @@ CLAIMS = {
 }
 
 
+FINDINGS = {
+    "flow_paper": [
+        {
+            "id": "likelihood",
+            "title": "Likelihood",
+            "claims": ["gain", "gain-large", "large"],
+            "figures": ["curves"],
+            "tables": ["nll"],
+        },
+        {"id": "evaluations", "title": "Evaluations", "claims": ["nfe-ratio", "identity"]},
+    ],
+    "score_paper": [],
+}
+
+
 def papers(root: Path) -> Path:
     """Write both paper folders and return the folder that holds them."""
     for year, (name, claims) in zip((2020, 2022), sorted(CLAIMS.items(), reverse=True)):
@@ -141,6 +157,8 @@ def papers(root: Path) -> Path:
             "summary": "Regress a field instead of solving an ordinary differential equation at every step of the training.",
             "numbered": len(claims),
             "claims": claims,
+            "findings": FINDINGS[name],
+            "headline": "curves",
             "withdrawn": [{**AMENDED, "id": "given-up", "why": "It read <b>the scale</b> of the data."}],
             "reported_tables": [
                 {
@@ -165,7 +183,7 @@ def finished(results: Path, paper: str, seed: int) -> Path:
     folder = results / LEVEL / paper / "evaluate" / "digits" / f"seed{seed}"
     folder.mkdir(parents=True)
     noise = np.random.default_rng(seed)
-    shared = {"paper": paper, "experiment": "evaluate", "dataset": "digits", "variant": "digits", "seed": seed, "level": LEVEL}
+    shared = {"paper": paper, "experiment": "evaluate", "dataset": DATA, "variant": "digits", "seed": seed, "level": LEVEL}
     shared |= {"status": "ok", "device": "cpu", "versions": "torch=2.11.0", "commit": "0123456789ab"}
     rows = [{**shared, "metric": "nll", "method": m, "value": v + 0.01 * noise.normal()} for m, v in (("a", 1.5), ("b", 1.6))]
     rows += [{**shared, "metric": "nfe", "method": m, "value": v + seed, "nfe": v + seed} for m, v in (("a", 62), ("b", 83))]
