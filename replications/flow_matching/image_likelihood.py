@@ -21,6 +21,8 @@ from common.measure.metrics.density import bits_per_dim, check_draws, importance
 from common.runs.experiment import Context
 from common.runs.folders import refused, row
 
+CACHED = 16  # dimensions of a divergence that are taken at once on a CPU: of more, what the network keeps fits no cache
+
 
 class LikelihoodSettings(Protocol):
     """What the settings of an experiment must say."""
@@ -56,6 +58,7 @@ def log_densities(denoiser: Any, test: ImageSplit, settings: LikelihoodSettings,
     bound, draws = min(settings.bound_images, n), 1 if noisy else max(settings.dequantisations)
     dequantise, probes = context.generator("dequantise"), context.generator("probes", device=context.device)
     items = torch.cat([torch.arange(n), torch.arange(bound).repeat(draws - 1)])
+    chunk = CACHED if context.device.type == "cpu" else None
     parts: list[LogLikelihood] = []
     # as many images in one solve as fit: small solves cost as much as larger ones
     for chosen in items.split(settings.batch):
@@ -64,7 +67,7 @@ def log_densities(denoiser: Any, test: ImageSplit, settings: LikelihoodSettings,
         if noisy:
             parts.append(log_likelihood(denoiser, x, divergence=settings.divergence, generator=probes, **tolerances))
         else:
-            parts.append(log_likelihood_by_quadrature(denoiser, x, nodes=settings.nodes, **tolerances))
+            parts.append(log_likelihood_by_quadrature(denoiser, x, nodes=settings.nodes, chunk=chunk, **tolerances))
     found = torch.cat([part.log_density.cpu() for part in parts]).numpy()
     once, more = found[:n], found[n:].reshape(draws - 1, bound)
     nfe = float(np.average([part.nfe for part in parts], weights=[len(part.log_density) for part in parts]))
