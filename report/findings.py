@@ -23,16 +23,16 @@ def findings_of(paper: Paper) -> Sequence[Finding]:
 
 
 def outcome(verdicts: Sequence[str]) -> str:
-    """Return a finding's outcome from the verdicts of its claims; those that were not run say nothing."""
+    """Return a finding's outcome from the verdicts of its claims: of the judged ones, or of checks where there are no others."""
     count = Counter(verdicts)
-    good, bad, open_ = count["replicated"] + count["holds"], count["contradicted"] + count["fails"], count["inconclusive"]
-    if not good + bad + open_:
-        return "not run"
-    if not good + bad:
-        return "undecided"
-    if bad or open_:
-        return "mixed" if good else "did not hold" if not open_ else "mixed"
-    return "held"
+    good, bad, unsure = count["replicated"], count["contradicted"] + count["fails"], count["inconclusive"]
+    if not good + bad + unsure:
+        return "held" if count["holds"] else "not run"
+    if not bad and not unsure:
+        return "held"
+    if good:
+        return "mixed"
+    return "did not hold" if bad else "undecided"
 
 
 def in_words(verdicts: Sequence[str]) -> str:

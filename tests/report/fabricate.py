@@ -54,7 +54,8 @@ def curves(found):
         mean_and_range(axis, table, colour({"a": "fm_ot", "b": "fm_vp"}[method]), f"method {method}")
     axis.set(xscale="log", yscale="log", xlabel="NFE", ylabel="error")
     axis.legend()
-    return Figure("curves", f"Error against evaluations on {found[0].info['dataset']}", "Bands span the seeds.", "Two falling lines.", figure)
+    title = f"Error against evaluations on {found[0].info['dataset']}"
+    return Figure("curves", title, "Bands span the seeds.", "Two falling lines.", figure)
 
 def impossible(found):
     raise ValueError("<script>alert('figure')</script> cannot be drawn")

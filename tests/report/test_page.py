@@ -223,7 +223,7 @@ def test_a_page_alone_links_to_no_first_page(built, tmp_path):
 @pytest.mark.parametrize("plan", ["", "results/laptop/flow_paper/evaluate/digits/seed0\n"])
 def test_a_report_without_any_finished_run(tree, tmp_path, plan):
     (tmp_path / "plan.txt").write_text(plan)
-    papers, results, _ = tree
+    papers, _, _ = tree
     absent = (papers, tmp_path / "absent", tmp_path / "plan.txt", None)
     assert main(arguments(absent, "all", tmp_path / "out"), root=papers) == 0
     words = Outline((tmp_path / "out" / "index.html").read_text()).words
