@@ -43,7 +43,7 @@ def in_words(verdicts: Sequence[str]) -> str:
     if judged:
         held = f"{count['replicated']} of {plural(judged, 'statement')} held"
         if count["replicated"] == judged:
-            held = "The one statement held" if judged == 1 else f"All {judged} statements held"
+            held = {1: "The one statement held", 2: "Both statements held"}.get(judged, f"All {judged} statements held")
         rest = [f"{count['contradicted']} did not"] * bool(count["contradicted"])
         undecided = count["inconclusive"]
         rest += [f"{undecided} {'is' if undecided == 1 else 'are'} undecided"] * bool(undecided)

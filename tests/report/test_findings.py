@@ -28,6 +28,7 @@ def test_outcomes(verdicts, expected):
     ("verdicts", "expected"),
     [
         (["replicated"], "The one statement held."),
+        (["replicated"] * 2, "Both statements held."),
         (["replicated"] * 3, "All 3 statements held."),
         (["contradicted", "replicated", "inconclusive"], "1 of 3 statements held, 1 did not, 1 is undecided."),
         (["inconclusive"] * 2 + ["holds"], "0 of 2 statements held, 2 are undecided; 1 check holds."),
