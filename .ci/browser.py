@@ -42,6 +42,11 @@ class Screen(NamedTuple):
     theme: str = "light"
     script: bool = True
 
+    @property
+    def tabbed(self) -> bool:
+        """Whether the keyboard is tried here: on half of the screens, with every two of the three properties together."""
+        return sum((self.width == 1280, self.theme == "dark", self.script)) % 2 == 0
+
     def __str__(self) -> str:
         return f"{self.theme} {self.width} px" + ("" if self.script else " without script")
 
@@ -102,9 +107,7 @@ def browsing() -> Iterator[Browser]:
 def window(browser: Browser, screen: Screen) -> Iterator[Page]:
     """Open an empty page as the screen shows it: without network, and without motion, so that a picture is of the end of it."""
     size = {"width": screen.width, "height": HEIGHTS[screen.width]}
-    with browser.new_context(
-        viewport=size, color_scheme=screen.theme, java_script_enabled=screen.script, reduced_motion="reduce", offline=True
-    ) as context:
+    with browser.new_context(viewport=size, color_scheme=screen.theme, reduced_motion="reduce", offline=True) as context:
         context.set_default_timeout(60_000)  # patience: a busy machine is no fault of the page
         yield context.new_page()
 
@@ -116,12 +119,13 @@ def check(browser: Browser, file: Path, folder: Path, screen: Screen, out: Path 
     with window(browser, screen) as page:
         checks.listen(page, folder, heard)
         try:
-            page.goto(file.as_uri())
-            asked = checks.begin(page)
+            asked = checks.visit(page, file, screen.script)
             if out and screen.script:
                 photograph(page, out / f"{_name(file, folder)}-{screen.theme}-{screen.width}")
             heard += checks.as_it_opens(asked, file, folder, screen.width)
-            heard += checks.opened(page, asked)
+            heard += checks.opened(asked)
+            if screen.tabbed:
+                heard += checks.keyboard(page, asked)
             if screen.script:
                 heard += checks.controls(page)
             if screen.width == 1280 and screen.theme == "light":
@@ -145,8 +149,7 @@ def preview(browser: Browser, folder: Path, paper: str, out: Path) -> None:
     """Write the first screens of the index and of a paper's page, light, in as many colours as fit into PREVIEW bytes."""
     with window(browser, Screen()) as page:
         for name, file in {"index": folder / "index.html", "paper": folder / paper / "index.html"}.items():
-            page.goto(file.as_uri())
-            checks.begin(page)
+            checks.visit(page, file, script=True)
             picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             for colours in (256, 128, 64, 32, 16):
                 picture.quantize(colours, dither=Image.Dither.NONE).save(out / f"preview-{name}.png", optimize=True)

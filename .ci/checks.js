@@ -16,6 +16,8 @@
     return parent === document.body ? step : `${path(parent)} > ${step}`;
   };
 
+  const named = ([first, ...more]) => path(first) + (more.length ? ` and ${more.length} more` : "");
+
   // Colours are [red, green, blue, alpha]; the browser itself reads whatever way a colour is written in.
   const pixel = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const known = new Map();
@@ -86,7 +88,15 @@
   };
   const before = new Map(); // what Tab must reach, and how it looks without the focus
   const reached = new Set();
-  const unseen = [];
+  const faults = { hidden: [], plain: [] };
+  const arrive = (element) => {
+    if (reached.has(element)) return;
+    reached.add(element);
+    const { left, right, top, bottom } = element.getBoundingClientRect();
+    const inside = right > 0 && bottom > 0 && left < innerWidth && top < innerHeight && right - left > 1;
+    if (!inside) faults.hidden.push(element);
+    else if (!look(element).some((part, i) => part && part !== before.get(element)?.[i])) faults.plain.push(element);
+  };
 
   return {
     counted: () => counted,
@@ -117,7 +127,7 @@
 
     // One line for each pair of colours and limit, with the first element that has it.
     contrast: () => {
-      const faults = new Map();
+      const low = new Map();
       for (const element of all("body *").filter((each) => seen(each) && !each.matches("option, :disabled, :disabled *"))) {
         for (const part of parts(element)) {
           counted.texts++;
@@ -126,40 +136,34 @@
           const needed = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
           const text = element instanceof SVGElement ? style.fill : style.color;
           const { ratio, words } = on(text, [...(part ? [style] : []), ...styles(element)]);
-          const key = `contrast ${(Math.floor(ratio * 100) / 100).toFixed(2)}:1, needed ${needed}:1 (${words})`;
-          if (ratio < needed) faults.set(key, [...(faults.get(key) ?? []), path(element) + part]);
+          const key = `contrast ${(Math.floor(ratio * 100) / 100).toFixed(2)}:1, needed ${needed}:1 (${words})${part}`;
+          if (ratio < needed) low.set(key, [...(low.get(key) ?? []), element]);
         }
       }
-      return [...faults].map(([key, [first, ...more]]) => `${key}: ${first}${more.length ? ` and ${more.length} more` : ""}`);
+      return [...low].map(([key, elements]) => `${key}: ${named(elements)}`);
     },
 
-    // Tab stops: `stops` before the first Tab, `arrive` after each one (false: no new element has the focus), `missed` at the end.
+    // Tab stops: `stops` before the first Tab, `moved` now and then (has Tab reached anything new?), `missed` at the end.
     stops: () => {
       document.activeElement.blur();
       all(STOPS).filter((element) => seen(element) && !element.matches(":disabled")).forEach((element) => before.set(element, look(element)));
-      return before.size;
+      document.addEventListener("focusin", (event) => arrive(event.target));
     },
-    arrive: () => {
-      const element = document.activeElement;
-      if (element === document.body || reached.has(element)) return false;
-      reached.add(element);
-      counted.stops++;
-      const { left, right, top, bottom } = element.getBoundingClientRect();
-      const inside = right > 0 && bottom > 0 && left < innerWidth && top < innerHeight && right - left > 1;
-      if (!inside) unseen.push(`the focus is out of sight on ${path(element)}`);
-      else if (!look(element).some((part, i) => part && part !== before.get(element)?.[i]))
-        unseen.push(`the focus cannot be seen on ${path(element)}: no outline with contrast 3:1 and no shadow`);
-      return true;
+    moved: () => {
+      const more = reached.size - counted.stops;
+      counted.stops += more;
+      return more > 0;
     },
     missed: () => {
       const sibling = (element) => element.type === "radio" && [...reached].some((other) => other.name === element.name);
       const missed = [...before.keys()].filter((element) => !reached.has(element) && !sibling(element));
-      const stuck = scrollers().filter((element) => !element.hasAttribute("tabindex") && ![...before.keys()].some((stop) => element.contains(stop)));
+      const held = (element) => element.hasAttribute("tabindex") || [...before.keys()].some((stop) => element.contains(stop));
       return [
-        ...unseen,
-        ...missed.map((element) => `Tab does not reach ${path(element)}`),
-        ...stuck.map((element) => `${path(element)} scrolls, but no key can scroll it everywhere: give it tabindex="0"`),
-      ];
+        ["Tab does not reach", missed],
+        ["no outline of contrast 3:1 and no shadow shows the focus on", faults.plain],
+        ["the focus is out of sight on", faults.hidden],
+        ["no tabindex, so not every browser lets a key scroll", scrollers().filter((element) => !held(element))],
+      ].flatMap(([words, elements]) => (elements.length ? [`${words} ${named(elements)}`] : []));
     },
   };
 })()

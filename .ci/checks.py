@@ -31,8 +31,14 @@ def listen(page: Page, folder: Path, heard: list[str]) -> None:
     page.on("requestfailed", lambda sent: heard.append(f"not loaded: {sent.url[:200]}"))
 
 
-def begin(page: Page) -> JSHandle:
-    """Wait until the pictures are there, whatever their loading is; return the object of checks.js."""
+def visit(page: Page, file: Path, script: bool) -> JSHandle:
+    """Load a page and its pictures, lazy ones too; return the object of checks.js. Without script the page's own never runs."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setScriptExecutionDisabled", {"value": not script})
+    page.goto(file.as_uri())
+    session.send(
+        "Emulation.setScriptExecutionDisabled", {"value": False}
+    )  # what the page has is not run any more, what we ask is
     asked = page.evaluate_handle(SOURCE)
     for _ in range(PATIENCE):
         if asked.evaluate("it => it.complete()"):
@@ -56,18 +62,24 @@ def as_it_opens(asked: JSHandle, file: Path, folder: Path, width: int) -> Iterat
             yield f"{place} links to {target[:200]}: {words}"
 
 
-def opened(page: Page, asked: JSHandle) -> Iterator[str]:
-    """Open what is folded away; yield what is wrong with width, contrast and keyboard then."""
+def opened(asked: JSHandle) -> Iterator[str]:
+    """Open what is folded away; yield what is wrong with width and contrast then."""
     asked.evaluate("it => it.open()")
     yield from asked.evaluate("it => it.overflow()")
     yield from asked.evaluate("it => it.contrast()")
-    for _ in range(2 * asked.evaluate("it => it.stops()") + 20):  # bounded: a page may add stops for ever
-        page.keyboard.press("Tab")
-        if not asked.evaluate("it => it.arrive()"):
-            break
-    yield from asked.evaluate("it => it.missed()")
     if not asked.evaluate("it => it.counted().texts"):
         yield "the page shows no text"
+
+
+def keyboard(page: Page, asked: JSHandle) -> Iterator[str]:
+    """Press Tab for as long as it leads somewhere new; yield what it did not reach and where it could not be seen."""
+    asked.evaluate("it => it.stops()")
+    new = True
+    while new:
+        for _ in range(10):
+            page.keyboard.press("Tab")
+        new = asked.evaluate("it => it.moved()")
+    yield from asked.evaluate("it => it.missed()")
 
 
 def printed(page: Page, asked: JSHandle, target: Path | None) -> Iterator[str]:
