@@ -64,18 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder = options.report.resolve()
     files = [file for file in [folder / "index.html", *sorted(folder.glob("*/index.html"))] if file.is_file()]
-    if not files or not executable():
-        print(f"error: {'no Chromium on PATH; apt-get install chromium' if files else f'no page in {folder}'}", file=sys.stderr)
+    shown = [folder / "index.html", folder / options.paper / "index.html"] if options.preview else files[:1]
+    if not executable() or not set(shown) <= set(files) or not files:
+        missing = f"{folder} lacks pages; build them first" if executable() else "no Chromium on PATH; apt-get install chromium"
+        print(f"error: {missing}", file=sys.stderr)
         return 2
     if options.preview:
         with browsing() as browser:
-            preview(browser, folder, options.paper, options.preview)
+            preview(browser, *shown, options.preview)
         return 0
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-    tasks = list(product(files, SCREENS))
+    tasks = iter(list(product(files, SCREENS)))  # of which each worker takes the next one when it is free
     with ThreadPoolExecutor(WORKERS) as pool:
-        parts = pool.map(lambda first: _share(tasks[first::WORKERS], folder, options.out), range(WORKERS))
+        parts = pool.map(lambda _: _work(tasks, folder, options.out), range(WORKERS))
     problems: dict[str, list[str]] = {}
     counted: Counter[str] = Counter()
     for found, counts in parts:
@@ -145,10 +147,10 @@ def photograph(page: Page, stem: Path) -> None:
     )
 
 
-def preview(browser: Browser, folder: Path, paper: str, out: Path) -> None:
+def preview(browser: Browser, index: Path, paper: Path, out: Path) -> None:
     """Write the first screens of the index and of a paper's page, light, in as many colours as fit into PREVIEW bytes."""
     with window(browser, Screen()) as page:
-        for name, file in {"index": folder / "index.html", "paper": folder / paper / "index.html"}.items():
+        for name, file in {"index": index, "paper": paper}.items():
             checks.visit(page, file, script=True)
             picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             for colours in (256, 128, 64, 32, 16):
@@ -157,8 +159,8 @@ def preview(browser: Browser, folder: Path, paper: str, out: Path) -> None:
                     break
 
 
-def _share(tasks: Sequence[tuple[Path, Screen]], folder: Path, out: Path | None) -> tuple[list[tuple[str, str]], Counter[str]]:
-    """Check some pages on some screens in one browser; return (problem, screen) pairs and counts."""
+def _work(tasks: Iterator[tuple[Path, Screen]], folder: Path, out: Path | None) -> tuple[list[tuple[str, str]], Counter[str]]:
+    """Check pages on screens in one browser; return (problem, screen) pairs and counts."""
     found, counted = [], Counter()
     with browsing() as browser:
         for file, screen in tasks:

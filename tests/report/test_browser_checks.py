@@ -166,12 +166,15 @@ def test_the_command_fails_and_names_page_and_screens(report, two_screens, capsy
 
 def test_the_previews_are_small_first_screens(chromium, report, tmp_path):
     (report / "index.html").write_text(HEAD + CLEAN)
-    browser.preview(chromium, report, "paper", tmp_path)
+    browser.preview(chromium, report / "index.html", report / "paper" / "index.html", tmp_path)
     for name in ("index", "paper"):
         file = tmp_path / f"preview-{name}.png"
         assert Image.open(file).size == (1280, 800) and file.stat().st_size < browser.PREVIEW
 
 
-def test_no_page_is_an_error(tmp_path, capsys):
-    assert browser.main([str(tmp_path)]) == 2
-    assert "no page in" in capsys.readouterr().err
+def test_a_missing_page_is_an_error(report, tmp_path, capsys):
+    (report / "index.html").write_text(HEAD + CLEAN)
+    assert browser.main([str(report), "--preview", str(tmp_path), "--paper", "other"]) == 2
+    (tmp_path / "empty").mkdir()
+    assert browser.main([str(tmp_path / "empty")]) == 2
+    assert capsys.readouterr().err.count("lacks pages; build them first") == 2
