@@ -1,4 +1,4 @@
-"""`python -m report collect|build|all`: turn the run folders of a level into tables and a page."""
+"""`python -m report collect|build|all|check`: turn the runs of a level into tables and a page, compare with the reference."""
 
 import argparse
 import os
@@ -12,18 +12,17 @@ from common.runs.settings import ROOT
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT / "replications") -> int:
-    """Collect, build or both; return 0 when everything asked for was written, 2 for bad input.
+    """Collect, build, both or check; return 0 when everything asked for was written and nothing differs, 2 for bad input.
 
     Failed runs do not change the status: whether they are an error is the workflow's decision.
     """
     os.environ["MPLBACKEND"] = "agg"  # drawn into files, whatever the user's screen is
     options = _parser().parse_args(arguments)
     try:
-        _run(options, root)
+        return _check(options) if options.command == "check" else _run(options, root)
     except RetraceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,10 +41,21 @@ def _parser() -> argparse.ArgumentParser:
         if command != "collect":
             add("--out", type=Path, metavar="DIR", help="default: report/build/<level>")
             add("--papers", nargs="+", metavar="PAPER", help="only these; then results/<level> keeps its tables of all papers")
+    text = "compare results/<level>/claims.csv with the committed reference of the level, claim by claim"
+    add = commands.add_parser("check", help=text, description=f"{text}. Status 1 if something differs.").add_argument
+    add("--level", choices=LEVELS, default="laptop", help="default: %(default)s")
+    add("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs are kept; default %(default)s")
+    add("--reference", type=Path, metavar="DIR", help="default: the level's folder in results/reference")
     return parser
 
 
-def _run(options: argparse.Namespace, root: Path) -> None:
+def _check(options: argparse.Namespace) -> int:
+    from report.agreement import check
+
+    return check(options.level, options.results, options.reference)
+
+
+def _run(options: argparse.Namespace, root: Path) -> int:
     # here, not above: --help should not wait for pandas and matplotlib
     from report.build import build
     from report.collect import collect, judge_all, load_papers, read_plan, write_tables
@@ -60,6 +70,7 @@ def _run(options: argparse.Namespace, root: Path) -> None:
     if options.command != "collect":
         page = build(collection, papers, claims, options.out or Path("report/build") / options.level)
         print(f"wrote {page}")
+    return 0
 
 
 if __name__ == "__main__":
