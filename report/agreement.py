@@ -3,14 +3,16 @@
     agrees               the same verdict, and a number that agrees with the reference's
     close                a number that agrees, and another verdict where one of the numbers lies near a bound: no difference
     differs              another verdict, or a number that does not agree
-    suspiciously better  a number on the good side of the reference's interval by more than three of its widths
+    suspiciously better  a number on the good side of the reference's interval by more than three times its room
     not comparable       not run or without a number in one of the two, judged by another rule, or missing in one
 
-A number agrees if it lies in the reference's interval, widened on each side by its own width. That interval is the mean's, so two
-runs with other seeds on other machines rarely lie further apart; of checks and events it spans the replicates. Claims of kind
-`positive`, and checks that ask for at most a positive number (errors), are compared by their logarithms. Where all replicates of
-the reference gave one value, nothing random enters it and it is asked for again: exactly if it is a whole number, else to one
-part in 10^9, for another processor may add in another order, which moves the last digits of a float64.
+A number agrees if it lies in the reference's interval, widened on each side by its room: the wider of the two runs' intervals,
+but at most five times the reference's. Two runs of five replicates that differ in their seeds alone then disagree in one or two
+claims of a thousand; by the reference's own width it would be one in a hundred, and every other run that is right would fail. Of
+checks and events the interval spans the replicates. Claims of kind `positive`, and checks that ask for at most a positive number
+(errors), are compared by their logarithms. A check of which all replicates of the reference gave one value has nothing random in
+it: that value is asked for again, exactly if it is a whole number, else to one part in 10^9, for another processor may add in
+another order, which moves the last digits of a float64.
 """
 
 import math
@@ -33,7 +35,8 @@ Word = Literal["agrees", "not comparable", "close", "suspiciously better", "diff
 WORDS: tuple[Word, ...] = ("agrees", "not comparable", "close", "suspiciously better", "differs")  # the worst last
 FAILING = ("suspiciously better", "differs")
 ROUNDING = 1e-9  # relative
-SUSPICIOUS = 3.0  # widths
+SUSPICIOUS = 3.0  # times the room
+WIDEST = 5.0
 RULE = ("kind", "criterion", "level", "unit")
 NUMBERS = ("measured", "low", "high", "n_seeds", "p_value")
 
@@ -76,16 +79,16 @@ def _compare(here: Any, there: Any) -> tuple[Word, str]:
     """Return the word and its reason for one claim."""
     if apart := _apart(here, there):
         return "not comparable", apart
-    value, low, high = (_scaled(x, there) for x in (here.measured, there.low, there.high))
-    width = high - low
-    if width <= 0:
+    if there.kind == "check" and there.low == there.high:
         same = _same(here.measured, there.measured)
         outside = "" if same else f"all replicates of the reference gave {there.measured:.10g}, here {here.measured:.10g}"
     else:
-        beyond = max(low - value, value - high) / width  # in widths, below 0 inside
-        if beyond > SUSPICIOUS and (value < low) == _small_is_good(there) and _one_sided(there):
-            return "suspiciously better", f"{_widths(beyond)} beyond the reference's interval, on the good side"
-        outside = f"{_widths(beyond)} beyond the reference's interval" if not beyond <= 1 else ""
+        value, low, high = (_scaled(x, there) for x in (here.measured, there.low, there.high))
+        room = _room(*(_scaled(x, there) for x in (here.low, here.high)), low, high)
+        beyond = max(low - value, value - high, 0.0)
+        if beyond > SUSPICIOUS * room > 0 and _one_sided(there) and (value < low) == _small_is_good(there):
+            return "suspiciously better", f"{_times(beyond, room)} beyond the reference's interval, on the good side"
+        outside = f"{_times(beyond, room)} beyond the reference's interval" if beyond > room else ""
     if outside:
         return "differs", outside
     if here.verdict == there.verdict:
@@ -117,6 +120,13 @@ def _scaled(x: float, row: Any) -> float:
     return math.log(x) if x > 0 else -math.inf
 
 
+def _room(low_here: float, high_here: float, low: float, high: float) -> float:
+    """Return how far from the reference's interval a number may lie."""
+    here, there = high_here - low_here, high - low
+    here = here if math.isfinite(here) else 0.0
+    return max(there, min(here, WIDEST * there)) if there else here
+
+
 def _same(a: float, b: float) -> bool:
     return a == b if float(b).is_integer() else math.isclose(a, b, rel_tol=ROUNDING)
 
@@ -134,8 +144,8 @@ def _near_a_bound(row: Any) -> bool:
     return row.close == "yes" or (row.verdict == "inconclusive" and math.isfinite(row.p_value))
 
 
-def _widths(beyond: float) -> str:
-    return "out of all proportion" if math.isinf(beyond) else f"{beyond:.2g} widths"
+def _times(beyond: float, room: float) -> str:
+    return f"{beyond / room:.2g} times its room" if room and math.isfinite(beyond) else "out of all proportion"
 
 
 def read_claims(file: Path) -> pd.DataFrame:
@@ -189,5 +199,6 @@ def _shown(row: Any) -> str:
 def summary(lines: Sequence[Line]) -> str:
     """Return the counts in one sentence."""
     counts = Counter(line.word for line in lines)
-    found = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
+    several = {"agrees": "agree", "differs": "differ"}
+    found = ", ".join(f"{n} {word if n == 1 else several.get(word, word)}" for word in WORDS if (n := counts[word]))
     return f"{plural(len(lines), 'claim')}: {found or 'none'}."

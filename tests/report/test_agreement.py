@@ -2,13 +2,16 @@
 
 import math
 import shutil
+from collections import Counter
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from common.errors import RetraceError
 from common.measure.claims import CLAIM_COLUMNS
+from common.measure.verdicts import interval
 from common.runs.settings import ROOT
 from report.__main__ import main
 from report.agreement import REFERENCES, agreement, read_claims, reference_file, summary, table
@@ -22,7 +25,9 @@ LINE = {
     "unit": "",
     "verdict": "replicated",
 }
-LINE |= {"measured": 0.5, "low": 0.4, "high": 0.6, "n_seeds": 5.0, "p_value": 0.01, "close": ""}
+LINE |= {"unit": "", "measured": 0.5, "low": 0.4, "high": 0.6, "n_seeds": 5.0, "p_value": 0.01, "close": ""}
+
+CHECK = {"kind": "check", "verdict": "holds"}
 
 
 def claims(**changes):
@@ -51,8 +56,14 @@ def compared(here, there=None):
         ({"verdict": "contradicted"}, {"close": "yes"}, "close"),
         ({"verdict": "contradicted"}, {}, "differs"),
         ({"verdict": "contradicted", "measured": 0.81}, {"close": "yes"}, "differs"),
+        # the wider of both intervals, of this run's at most five times the reference's
+        ({"measured": 1.1, "low": 0.8, "high": 1.4}, {}, "agrees"),
+        ({"measured": 1.7, "low": -9.0, "high": 9.0}, {}, "differs"),
+        ({"measured": 0.04, "low": -0.05, "high": 0.13}, {"measured": 0.0, "low": 0.0, "high": 0.0}, "agrees"),
+        ({"measured": 0.04, "low": 0.03, "high": 0.05}, {"measured": 0.0, "low": 0.0, "high": 0.0}, "differs"),
+        ({"measured": 0.04, "low": 0.04, "high": 0.04}, {"measured": 0.0, "low": 0.0, "high": 0.0}, "differs"),
         # logarithms: a factor of the interval's own on each side
-        ({"kind": "positive", "low": 1, "high": 4, "measured": 15.0}, {"kind": "positive", "low": 1, "high": 4}, "agrees"),
+        ({"kind": "positive", "measured": 15.0}, {"kind": "positive", "low": 1, "high": 4}, "agrees"),
         ({"kind": "positive", "measured": 0.26}, {"kind": "positive", "low": 1, "high": 4}, "agrees"),
         ({"kind": "positive", "measured": 0.24}, {"kind": "positive", "low": 1, "high": 4}, "differs"),
         ({"kind": "positive", "measured": 0.01}, {"kind": "positive", "low": 1, "high": 4}, "suspiciously better"),
@@ -61,10 +72,10 @@ def compared(here, there=None):
         ({"kind": "check", "measured": 3e-13}, {"kind": "check", "low": 2e-14, "high": 1e-13}, "agrees"),
         ({"kind": "check", "measured": 0.0}, {"kind": "check", "low": 2e-14, "high": 1e-13}, "suspiciously better"),
         # one value in all replicates is asked for again
-        ({"measured": 3.0}, {"measured": 3.0, "low": 3.0, "high": 3.0}, "agrees"),
-        ({"measured": 3.0 + 1e-12}, {"measured": 3.0, "low": 3.0, "high": 3.0}, "differs"),
-        ({"measured": 0.3 + 1e-12}, {"measured": 0.3, "low": 0.3, "high": 0.3}, "agrees"),
-        ({"measured": 0.3 + 1e-8}, {"measured": 0.3, "low": 0.3, "high": 0.3}, "differs"),
+        (CHECK | {"measured": 3.0}, CHECK | {"measured": 3.0, "low": 3.0, "high": 3.0}, "agrees"),
+        (CHECK | {"measured": 3.0 + 1e-12}, CHECK | {"measured": 3.0, "low": 3.0, "high": 3.0}, "differs"),
+        (CHECK | {"measured": 0.3 + 1e-12}, CHECK | {"measured": 0.3, "low": 0.3, "high": 0.3}, "agrees"),
+        (CHECK | {"measured": 0.3 + 1e-8}, CHECK | {"measured": 0.3, "low": 0.3, "high": 0.3}, "differs"),
         # what cannot be compared
         ({"verdict": "not run"}, {}, "not comparable"),
         ({}, {"verdict": "not run"}, "not comparable"),
@@ -83,9 +94,20 @@ def test_every_word(here, there, word):
 
 def test_reasons_name_what_is_wrong():
     assert "contradicted here, replicated in the reference" in compared({"verdict": "contradicted"}).reason
-    assert "1.1 widths beyond" in compared({"measured": 0.82}).reason
+    assert "1.1 times its room beyond" in compared({"measured": 0.82}).reason
     assert "criterion at most 1" in compared({"criterion": "at most 2"}).reason
     assert "not run here" in compared({"verdict": "not run"}).reason
+
+
+def test_two_runs_that_differ_in_their_seeds_alone_rarely_disagree():
+    draws = np.random.default_rng(0).normal(size=(4000, 2, 5))
+    found = [[interval(values) for values in pair] for pair in draws]
+    tables = (
+        pd.DataFrame([LINE | {"claim": n, "measured": i.mean, "low": i.low, "high": i.high} for n, i in enumerate(run)])
+        for run in zip(*found)
+    )
+    words = Counter(line.word for line in agreement(*tables))
+    assert 0 < words["differs"] + words["suspiciously better"] < 20 and len(draws) == words.total()
 
 
 def test_claims_of_one_side_only_are_lines_too():

@@ -83,7 +83,10 @@ def test_rows_that_tell_nothing(given):
     found = said(given, "flow_paper", collection=replace(collection, metrics=metrics))
     assert found["Not finite: 1 number of evaluate."].severity == "serious"
     assert found["1 number could not be measured as asked: too noisy."].severity == "caution"
-    assert any(text.startswith("1 distance no larger than what data reads against data: error of a") for text in found)
+    assert any(
+        text.startswith("1 distance no larger than what data reads against data, so they tell nothing apart: error of a")
+        for text in found
+    )
 
 
 def test_what_data_reads_against_itself_is_no_concern(given):
