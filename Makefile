@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help report register test setup lint lock mutants
+.PHONY: help report check register test setup lint lock mutants
 
 help: ## show this text
 	@echo "Retrace: seven papers on continuous-time generative modelling, re-run and judged claim by claim."
@@ -18,6 +18,9 @@ help: ## show this text
 report: setup ## run every replication at LEVEL and build the report
 	@snakemake --cores $(CORES) --config level=$(LEVEL)
 	@echo "Report: $(CURDIR)/report/build/$(LEVEL)/index.html"
+
+check: setup ## is mine right? compare the run at LEVEL with the committed reference, claim by claim
+	@python -m report check --level $(LEVEL) $(ARGS)
 
 register: setup ## write down what the claims are judged by; before the run, with a base seed that no run ever used
 	@python -m replications register $(ARGS)

@@ -1,4 +1,4 @@
-"""`python -m report collect|index|paper|all`: turn the run folders of a level into tables and pages."""
+"""`python -m report collect|index|paper|all|check`: turn the runs of a level into tables and pages, compare with the reference."""
 
 import argparse
 import os
@@ -12,18 +12,17 @@ from common.runs.settings import ROOT
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT / "replications") -> int:
-    """Collect, build or both; return 0 when everything asked for was written, 2 for bad input.
+    """Collect, build, both or check; return 0 when everything asked for was written and nothing differs, 2 for bad input.
 
     Failed runs do not change the status: whether they are an error is the workflow's decision.
     """
     os.environ["MPLBACKEND"] = "agg"  # drawn into files, whatever the user's screen is
     options = _parser().parse_args(arguments)
     try:
-        _run(options, root)
+        return _check(options) if options.command == "check" else _run(options, root)
     except RetraceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,10 +44,21 @@ def _parser() -> argparse.ArgumentParser:
             add("--out", type=Path, metavar="DIR", help="default: report/build/<level>")
         if command == "paper":
             add("--whole", action="store_true", help="link to the first page, which must be written too")
+    text = "compare results/<level>/claims.csv with the committed reference of the level, claim by claim"
+    add = commands.add_parser("check", help=text, description=f"{text}. Status 1 if something differs.").add_argument
+    add("--level", choices=LEVELS, default="laptop", help="default: %(default)s")
+    add("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs are kept; default %(default)s")
+    add("--reference", type=Path, metavar="DIR", help="default: the level's folder in results/reference")
     return parser
 
 
-def _run(options: argparse.Namespace, root: Path) -> None:
+def _check(options: argparse.Namespace) -> int:
+    from report.agreement import check
+
+    return check(options.level, options.results, options.reference)
+
+
+def _run(options: argparse.Namespace, root: Path) -> int:
     # here, not above: --help should not wait for pandas and matplotlib
     from report.build import build_index, build_paper
     from report.collect import collect, judge_all, load_papers, of_paper, read_plan, write_tables
@@ -60,7 +70,7 @@ def _run(options: argparse.Namespace, root: Path) -> None:
         claims = judge_all(papers, collection)
         write_tables(options.results / options.level, collection.metrics, claims)
     if options.command == "collect":
-        return
+        return 0
     out = options.out or Path("report/build") / options.level
     if options.command != "index":
         for paper in papers:
@@ -69,6 +79,7 @@ def _run(options: argparse.Namespace, root: Path) -> None:
             print(f"wrote {build_paper(own, paper, judge_all([paper], own), out / paper.id, whole=whole)}", flush=True)
     if options.command != "paper":
         print(f"wrote {build_index(collection, papers, claims, out)}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from common.measure.paper import Paper, load_paper
 from common.runs.call import level_mark
 from common.runs.folders import COLUMNS, NUMERIC, neutral, write
 from common.runs.settings import hint, package_folder
+from report.schema import write_schema
 
 NOT_RUN = "an input of this run failed or the workflow was stopped"
 # Written without a trailing ".0": they are counts.
@@ -175,16 +176,22 @@ def judge_all(papers: Iterable[Paper], collection: Collection) -> pd.DataFrame:
 
 
 def write_tables(folder: Path, metrics: pd.DataFrame, claims: pd.DataFrame) -> None:
-    """Write metrics.csv and claims.csv; numbers read back exactly, unknown ones are empty."""
+    """Write metrics.csv, claims.csv and what their columns mean; numbers read back exactly, unknown ones are empty."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = {column: [int(x) if float(x).is_integer() else x for x in metrics[column]] for column in COUNTS}
     counts = {column: pd.Series(values, dtype=object) for column, values in whole.items()}
     write_table(folder / "metrics.csv", metrics.assign(**counts))
     write_table(folder / "claims.csv", claims)
+    write_schema(folder)
 
 
 def write_table(file: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, whole or not at all, with no cell that a spreadsheet would take for a formula."""
-    plain = pd.concat([pd.Series([neutral(cell) for cell in column], dtype=object) for _, column in table.items()], axis=1)
-    content = plain.set_axis(table.columns, axis=1).to_csv(index=False, lineterminator="\n")
+    plain = pd.concat([pd.Series([_plain(cell) for cell in column], dtype=object) for _, column in table.items()], axis=1)
+    content = plain.set_axis([_plain(name) for name in table.columns], axis=1).to_csv(index=False, lineterminator="\n")
     write(file, lambda stream: stream.write(content.encode()))
+
+
+def _plain(cell: object) -> object:
+    # a carriage return is not quoted by the csv module before Python 3.13, and begins a new row for whoever reads it
+    return neutral(cell).replace("\r", " ") if isinstance(cell, str) else cell

@@ -24,7 +24,12 @@ for paper in PAPERS:
             code=retrace.report_sources([paper]),
             files=REPORT_FILES,
         output:
-            page=f"{PAGES}/{paper}/index.html",
+            page=report(
+                f"{PAGES}/{paper}/index.html",
+                caption="captions/paper.rst",
+                category="Pages",
+                labels={"page": paper},
+            ),
             plan=f"{RESULTS}/{paper}/runs.txt",
         log:
             f"{RESULTS}/logs/report-{paper}.log",
@@ -58,9 +63,24 @@ rule report:
         code=retrace.report_sources(CHOSEN),
         files=REPORT_FILES,
     output:
-        page=f"{PAGES}/index.html",
-        metrics=f"{RESULTS}/metrics.csv",
-        claims=f"{RESULTS}/claims.csv",
+        page=report(
+            f"{PAGES}/index.html",
+            caption="captions/index.rst",
+            category="Pages",
+            labels={"page": "index"},
+        ),
+        metrics=report(
+            f"{RESULTS}/metrics.csv",
+            caption="captions/metrics.rst",
+            category="Tables",
+            labels={"table": "metrics"},
+        ),
+        claims=report(
+            f"{RESULTS}/claims.csv",
+            caption="captions/claims.rst",
+            category="Tables",
+            labels={"table": "claims"},
+        ),
         plan=PLAN,
     log:
         f"{RESULTS}/logs/report.log",

@@ -85,6 +85,16 @@ def test_every_planned_run_is_in_the_tables(tree):
         assert page.count("<figure") > page.count('<section class="finding"') / 2, "figures stand in their findings"
 
 
+def test_snakemakes_own_report_has_pages_and_tables_with_their_captions(tree):
+    done = snakemake(tree, "--report", "snakemake.html", *SMOKE)
+    assert done.returncode == 0, done.stderr[-2000:]
+    text = (tree / "snakemake.html").read_text()
+    (tree / "snakemake.html").unlink()
+    # as the page's script finds them: JSON in the page
+    for part in ("Pages", "Tables", "index.html", "metrics.csv", "claims.csv", "Every measured number of level smoke"):
+        assert part in text, part
+
+
 def test_a_second_call_has_nothing_to_do(tree):
     assert dry_run(tree) == {}
 

@@ -12,7 +12,7 @@ import contextlib
 import functools
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,14 +59,29 @@ class Figure:
     figure: Drawing
 
 
+# What a row of a table is beside a method: what data, or the truth itself, reads under the same measure; a trivial rival.
+ROW_KINDS = ("", "floor", "baseline")
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table; its index is not shown. `id` is unique within the paper and names the CSV file."""
+    """A table; its index is not shown. `id` is unique within the paper and names the CSV file.
+
+    `kinds` says what each row is, in ROW_KINDS; empty if all rows are methods. Raises `RetraceError` if it does not fit the rows.
+    """
 
     id: str
     title: str
     caption: str
     frame: pd.DataFrame
+    kinds: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.kinds and (len(self.kinds) != len(self.frame) or not set(self.kinds) <= set(ROW_KINDS)):
+            raise RetraceError(
+                f"table {self.id}: kinds: {', '.join(map(repr, self.kinds))} for {len(self.frame)} rows; give one of "
+                f"{', '.join(map(repr, ROW_KINDS))} for each row"
+            )
 
 
 def mean_and_deviation(values: pd.Series) -> str:

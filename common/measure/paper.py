@@ -1,4 +1,4 @@
-"""What a paper.yaml says: citation, claims, the paper's own tables, our deviations; read and checked.
+"""What a paper.yaml says: citation, equations, claims, the paper's own tables, our deviations; read and checked.
 
 Claims stand in blocks, one for each place in the paper, so that what they share is written once:
 
@@ -12,6 +12,9 @@ Claims stand in blocks, one for each place in the paper, so that what they share
 
 `kind` says how a verdict is given (common.measure.verdicts). What is changed after a claim was registered, or because an earlier
 rule did not measure the statement, is an entry of its `amended` list; a claim that was given up stays in `withdrawn`.
+
+    equations: [{latex: "...", says: what it means, where: "eq. 9"}]     two or three that carry the idea; MathML in the report
+    summary_sheet: {scope: ..., methodology: ..., easy: ..., hard: ...}  the replication on a page; results come from the verdicts
 """
 
 import math
@@ -176,6 +179,23 @@ class Deviation(Block):
     why: Text
 
 
+class Equation(Block):
+    """One of the few equations that carry the idea: its LaTeX, what it says in a sentence, and where it stands in the paper."""
+
+    latex: Text
+    says: Text
+    where: Text
+
+
+class SummarySheet(Block):
+    """The replication on a page, as tracks on reproducibility ask for it; its results are computed from the verdicts."""
+
+    scope: Text
+    methodology: Text
+    easy: Text
+    hard: Text
+
+
 class Paper(Block):
     """A paper: citation, idea, claims, its own tables, and our deviations."""
 
@@ -193,6 +213,8 @@ class Paper(Block):
     withdrawn: list[Withdrawn] = []
     reported_tables: list[ReportedTable] = []
     deviations: list[Deviation] = []
+    equations: list[Equation] = []
+    summary_sheet: SummarySheet | None = None
     _folder: Path = PrivateAttr(default=Path())
 
     @property
@@ -298,5 +320,7 @@ def _model_at(path: Sequence[str | int]) -> type[Block]:
         "reported_tables": ReportedTable,
         "deviations": Deviation,
         "findings": Finding,
+        "equations": Equation,
+        "summary_sheet": SummarySheet,
     }
     return blocks[str(path[0])]

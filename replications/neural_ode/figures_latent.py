@@ -1,6 +1,7 @@
 """Figures and tables of Section 5, latent ODEs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,12 +19,21 @@ NAMES = {
     "window_mean": "mean of the observed points",
     "hold_last": "last observed point",
 }
+RATES = {
+    "latent_ode": "latent ODE",
+    "constant_rate": "best constant rates",
+    "true_rate": "true rates",
+    "latent_ode_by_training_solve": "latent ODE, by the coarse solve of its training",
+}
 PROBES = {
     ("latent_ode", "direction_accuracy"): "latent state, linear",
     ("latent_ode", "direction_accuracy_of_neighbours"): "latent state, nearest neighbours",
     ("one_observation", "direction_accuracy"): "one observation, linear",
     ("one_observation", "direction_accuracy_of_neighbours"): "one observation, nearest neighbours",
 }
+# rows that are no method, by what the table calls them
+TRIVIAL = (NAMES["window_mean"], NAMES["hold_last"], *(said for (who, _), said in PROBES.items() if who == "one_observation"))
+KINDS = {**dict.fromkeys(TRIVIAL, "baseline"), RATES["constant_rate"]: "baseline", RATES["true_rate"]: "floor"}
 PAST, WINDOW = 25, 100  # points before and in the observed window, as in the arrays
 
 
@@ -46,18 +56,23 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
             "Cf. Table 2. RMSE over the 100 points after the window, against the clean series; mean ± s.d. over seeds. Networks "
             "are rolled out at the pace of the observations, or point by point."
         )
-        yield Table("spirals", "Forecasts of spirals", caption, by_observations(rows, "future_rmse"))
+        yield marked(Table("spirals", "Forecasts of spirals", caption, by_observations(rows, "future_rmse")))
         caption = (
             "By which factor the networks' validation error still fell in the second half of their training (1: not at all); "
             f"mean ± s.d. over seeds. Their training took {training_time(rows)} times as long as the latent ODEs'."
         )
         yield Table("rivals", "Had the recurrent networks stopped improving?", caption, by_observations(rows, "late_gain"))
         caption = "Share of unseen series whose direction of rotation a classifier tells, from what; mean ± s.d. over seeds."
-        yield Table("probes", "Who tells the direction?", caption, probes(rows))
+        yield marked(Table("probes", "Who tells the direction?", caption, probes(rows)))
     events = metrics[(metrics.experiment == "poisson_events") & (metrics.metric == "log_likelihood")]
     if len(events):
         caption = "Log-likelihood in nats per held-out sequence; mean ± s.d. over seeds."
-        yield Table("events", "Held-out events", caption, likelihoods(events))
+        yield marked(Table("events", "Held-out events", caption, likelihoods(events)))
+
+
+def marked(table: Table) -> Table:
+    """Return a table with what each of its rows is, by the name in its first column."""
+    return replace(table, kinds=[KINDS.get(name, "") for name in table.frame.iloc[:, 0]])
 
 
 def by_observations(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -83,9 +98,7 @@ def probes(rows: pd.DataFrame) -> pd.DataFrame:
 
 def likelihoods(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the log-likelihood of learned, constant and true rates."""
-    names = {"latent_ode": "latent ODE", "constant_rate": "best constant rates", "true_rate": "true rates"}
-    names["latent_ode_by_training_solve"] = "latent ODE, by the coarse solve of its training"
-    table = rows.groupby("method").value.agg(mean_and_deviation).reindex([*names]).rename(index=names)
+    table = rows.groupby("method").value.agg(mean_and_deviation).reindex([*RATES]).rename(index=RATES)
     return table.rename_axis("rates").rename("log-likelihood").reset_index()
 
 

@@ -222,6 +222,10 @@ def test_criterion_in_words(bounds, words):
         ([{"reported": {"value": "1", "source": "paper"}}], {}, ["claims 'half': reported.protocol: missing"]),
         ([{"reported": {"values": "1", "source": "paper", "protocol": "p"}}], {}, ["reported.values", "did you mean 'value'"]),
         ([{}, {}], {}, ["two claims have the id 'half'"]),
+        ([], {"equations": [{"latex": "x", "says": "s", "wher": "w"}]}, ["equations.0.wher", "did you mean 'where'"]),
+        ([], {"equations": [{"latex": "", "says": "s", "where": "w"}]}, ["equations.0.latex"]),
+        ([], {"summary_sheet": {"scope": "s", "methodology": "m", "easy": "e"}}, ["summary_sheet.hard: missing"]),
+        ([], {"summary_sheet": {"scop": "s", "methodology": "m", "easy": "e", "hard": "h"}}, ["summary_sheet.scop", "'scope'"]),
         ([], {"yeer": 2020}, ["yeer", "did you mean 'year'"]),
         ([], {"id": "other"}, ["id", "'other'", "'toy'"]),
         (

@@ -5,7 +5,7 @@ import pytest
 from sealed import seal
 
 from common.errors import RetraceError
-from common.measure.figures import BLUE, PALETTE, RunFolder, Runs, colour, mean_and_range, read_metrics, style
+from common.measure.figures import BLUE, PALETTE, RunFolder, Runs, Table, colour, mean_and_range, read_metrics, style
 from common.runs.folders import COLUMNS, to_csv
 
 
@@ -94,3 +94,13 @@ def test_a_users_own_style_does_not_reach_the_figures():
             assert (plt.rcParams["lines.linestyle"], plt.rcParams["axes.facecolor"]) == ("-", "white")
         assert plt.rcParams["axes.facecolor"] == "black"
     assert plt.rcParams["lines.linestyle"] == before
+
+
+def test_a_tables_kinds_fit_its_rows():
+    frame = pd.DataFrame({"method": ["data", "a"]})
+    assert Table("t", "T", "c", frame).kinds == () and Table("t", "T", "c", frame, ["floor", ""]).kinds == ["floor", ""]
+    for wrong in (["floor"], ["floor", "ceiling"]):
+        with pytest.raises(
+            RetraceError, match=r"table t: kinds: .* for 2 rows; give one of '', 'floor', 'baseline' for each row"
+        ):
+            Table("t", "T", "c", frame, wrong)

@@ -1,0 +1,34 @@
+"""Floors and trivial baselines are rows of their own kind, in every table of the committed reference that has them."""
+
+import pytest
+
+from common.measure.claims import finished_rows, paper_module
+from common.measure.figures import read_metrics
+from common.runs.settings import ROOT
+
+MARKED = {
+    "flow_matching": {
+        "table1": {"data": "floor", "noise": "baseline"},
+        "toy-2d": {"data": "floor"},
+        "upsampling": {"enlarged small image": "baseline"},
+    },
+    "neural_ode": {
+        "spirals": {"mean of the observed points": "baseline", "last observed point": "baseline"},
+        "probes": {"one observation, linear": "baseline", "one observation, nearest neighbours": "baseline"},
+        "events": {"best constant rates": "baseline", "true rates": "floor"},
+    },
+}
+
+
+@pytest.mark.parametrize("paper", sorted(MARKED))
+def test_rows_that_are_no_method_are_marked(paper):
+    (file,) = (ROOT / "results" / "reference").glob("laptop-*/metrics.csv")
+    rows = finished_rows(read_metrics(file), paper, "laptop")
+    found = {}
+    for table in paper_module(ROOT / "replications" / paper, "figures").tables(rows):
+        cells = table.frame.astype(str).to_numpy().tolist()
+        marked = [(row, kind) for row, kind in zip(cells, table.kinds) if kind]
+        if marked:
+            names = {name for expected in MARKED[paper].values() for name in expected}
+            found[table.id] = {next(cell for cell in row if cell in names): kind for row, kind in marked}
+    assert found == MARKED[paper]
