@@ -1,4 +1,4 @@
-"""`python -m report collect|index|paper|all|check`: turn the runs of a level into tables and pages, compare with the reference."""
+"""`python -m report collect|index|paper|all|check`: tables and pages of a level from its runs, and how they compare with ours."""
 
 import argparse
 import os

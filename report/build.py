@@ -15,10 +15,16 @@ from common.runs import provenance
 from common.runs.folders import write
 from common.runs.levels import WHERE
 from report import cost
+from report.agreement import Line, agreement, read_claims, reference_file
+from report.agreement import summary as summary_of
 from report.certainty import Certainty, certainty
+from report.cite import paper_entry, run_entry
 from report.collect import Collection, Unfinished, write_table, write_tables
+from report.equations import Equation, equations
 from report.findings import belongs
+from report.quality import Concern, concerns
 from report.render import render
+from report.sheet import Sheet, sheet
 from report.views import PaperView, Summary, paper_view, summary
 
 COVER_FILE = "figures/cover.webp"
@@ -41,6 +47,15 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A page's claims beside the committed reference of the level, whose folder is `name`."""
+
+    name: str
+    lines: Sequence[Line]
+    summary: str
+
+
+@dataclass(frozen=True)
 class Index:
     """Everything that the first page shows; `pictures` are data URIs by paper."""
 
@@ -52,6 +67,8 @@ class Index:
     failed: Sequence[Unfinished]
     not_run: Sequence[tuple[str, Sequence[Unfinished]]]
     experiments: Sequence[cost.ExperimentCost]
+    beside: Beside | None
+    citation: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,12 @@ class PaperPage:
     origin: Origin
     view: PaperView
     whole: bool
+    equations: Sequence[Equation]
+    sheet: Sheet | None
+    concerns: Sequence[Concern]
+    beside: Beside | None
+    citation: str
+    run_citation: str
 
 
 def build_index(collection: Collection, papers: Sequence[Paper], claims: pd.DataFrame, out: Path) -> Path:
@@ -77,6 +100,8 @@ def build_index(collection: Collection, papers: Sequence[Paper], claims: pd.Data
         [run for run in collection.unfinished if run.status == "failed"],
         _grouped([run for run in collection.unfinished if run.status == "not run"]),
         cost.by_experiment(collection.runs),
+        beside(collection.level, claims),
+        _run_citation(collection),
     )
     return _written("index.html.jinja", page, collection, claims, out)
 
@@ -91,7 +116,18 @@ def build_paper(collection: Collection, paper: Paper, claims: pd.DataFrame, out:
         _leave_cover(paper, view, out)
     except OSError as error:
         raise _unwritable(out, error) from None
-    return _written("paper.html.jinja", PaperPage(origin(collection), view, whole), collection, claims, out)
+    page = PaperPage(
+        origin(collection),
+        view,
+        whole,
+        equations(paper),
+        sheet(paper, claims, collection.level),
+        concerns(paper, claims, collection),
+        beside(collection.level, claims),
+        paper_entry(paper),
+        _run_citation(collection),
+    )
+    return _written("paper.html.jinja", page, collection, claims, out)
 
 
 def origin(collection: Collection) -> Origin:
@@ -109,6 +145,20 @@ def origin(collection: Collection) -> Origin:
         days=sorted({*started[:1], *started[-1:]}),
         built_at=provenance.commit(),
     )
+
+
+def beside(level: str, claims: pd.DataFrame) -> Beside | None:
+    """Return how claims compare with their level's committed reference; None if it has none, or none of these papers."""
+    if (file := reference_file(level)) is None:
+        return None
+    reference = read_claims(file)
+    reference = reference[reference["paper"].isin(claims["paper"])]
+    lines = agreement(claims, reference)
+    return Beside(file.parent.name, lines, summary_of(lines)) if len(reference) else None
+
+
+def _run_citation(collection: Collection) -> str:
+    return run_entry(collection.level, collection.runs, (origin(collection).days or [""])[-1])
 
 
 def _written(template: str, page: Index | PaperPage, collection: Collection, claims: pd.DataFrame, out: Path) -> Path:

@@ -57,6 +57,7 @@ class Grid:
     numeric: Sequence[bool]
     frame: pd.DataFrame | None = None
     file: str = ""
+    kinds: Sequence[str] = ()  # of the rows: a method, or a floor or baseline beside them
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def _measured_grid(table: Table | pictures.Problem) -> Grid | pictures.Problem:
     rows = [[_cell(value) for value in row] for row in table.frame.itertuples(index=False, name=None)]
     columns = [str(column) for column in table.frame.columns]
     file = f"tables/{table.id}.csv"
-    return Grid(table.id, table.title, table.caption, columns, rows, _numeric(rows, len(columns)), table.frame, file)
+    return Grid(table.id, table.title, table.caption, columns, rows, _numeric(rows, len(columns)), table.frame, file, table.kinds)
 
 
 def reported_grid(table: ReportedTable, anchor: str) -> Grid:

@@ -40,7 +40,7 @@ def test_failed_and_missing_runs_and_a_broken_statistic(given):
     assert found["1 run of evaluate failed."].severity == "serious" and found["1 run of evaluate failed."].anchor == "unfinished"
     assert "1 run of train did not start." in found
     broken = found["The statistic raised an error: A statistic with a mistake in it costs one claim."]
-    assert (broken.severity, broken.anchor) == ("serious", "score_paper-broken")
+    assert (broken.severity, broken.anchor) == ("serious", "broken")
     assert found["Too few replicates for a verdict: Sampling takes 1000 steps."].severity == "caution"
 
 
@@ -66,7 +66,7 @@ def test_a_paper_in_order_has_nothing_but_its_close_verdicts_and_its_missing_reg
 def test_each_thing_that_may_be_wrong_with_a_claim(given, changes, severity, words):
     found = said(given, "flow_paper", with_claim(given[1], "identity", **changes))
     (concern,) = [each for text, each in found.items() if "An identity." in text]
-    assert concern.severity == severity and words in concern.text and concern.anchor == "flow_paper-identity"
+    assert concern.severity == severity and words in concern.text and concern.anchor == "identity"
 
 
 def test_a_claim_that_needs_a_larger_level_is_no_concern(given):
