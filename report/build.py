@@ -42,7 +42,7 @@ class Page:
 
 def build(collection: Collection, papers: Sequence[Paper], claims: pd.DataFrame, out: Path) -> Path:
     """Write `out/index.html`, `out/metrics.csv`, `out/claims.csv` and `out/tables/*.csv`; return the page's path."""
-    views = [paper_view(paper, claims, collection) for paper in papers]
+    views = [paper_view(paper, claims, collection, out / paper.id) for paper in papers]
     page = _page(collection, views, claims)
     try:
         write_tables(out, collection.metrics, claims)

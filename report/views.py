@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -72,8 +73,8 @@ class PaperView:
     unfinished: Sequence[Unfinished]
 
 
-def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection) -> PaperView:
-    """Lay out one paper. Tables name the CSV file beside the page that holds them."""
+def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection, out: Path) -> PaperView:
+    """Lay out one paper, its figures' files below `out`. Tables name the CSV file beside the page that holds them."""
     own = claims[claims["paper"] == paper.id]
     views = [claim_view(claim, row) for claim, row in zip(paper.claims, own.itertuples(index=False), strict=True)]
     mine: list[RunFolder] = [run for run in collection.runs if run.info.get("paper") == paper.id]
@@ -82,7 +83,7 @@ def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection) -> Pa
         views,
         Counter(view.row.verdict for view in views),
         registered(paper, own, mine),
-        pictures.pictures(paper, collection),
+        pictures.pictures(paper, collection, out),
         [_measured_grid(paper, table) for table in pictures.tables(paper, collection)],
         [reported_grid(table, f"reported-{i}") for i, table in enumerate(paper.reported_tables, 1)],
         by_experiment(mine),

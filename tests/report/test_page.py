@@ -83,7 +83,7 @@ def test_pictures_have_text_and_size(page):
     assert len(pictures) == 4
     assert all(picture["alt"] and int(picture["width"]) and int(picture["height"]) for picture in pictures)
     kinds = Counter(picture["src"].partition(";")[0] for picture in pictures)
-    assert kinds == {"data:image/svg+xml": 2, "data:image/png": 2}, "lines as SVG, 4000 points as PNG"
+    assert kinds == {"data:image/svg+xml": 2, "data:image/webp": 2}, "lines as SVG, 4000 points as WebP"
 
 
 def test_links_lead_somewhere(page, built):
