@@ -1,41 +1,20 @@
 """Figures and tables of a paper, made safe for the page: a drawing that fails becomes a notice in its own place."""
 
-import base64
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.collections import PathCollection
-from matplotlib.lines import Line2D
 
 from common.measure.claims import finished_rows, paper_module
-from common.measure.figures import Figure, Runs, Table, style
+from common.measure.figures import Runs, Table, style
 from common.measure.paper import Paper
 from report.collect import Collection
+from report.encode import Picture, encode
 
-# Drawings up to this size go in as SVG, sharp at any zoom; scatter plots are smaller, and faster to show, as PNG.
-SVG_LIMIT = 60_000
-MANY_POINTS = 3000  # of about 70 bytes each in an SVG
-PIXELS_PER_INCH = 96
 View = TypeVar("View")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as a data URI, with its size in CSS pixels so that the page does not jump while it loads."""
-
-    id: str
-    title: str
-    caption: str
-    alt: str
-    uri: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -47,10 +26,10 @@ class Problem:
 
 
 def pictures(paper: Paper, collection: Collection, out: Path) -> list[Picture | Problem]:
-    """Return the paper's figures, drawn from the runs present."""
+    """Draw the paper's figures from the runs present; write `out/figures/<id>.svg|png|csv` and return what the page shows."""
     runs = Runs(collection.runs, paper.id)
     with style():
-        return _attempt(lambda: paper_module(paper.folder, "figures").figures(runs), encode)
+        return _attempt(lambda: paper_module(paper.folder, "figures").figures(runs), lambda figure: encode(figure, out))
 
 
 def tables(paper: Paper, collection: Collection) -> list[Table | Problem]:
@@ -85,33 +64,3 @@ def _checked(table: Table) -> Table:
     if not re.fullmatch(r"[\w.=-]+", table.id):
         raise ValueError(f"table id {table.id!r} names a file: use letters, digits and hyphens")
     return table
-
-
-def encode(figure: Figure) -> Picture:
-    """Return a figure as a picture, and close it."""
-    drawing = figure.figure
-    try:
-        width, height = (round(inches * PIXELS_PER_INCH) for inches in drawing.get_size_inches())
-        # laid out once: every save would do it again, which costs as much as drawing
-        drawing.draw_without_rendering()
-        drawing.set_layout_engine("none")
-        kind, content = "svg+xml", b"" if _crowded(drawing) else _save(drawing, "svg", {"Date": None})
-        if not content or len(content) > SVG_LIMIT:
-            kind, content = "png", _save(drawing, "png", {"Software": None})
-    finally:
-        plt.close(drawing)
-    uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-    return Picture(figure.id, figure.title, figure.caption, figure.alt, uri, width, height)
-
-
-def _crowded(drawing: Any) -> bool:
-    """Return whether a drawing has so many points that there is no need to see how large its SVG becomes."""
-    lines = sum(len(line.get_xdata(orig=False)) for line in drawing.findobj(Line2D))
-    return lines + sum(len(dots.get_offsets()) for dots in drawing.findobj(PathCollection)) > MANY_POINTS
-
-
-def _save(drawing: Any, kind: str, metadata: dict[str, None]) -> bytes:
-    # no date and no version in the file: the same runs give the same page
-    stream = io.BytesIO()
-    drawing.savefig(stream, format=kind, metadata=metadata, facecolor="white")
-    return stream.getvalue()

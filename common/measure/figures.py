@@ -25,7 +25,9 @@ import numpy as np
 import pandas as pd
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
 from common.errors import RetraceError
 from common.runs.folders import COLUMNS, NUMERIC, verified
@@ -46,17 +48,6 @@ COLOURS = {
     "exact": BLACK,
     "noise": GREY,
 }
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawing with its title, caption and a text for those who cannot see it; `id` is unique within the paper."""
-
-    id: str
-    title: str
-    caption: str
-    alt: str
-    figure: Drawing
 
 
 # What a row of a table is beside a method: what data, or the truth itself, reads under the same measure; a trivial rival.
@@ -134,6 +125,28 @@ class RunFolder:
             return dict(arrays)
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with its title, caption and a text for those who cannot see it; `id` is unique within the paper.
+
+    What makes it one to take away: `runs` it was drawn from, and `data`, one row for each thing plotted. Where that would
+    be too much, `data` is a part of it or None, and `arrays` names the file of the runs' first that holds it all.
+    """
+
+    id: str
+    title: str
+    caption: str
+    alt: str
+    figure: Drawing
+    runs: Sequence[RunFolder] = ()
+    data: pd.DataFrame | None = None
+    arrays: str = ""
+    # pictures of samples or densities, whose colours mean something: a dark page leaves them as they are
+    photographic: bool = False
+    # where motion is the point: images [height, width, 3] of uint8 in order of time; the drawing is the still
+    frames: Sequence[np.ndarray] = ()
+
+
 class Runs:
     """The finished runs that a paper's figures may use."""
 
@@ -180,6 +193,20 @@ def mean_and_range(axis: Axes, values: pd.DataFrame, colour: str, label: str) ->
     if values.shape[1] > 1:
         low, high = values.min(axis=1).to_numpy(), values.max(axis=1).to_numpy()
         axis.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def plain_ticks(axis: Axis, *, base: float = 10, subs: Sequence[float] = (1, 2, 5)) -> None:
+    """Label a logarithmic axis with plain numbers, at these multiples of the powers: few axes here span many powers of ten."""
+    axis.set_major_locator(LogLocator(base=base, subs=subs))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_locator(NullLocator())
+
+
+def frame(drawing: Drawing) -> np.ndarray:
+    """Return a drawing as it is now, as an image [height, width, 3] of uint8 for `Figure.frames`; its layout is kept."""
+    drawing.canvas.draw()
+    drawing.set_layout_engine("none")  # a later frame would be laid out anew, and the panels would move
+    return np.asarray(drawing.canvas.buffer_rgba())[..., :3].copy()
 
 
 @contextlib.contextmanager

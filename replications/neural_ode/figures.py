@@ -1,6 +1,6 @@
 """Figures and tables of the report, one module for each of the paper's three parts; nothing here trains or samples."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ from replications.neural_ode import figures_flows, figures_latent, figures_super
 PARTS = (figures_supervised, figures_flows, figures_latent)
 
 
-def figures(runs: Runs) -> Iterator[Figure]:
+def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     """Yield the paper's figures that the runs present allow."""
     for part in PARTS:
         yield from part.figures(runs)

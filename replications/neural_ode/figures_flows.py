@@ -1,12 +1,14 @@
 """Figures and tables of Section 4, continuous normalizing flows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from common.measure.figure_data import measured
 from common.measure.figures import BLUE, VERMILION, Figure, RunFolder, Runs, Table, mean_and_deviation, mean_and_range
 
 NAMES = {"cnf": "CNF", "nf": "planar flow"}
@@ -14,17 +16,17 @@ COLOURS = {"cnf": BLUE, "nf": VERMILION}
 TITLES = {"two_modes": "two modes", "wave": "wave", "split_wave": "split wave", "circles": "two circles", "moons": "two moons"}
 
 
-def figures(runs: Runs) -> Iterator[Figure]:
+def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     """Yield the figures that the runs present allow."""
     for run in runs.find("density_matching", seed=0):
-        yield matched_densities(run)
+        yield partial(matched_densities, run)
     if runs.find("density_matching"):
-        yield loss_against_size(runs)
+        yield partial(loss_against_size, runs)
     for run in runs.find("maximum_likelihood", seed=0):
         for name in run.info["settings"]["densities"]:
-            yield along_time(run, name)
+            yield partial(along_time, run, name)
     if runs.find("change_of_variables"):
-        yield cost_of_width(runs)
+        yield partial(cost_of_width, runs)
 
 
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
@@ -60,7 +62,7 @@ def matched_densities(run: RunFolder) -> Figure:
     settings = run.info["settings"]
     targets, sizes = settings["targets"], settings["sizes"]
     columns = ["target", *(f"nf_{size}" for size in sizes), *(f"cnf_{size}" for size in sizes)]
-    figure, axes = plt.subplots(len(targets), len(columns), figsize=(1.5 * len(columns), 1.6 * len(targets)), squeeze=False)
+    figure, axes = plt.subplots(len(targets), len(columns), figsize=(1.3 * len(columns), 1.4 * len(targets)), squeeze=False)
     for line, name in zip(axes, targets):
         _image(line[0], run.arrays[f"target_{name}"], 5)
         for axis, column in zip(line[1:], columns[1:]):
@@ -71,7 +73,7 @@ def matched_densities(run: RunFolder) -> Figure:
         line[0].set_ylabel(TITLES[name])
     for axis, column in zip(axes[0], columns):
         kind, _, size = column.partition("_")
-        axis.set_title(f"{NAMES[kind]}, {'K' if kind == 'nf' else 'M'} = {size}" if size else "target")
+        axis.set_title(f"{NAMES[kind]}\n{'K' if kind == 'nf' else 'M'} = {size}" if size else "target")
     return Figure(
         "matched-densities",
         "Density matching",
@@ -79,6 +81,9 @@ def matched_densities(run: RunFolder) -> Figure:
         f"Grid of density pictures: a row for each of {', '.join(TITLES[name] for name in targets)}; columns the target, then "
         f"the planar flow and the CNF with {', '.join(map(str, sizes))} layers or hidden units.",
         figure,
+        runs=[run],
+        arrays="arrays.npz",
+        photographic=True,
     )
 
 
@@ -107,6 +112,8 @@ def loss_against_size(runs: Runs) -> Figure:
         "trained for about the same time, on an energy whose weight climbs to 1 over the first half.",
         "Line plots of the divergence against layers or hidden units for each target, a line for CNFs and one for planar flows.",
         figure,
+        runs=found,
+        data=measured(rows, "reverse_kl"),
     )
 
 
@@ -114,7 +121,7 @@ def along_time(run: RunFolder, name: str) -> Figure:
     """Density and particles of the CNF along time, and the planar flow's density along its layers (Figure 5)."""
     arrays, half = run.arrays, float(run.arrays["half_width"])
     fractions = arrays["fractions"]
-    figure, axes = plt.subplots(3, len(fractions) + 1, figsize=(1.5 * (len(fractions) + 1), 4.8))
+    figure, axes = plt.subplots(3, len(fractions) + 1, figsize=(1.3 * (len(fractions) + 1), 4.2))
     lines = {"CNF density": f"density_{name}", "CNF particles": f"particles_{name}", "planar flow": f"nf_density_{name}"}
     for line, (label, key) in zip(axes, lines.items()):
         for axis, content in zip(line, arrays[key]):
@@ -132,12 +139,16 @@ def along_time(run: RunFolder, name: str) -> Figure:
         f"Grid of pictures for {TITLES[name]}: rows density and particles of the CNF and density of the planar flow; columns "
         "shares of the way from base to data, and the data.",
         figure,
+        runs=[run],
+        arrays="arrays.npz",
+        photographic=True,
     )
 
 
 def cost_of_width(runs: Runs) -> Figure:
     """Seconds of one evaluation against width (Equation 10)."""
-    rows = pd.concat([run.metrics for run in runs.find("change_of_variables")])
+    found = runs.find("change_of_variables")
+    rows = pd.concat([run.metrics for run in found])
     rows = rows[rows.metric == "evaluation_seconds"]
     figure, axis = plt.subplots(figsize=(4.4, 3))
     labels = {"cnf": ("CNF: field and trace", BLUE), "wide_layer": ("discrete layer and its determinant", VERMILION)}
@@ -153,6 +164,8 @@ def cost_of_width(runs: Runs) -> Figure:
         "M determinant. Compare the slopes, not the times; the last step of each line is judged. Bands span the replicates.",
         "Log-log plot of the time of one evaluation against the number of hidden units for a CNF and for a wide discrete layer.",
         figure,
+        runs=found,
+        data=measured(rows, "evaluation_seconds"),
     )
 
 

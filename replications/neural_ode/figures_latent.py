@@ -1,13 +1,15 @@
 """Figures and tables of Section 5, latent ODEs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from common.measure.figure_data import stacked
 from common.measure.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table, mean_and_deviation
 
 NAMES = {
@@ -34,18 +36,19 @@ PROBES = {
 # rows that are no method, by what the table calls them
 TRIVIAL = (NAMES["window_mean"], NAMES["hold_last"], *(said for (who, _), said in PROBES.items() if who == "one_observation"))
 KINDS = {**dict.fromkeys(TRIVIAL, "baseline"), RATES["constant_rate"]: "baseline", RATES["true_rate"]: "floor"}
+SERIES = ("series", "observations", "curve")  # what tells the curves of a figure's table apart
 PAST, WINDOW = 25, 100  # points before and in the observed window, as in the arrays
 
 
-def figures(runs: Runs) -> Iterator[Figure]:
+def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     """Yield the figures that the runs present allow."""
     for run in runs.find("latent_spirals", seed=0):
-        yield forecasts(run)
-        yield reconstructions(run)
-        yield latent_paths(run)
-        yield sweeps(run)
+        yield partial(forecasts, run)
+        yield partial(reconstructions, run)
+        yield partial(latent_paths, run)
+        yield partial(sweeps, run)
     for run in runs.find("poisson_events", seed=0):
-        yield rates(run)
+        yield partial(rates, run)
 
 
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
@@ -107,13 +110,15 @@ def forecasts(run: RunFolder) -> Figure:
     arrays, observations = run.arrays, run.info["settings"]["observations"]
     shown = min(4, len(arrays["clean"]))
     figure, axes = plt.subplots(2, shown, figsize=(2.4 * shown, 5), squeeze=False)
+    data = {}
     for k in range(shown):
         for axis in axes[:, k]:
-            _series(axis, arrays, k, observations[0])
-        axes[0, k].plot(*arrays["forecasts"][:, 0, k].T, color=VERMILION, label="forecast")
-        draw = arrays["draws"][PAST:, 0, k]
+            data |= _series(axis, arrays, k, observations[0])
+        forecast, draw = arrays["forecasts"][:, 0, k], arrays["draws"][PAST:, 0, k]
+        axes[0, k].plot(*forecast.T, color=VERMILION, label="forecast")
         axes[1, k].plot(*draw[:WINDOW].T, color=BLUE, label="reconstruction")
         axes[1, k].plot(*draw[WINDOW - 1 :].T, color=VERMILION, label="forecast")
+        data |= {(k, observations[0], "RNN with time gaps"): forecast.T, (k, observations[0], "latent ODE"): draw.T}
     axes[0, 0].set_ylabel("RNN with time gaps")
     axes[1, 0].set_ylabel("latent ODE")
     figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
@@ -125,6 +130,8 @@ def forecasts(run: RunFolder) -> Figure:
         f"Spirals in the plane, {shown} columns: clean curve, observed points and forecast, above by a recurrent network, "
         "below by the latent ODE with its reconstruction.",
         figure,
+        runs=[run],
+        data=stacked(data, SERIES, ("x", "y")),
     )
 
 
@@ -133,10 +140,12 @@ def reconstructions(run: RunFolder) -> Figure:
     arrays, observations = run.arrays, run.info["settings"]["observations"]
     shown = min(4, len(arrays["clean"]))
     figure, axes = plt.subplots(len(observations), shown, figsize=(2.2 * shown, 2.2 * len(observations)), squeeze=False)
+    data = {}
     for line, (index, n) in zip(axes, enumerate(observations)):
         for k, axis in enumerate(line):
-            _series(axis, arrays, k, n)
-            axis.plot(*arrays["means"][PAST : PAST + WINDOW, index, k].T, color=BLUE)
+            decoded = arrays["means"][PAST : PAST + WINDOW, index, k].T
+            axis.plot(*decoded, color=BLUE)
+            data |= {**_series(axis, arrays, k, n), (k, n, "latent ODE"): decoded}
         line[0].set_ylabel(f"{n} of {WINDOW} observed")
     return Figure(
         "reconstructions",
@@ -144,6 +153,8 @@ def reconstructions(run: RunFolder) -> Figure:
         "Cf. Figure 10. Decoded posterior means inside the window (blue), the clean curve (black), observed points; seed 0.",
         f"Grid of spirals: rows {', '.join(map(str, observations))} observed points, columns the series.",
         figure,
+        runs=[run],
+        data=stacked(data, SERIES, ("x", "y")),
     )
 
 
@@ -168,6 +179,12 @@ def latent_paths(run: RunFolder) -> Figure:
         "dots: posterior means; seed 0, fewest observations.",
         "Latent paths in a plane, coloured by direction of rotation, with a dot at the start of each.",
         figure,
+        runs=[run],
+        data=stacked(
+            {(k, "clockwise" if turns else "counter-clockwise"): plane[:, k].T for k, turns in enumerate(clockwise)},
+            ("series", "direction"),
+            ("first axis", "second axis"),
+        ),
     )
 
 
@@ -188,6 +205,12 @@ def sweeps(run: RunFolder) -> Figure:
         "light; dots mark the starts; seed 0.",
         "One panel for each latent coordinate with decoded curves, shaded by the coordinate's value.",
         figure,
+        runs=[run],
+        data=stacked(
+            {(k + 1, step): curve.T for k, curves in enumerate(swept) for step, curve in enumerate(curves)},
+            ("coordinate", "step from low to high"),
+            ("x", "y"),
+        ),
     )
 
 
@@ -196,7 +219,9 @@ def rates(run: RunFolder) -> Figure:
     arrays = run.arrays
     names = [key.removeprefix("events_") for key in arrays if key.startswith("events_")]
     figure, axes = plt.subplots(1, len(names), figsize=(4.2 * len(names), 2.8), squeeze=False)
+    data = {}
     for axis, name, true, learned in zip(axes[0], names, arrays["true"], arrays["learned"]):
+        data |= {(name, "true"): (arrays["times"], true), (name, "learned"): (arrays["times"], learned)}
         axis.plot(arrays["times"], true, color=BLACK, label="true rate")
         axis.plot(arrays["times"], learned, color=BLUE, label="learned rate")
         events = arrays[f"events_{name}"]
@@ -212,12 +237,17 @@ def rates(run: RunFolder) -> Figure:
         "in several.",
         "Line plots of true and learned rate against time for both processes, with tick marks at events.",
         figure,
+        runs=[run],
+        data=stacked(data, ("process", "rate"), ("time", "events per unit of time")),
+        arrays="arrays.npz",
     )
 
 
-def _series(axis: Axes, arrays: dict[str, np.ndarray], k: int, n: int) -> None:
-    """Draw one clean series from the window's start on, and its observed points."""
-    seen = arrays["observed"][k][arrays[f"indices_{n}"][k]]
-    axis.plot(*arrays["clean"][k, PAST:].T, color=BLACK, linewidth=0.9, label="clean")
-    axis.scatter(*seen.T, s=8, color=GREEN, zorder=3, label="observed")
+def _series(axis: Axes, arrays: dict[str, np.ndarray], k: int, n: int) -> dict[tuple[int, int, str], np.ndarray]:
+    """Draw one clean series from the window's start on, and its observed points; return both by the names in `SERIES`."""
+    seen = arrays["observed"][k][arrays[f"indices_{n}"][k]].T
+    clean = arrays["clean"][k, PAST:].T
+    axis.plot(*clean, color=BLACK, linewidth=0.9, label="clean")
+    axis.scatter(*seen, s=8, color=GREEN, zorder=3, label="observed")
     axis.set(aspect="equal", xticks=[], yticks=[])
+    return {(k, n, "clean"): clean, (k, n, "observed"): seen}

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
-from matplotlib.axis import Axis
-from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator
 
+from common.measure.figure_data import measured, stacked
 from common.measure.figures import (
     BLACK,
     BLUE,
@@ -21,6 +22,7 @@ from common.measure.figures import (
     Table,
     mean_and_deviation,
     mean_and_range,
+    plain_ticks,
 )
 
 NAMES = {
@@ -119,14 +121,18 @@ def backward_table(rows: pd.DataFrame) -> pd.DataFrame:
 def training(runs: Runs) -> Figure:
     """Loss, and evaluations per image over the epochs (Figure 3d), of every network and replicate."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    found, data = runs.find("train_classifier"), {}
     seen: set[str] = set()
-    for run in runs.find("train_classifier"):
-        kind = run.info["settings"]["kind"]
+    for run in found:
+        kind, seed = run.info["settings"]["kind"], run.info["seed"]
         style = {"color": COLOURS[kind], "label": None if kind in seen else NAMES[kind], "alpha": 0.8}
         seen.add(kind)
-        left.plot(run.arrays["loss_step"], run.arrays["loss"], **{**style, "linewidth": 0.9})
+        data[kind, seed, "loss", "step"] = loss = (run.arrays["loss_step"], run.arrays["loss"])
+        left.plot(*loss, **{**style, "linewidth": 0.9})
         if "depth" in run.arrays:
-            right.plot(range(len(run.arrays["depth"])), run.arrays["depth"], **style)
+            depth = run.arrays["depth"]
+            data[kind, seed, "NFE of an image", "epoch"] = depths = (np.arange(len(depth)), depth)
+            right.plot(*depths, **style)
     left.set(xlabel="step", ylabel="training loss", yscale="log")
     right.axvspan(0, 1.5, color="0.92", linewidth=0)  # left out of the claims
     right.set(xlabel="epochs done", ylabel="NFE of an image solved alone", xlim=(0, None))
@@ -140,12 +146,15 @@ def training(runs: Runs) -> Figure:
         "Left: line plot of the training loss against step for the four networks. Right: line plot of the evaluations per "
         "image against epochs for the networks with an ODE block.",
         figure,
+        runs=found,
+        data=stacked(data, ("network", "seed", "metric", "axis"), ("at", "value")),
     )
 
 
 def control(runs: Runs) -> Figure:
     """Error and time against evaluations (Figure 3 a, b)."""
-    rows = pd.concat([run.metrics for run in runs.find("solver_control")])
+    found = runs.find("solver_control")
+    rows = pd.concat([run.metrics for run in found])
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
     error, timed, shares = (rows[rows.metric == m] for m in ("numerical_error", "forward_seconds", "evaluation_share"))
     for seed in sorted(rows.seed.unique()):
@@ -169,12 +178,15 @@ def control(runs: Runs) -> Figure:
         "Left: plot of the numerical error, logarithmic, falling with the number of forward evaluations. Right: scatter plot "
         "of the time of a forward pass against evaluations, and of the part of it that is spent inside the network.",
         figure,
+        runs=found,
+        data=measured(rows, "numerical_error", "forward_seconds", "evaluation_share"),
     )
 
 
 def backward(runs: Runs) -> Figure:
     """Backward against forward evaluations (Figure 3c)."""
-    rows = pd.concat([run.metrics for run in runs.find("solver_control")])
+    found = runs.find("solver_control")
+    rows = pd.concat([run.metrics for run in found])
     rows = rows[rows.metric == "nfe_backward"]
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), sharex=True, sharey=True)
     most = max(rows.nfe.max(), rows.value.max())
@@ -185,8 +197,8 @@ def backward(runs: Runs) -> Figure:
         axis.plot([1, most], [0.5, most / 2], color="0.4", linestyle=":", label="half (the paper)")
         axis.plot([1, most], [1, most], color="0.75", linewidth=0.8, label="equal")
         axis.set(xscale="log", yscale="log", xlabel="NFE forward", title=f"loss: {reduction} over the batch")
-        plain_ticks(axis.xaxis)
-        plain_ticks(axis.yaxis)
+        plain_ticks(axis.xaxis, base=2, subs=(1,))
+        plain_ticks(axis.yaxis, base=2, subs=(1,))
         axis.set_xlim(rows.nfe.min() / 1.3, most * 1.2)
         axis.set_ylim(rows.value.min() / 1.6, most * 1.2)
     axes[0].set_ylabel("NFE backward")
@@ -198,12 +210,15 @@ def backward(runs: Runs) -> Figure:
         "Two log-log scatter plots of backward against forward evaluations, for the mean and for the summed loss, a colour per "
         "solver, with lines at one half and at equality.",
         figure,
+        runs=found,
+        data=measured(rows, "nfe_backward"),
     )
 
 
 def memory(runs: Runs) -> Figure:
     """Bytes kept for the backward pass against steps (Table 1, column memory), and against the times asked for."""
-    rows = pd.concat([run.metrics for run in runs.find("solver_practice")]).assign(kib=lambda frame: frame.value / 1024)
+    found = runs.find("solver_practice")
+    rows = pd.concat([run.metrics for run in found]).assign(kib=lambda frame: frame.value / 1024)
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2), sharey=True)
     for method in ("backpropagation", "adjoint"):
         mine = rows[(rows.metric == "saved_bytes") & (rows.method == method)]
@@ -212,7 +227,7 @@ def memory(runs: Runs) -> Figure:
     mean_and_range(right, outputs, COLOURS["adjoint"], NAMES["adjoint"])
     for axis in (left, right):
         axis.set(xscale="log", yscale="log")
-        plain_ticks(axis.xaxis)
+        plain_ticks(axis.xaxis, base=2, subs=(1,))
         axis.legend()
     left.set(xlabel="Euler steps", ylabel="kept for the backward pass, KiB")
     right.set(xlabel="times at which the state is asked for")
@@ -224,13 +239,16 @@ def memory(runs: Runs) -> Figure:
         "Two log-log plots of kilobytes. Against solver steps: a rising line for backpropagation, a flat one for the adjoint. "
         "Against the number of output times: a rising line for the adjoint.",
         figure,
+        runs=found,
+        data=measured(rows, "saved_bytes", "saved_bytes_of_outputs"),
     )
 
 
 def practice(runs: Runs) -> Figure:
     """Loose tolerances at test time, joint solves, solves there and back (Section 6)."""
-    rows = pd.concat([run.metrics for run in runs.find("solver_practice")])
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11.5, 3.2))
+    found = runs.find("solver_practice")
+    rows = pd.concat([run.metrics for run in found])
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9.4, 3))
     loose = rows[rows.metric == "test_error"].pivot_table(index="at", columns="seed", values="value")
     mean_and_range(left, loose, COLOURS["ode_net_tight"], "test error")
     left.set(xscale="log", xlabel="tolerance at test time", ylabel="test error, %", ylim=(0, None))
@@ -243,6 +261,7 @@ def practice(runs: Runs) -> Figure:
         mine = group.pivot_table(index="at", columns="seed", values="value")
         mean_and_range(right, mine, shade, NAMES.get(method, f"untrained, {method}"))
     right.set(xscale="log", yscale="log", xlabel="tolerance", ylabel="error after there and back")
+    right.xaxis.set_major_locator(LogLocator(base=100))  # every power of ten would touch the next
     right.legend()
     return Figure(
         "solver-practice",
@@ -252,11 +271,6 @@ def practice(runs: Runs) -> Figure:
         "Three line plots: test error against tolerance; evaluations of a joint solve over single ones against batch size; "
         "reconstruction error against tolerance for the trained network and for untrained fields of three gains.",
         figure,
+        runs=found,
+        data=measured(rows, "test_error", "batch_nfe_ratio", "reconstruction_error"),
     )
-
-
-def plain_ticks(axis: Axis) -> None:
-    """Label powers of two as numbers: evaluations span less than the powers of ten that a logarithmic axis labels."""
-    axis.set_major_locator(LogLocator(base=2))
-    axis.set_major_formatter(ScalarFormatter())
-    axis.set_minor_locator(NullLocator())

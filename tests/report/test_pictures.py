@@ -1,28 +1,97 @@
 import base64
+import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from common.measure.figures import Figure, RunFolder, Table, style
 from report.cost import by_experiment, distinct, machines, total
-from report.pictures import Problem, _attempt, _checked, encode
+from report.encode import LAST_SECONDS, SECONDS, TIMES, encode
+from report.pictures import Problem, _attempt, _checked
 
 
-def figure(points):
-    drawing, axis = plt.subplots(figsize=(4, 2))
-    axis.scatter(range(points), range(points))
-    return Figure("f", "Title", "Caption", "Alt", drawing)
+def figure(points, *, size=(4, 2), **more):
+    drawing, axis = plt.subplots(figsize=size)
+    axis.scatter(range(points), np.random.default_rng(0).random(points), s=1)
+    return Figure("f", "Title", "Caption", "Alt", drawing, **more)
 
 
-def test_small_drawings_are_svg_large_ones_png_at_twice_the_size():
+def picture(folder, points, **more):
     with style():
-        small, large = encode(figure(3)), encode(figure(5000))
-    assert small.uri.startswith("data:image/svg+xml;base64,") and (small.width, small.height) == (384, 192)
-    content = base64.b64decode(large.uri.removeprefix("data:image/png;base64,"))
-    assert int.from_bytes(content[16:20], "big") == 2 * large.width == 768
+        return encode(figure(points, **more), folder)
+
+
+def opened(uri):
+    kind, _, content = uri.removeprefix("data:image/").partition(";base64,")
+    return kind, base64.b64decode(content)
+
+
+def test_small_drawings_are_svg_large_ones_webp_as_fine_as_the_screen(tmp_path):
+    small, large = picture(tmp_path / "small", 3), picture(tmp_path / "large", 5000)
+    kind, content = opened(small.uri)
+    assert kind == "svg+xml" and content == (tmp_path / "small" / small.files["svg"]).read_bytes()
+    assert (small.width, small.height) == (384, 192)
+    kind, content = opened(large.uri)
+    assert kind == "webp" and Image.open(io.BytesIO(content)).size == (1.5 * large.width, 1.5 * large.height) == (576, 288)
     assert not plt.get_fignums(), "figures are closed once drawn"
+
+
+def test_a_drawing_wider_than_the_text_is_shown_as_wide_as_the_text(tmp_path):
+    wide = picture(tmp_path, 5000, size=(18, 4))
+    assert (wide.width, wide.height) == (900, 200)
+    assert Image.open(tmp_path / wide.files["png"]).size == (3456, 768), "the file is as fine as it was drawn"
+
+
+def test_a_figure_can_be_taken_away(tmp_path):
+    runs = [run(command="python -m first"), run(command="python -m second"), run(command="python -m first"), run(command="")]
+    table = pd.DataFrame({"method": ["=cmd()", "b"], "NFE": [4, 8]})
+    taken = picture(tmp_path, 3, runs=runs, data=table, photographic=True)
+    assert taken.files == {kind: f"figures/f.{kind}" for kind in ("svg", "png", "csv")}
+    assert (tmp_path / "figures/f.csv").read_text() == "method,NFE\n'=cmd(),4\nb,8\n", "no formula for a spreadsheet"
+    assert taken.commands == ["python -m first", "python -m second"]
+    assert taken.photographic and not taken.arrays and not taken.animation
+    assert picture(tmp_path, 3, runs=runs, arrays="samples.npz").arrays == "nowhere/samples.npz"
+    assert "csv" not in picture(tmp_path, 3).files
+
+
+def test_the_same_drawing_gives_the_same_files(tmp_path):
+    first, second = picture(tmp_path / "a", 50), picture(tmp_path / "b", 50)
+    assert first == second
+    for file in first.files.values():
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_crowd_of_rasterised_points_keeps_the_svg_small(tmp_path):
+    with style():
+        crowd = figure(5000)
+        crowd.figure.axes[0].collections[0].set_rasterized(True)
+        taken = encode(crowd, tmp_path)
+    rasterised = (tmp_path / taken.files["svg"]).read_bytes()
+    assert b"<image" in rasterised
+    assert len(rasterised) < 100_000 < (tmp_path / picture(tmp_path, 5000).files["svg"]).stat().st_size
+
+
+def test_what_moves_has_a_still_and_stops_within_five_seconds(tmp_path):
+    frames = [np.full((20, 30, 3), shade, np.uint8) for shade in (0, 120, 255)]
+    taken = picture(tmp_path, 3, frames=frames)
+    assert opened(taken.uri)[0] == "svg+xml", "the drawing itself is the still"
+    kind, content = opened(taken.animation)
+    moving = Image.open(io.BytesIO(content))
+    assert kind == "webp" and (moving.n_frames, moving.size, moving.info["loop"]) == (3, (30, 20), TIMES)
+    assert content == (tmp_path / taken.files["webp"]).read_bytes()
+    assert TIMES * (20 * SECONDS + LAST_SECONDS) <= 5
+
+
+def test_an_id_cannot_name_a_file_elsewhere(tmp_path):
+    drawn = figure(3)
+    object.__setattr__(drawn, "id", "../escape")
+    with pytest.raises(ValueError, match=r"\.\./escape"):
+        encode(drawn, tmp_path)
+    plt.close(drawn.figure)
 
 
 def test_each_failure_stays_in_its_place():

@@ -125,6 +125,7 @@ def test_figures_and_tables_are_drawn(results):
     with style():
         drawn = [draw() for draw in figures_supervised.figures(runs)]
     assert len({figure.id for figure in drawn}) == 5 and all(figure.alt for figure in drawn)
+    assert all(figure.runs and len(figure.data) for figure in drawn), "each can be taken away"
     tables = list(figures_supervised.tables(pd.concat([run.metrics for run in runs.folders])))
     assert [len(table.frame) for table in tables] == [3, 3, 8]
 
