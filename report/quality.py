@@ -26,11 +26,15 @@ SEVERITIES: dict[Severity, str] = {
 
 @dataclass(frozen=True)
 class Concern:
-    """One line of the list; `anchor` is the place on the page that shows more, empty if there is none."""
+    """One line of the list; `anchor` is the place on the page that shows more, empty if there is none.
+
+    What several claims share is one line; `claims` are then their ids, each with its anchor.
+    """
 
     severity: Severity
     text: str
     anchor: str = ""
+    claims: Sequence[tuple[str, str]] = ()
 
 
 def concerns(paper: Paper, claims: pd.DataFrame, collection: Collection) -> list[Concern]:
@@ -51,17 +55,22 @@ def _runs(paper: Paper, collection: Collection) -> Iterator[Concern]:
 def _claims(own: pd.DataFrame, level: str) -> Iterator[Concern]:
     reached = own["level"].map(lambda needed: reaches(level, needed))
     kinds: Sequence[tuple[Severity, pd.Series, str]] = (
-        ("serious", own["verdict"] == "fails", "A check fails, which must hold by theory"),
-        ("serious", own["reason"].str.contains("its statistic failed", regex=False), "The statistic raised an error"),
-        ("serious", reached & (own["verdict"] == "not run"), "Not run, although this level judges it"),
-        ("caution", own["reason"].str.startswith(COARSE), "The difference does not clear what data reads against data"),
+        ("serious", own["verdict"] == "fails", "Checks that fail, which must hold by theory"),
+        ("serious", own["reason"].str.contains("its statistic failed", regex=False), "Statistics that raised an error"),
+        ("serious", reached & (own["verdict"] == "not run"), "Not run, although this level judges them"),
+        ("caution", own["reason"].str.startswith(COARSE), "Differences that do not clear what data reads against data"),
         ("caution", own["reason"].str.startswith("n = "), "Too few replicates for a verdict"),
         ("caution", own["reason"].str.startswith("not "), "Values of which no interval can be made"),
-        ("note", own["close"] == "yes", "The interval ends within its own width of a bound; another machine might not repeat it"),
+        (
+            "note",
+            own["close"] == "yes",
+            "Intervals that end within their own width of a bound; another machine might not repeat them",
+        ),
     )
     for severity, mask, text in kinds:
-        for row in own[mask & ~_needs_more(own)].itertuples(index=False):
-            yield Concern(severity, f"{text}: {row.statement}", row.claim)
+        if rows := list(own[mask & ~_needs_more(own)].itertuples(index=False)):
+            claims = [(str(row.claim), str(row.claim)) for row in rows]
+            yield Concern(severity, f"{text}:", claims=claims)
 
 
 def _needs_more(own: pd.DataFrame) -> pd.Series:

@@ -47,8 +47,8 @@ def results(own: pd.DataFrame, level: str) -> str:
         said.append(f"Of {plural(checks, 'check')} {counts['holds']} {'holds' if counts['holds'] == 1 else 'hold'}.")
     if counts["not run"]:
         needs = Counter(own[own["verdict"] == "not run"]["level"])
-        levels = ", ".join(f"{count} from level {name}" for name, count in needs.items())
-        said.append(f"Not run: {plural(counts['not run'], 'claim')}, judged {levels}.")
+        levels = ", ".join(f"{count} that level {name} judges" for name, count in needs.items())
+        said.append(f"Not run: {plural(counts['not run'], 'claim')}, {levels}.")
     return " ".join(said)
 
 
@@ -59,5 +59,5 @@ def _each(own: pd.DataFrame) -> str:
         places = list(dict.fromkeys(own[own["verdict"] == word]["location"]))
         if places and word != "not run":
             count = int((own["verdict"] == word).sum())
-            parts.append(f"{count} {'was' if count == 1 else 'were'} {word} ({', '.join(places)})")
+            parts.append(f"{count} {'was' if count == 1 else 'were'} {word} ({'; '.join(places)})")
     return ", ".join(parts)

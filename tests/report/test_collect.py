@@ -148,9 +148,9 @@ def test_a_report_on_one_paper_leaves_the_tables_of_all_papers_alone(tree, tmp_p
     shared = ["--level", fabricate.LEVEL, "--results", str(results), "--runs", str(plan)]
     assert main(["collect", *shared], root=papers) == 0
     before = (results / fabricate.LEVEL / "claims.csv").read_text()
-    assert main(["all", *shared, "--papers", "flow_paper", "--out", str(tmp_path / "one")], root=papers) == 0
+    assert main(["paper", *shared, "--papers", "flow_paper", "--out", str(tmp_path / "one")], root=papers) == 0
     assert (results / fabricate.LEVEL / "claims.csv").read_text() == before
-    assert set(pd.read_csv(tmp_path / "one" / "claims.csv").paper) == {"flow_paper"}
+    assert set(pd.read_csv(tmp_path / "one" / "flow_paper" / "claims.csv").paper) == {"flow_paper"}
 
 
 @pytest.mark.parametrize(("key", "value"), [("seed", "x"), ("seconds", None), ("settings", []), ("paper", 3)])

@@ -174,7 +174,7 @@ def test_summary_machine_cost_and_provenance(pages):
         assert part in pages["index.html"].words, part
     words = pages["flow_paper/index.html"].words
     assert "python -m replications.flow_paper evaluate --level laptop --seed 0 1 2 --sweep data=digits" in words
-    assert "1 failed and 1 did not start" in pages["score_paper/index.html"].words
+    assert "1 run failed and 1 run did not start" in pages["score_paper/index.html"].words
 
 
 def test_how_sure_the_verdicts_are(pages):

@@ -39,38 +39,37 @@ def test_failed_and_missing_runs_and_a_broken_statistic(given):
     found = said(given, "score_paper")
     assert found["1 run of evaluate failed."].severity == "serious" and found["1 run of evaluate failed."].anchor == "unfinished"
     assert "1 run of train did not start." in found
-    broken = found["The statistic raised an error: A statistic with a mistake in it costs one claim."]
-    assert (broken.severity, broken.anchor) == ("serious", "broken")
-    assert found["Too few replicates for a verdict: Sampling takes 1000 steps."].severity == "caution"
+    broken = found["Statistics that raised an error:"]
+    assert (broken.severity, broken.claims) == ("serious", [("broken", "broken")])
+    few = found["Too few replicates for a verdict:"]
+    assert (few.severity, few.claims) == ("caution", [("remembered", "remembered")])
 
 
 def test_a_paper_in_order_has_nothing_but_its_close_verdicts_and_its_missing_registration(given):
     found = said(given, "flow_paper")
-    assert list(found) == [
-        "The claims were not registered before the run.",
-        "The interval ends within its own width of a bound; another machine might not repeat it: "
-        "The gain is at least 0.15 bits/dim.",
-    ]
+    missing, close = found.values()
+    assert missing.text == "The claims were not registered before the run."
+    assert close.text.startswith("Intervals that end within") and [claim for claim, _ in close.claims] == ["gain-large"]
 
 
 @pytest.mark.parametrize(
     ("changes", "severity", "words"),
     [
-        ({"verdict": "fails"}, "serious", "A check fails"),
-        ({"verdict": "not run", "reason": "its runs are missing or failed: x"}, "serious", "although this level judges it"),
-        ({"verdict": "inconclusive", "reason": f"{COARSE}: what is compared"}, "caution", "does not clear"),
+        ({"verdict": "fails"}, "serious", "Checks that fail"),
+        ({"verdict": "not run", "reason": "its runs are missing or failed: x"}, "serious", "although this level judges them"),
+        ({"verdict": "inconclusive", "reason": f"{COARSE}: what is compared"}, "caution", "do not clear"),
         ({"verdict": "inconclusive", "reason": "not finite: 1 of 5 replicates"}, "caution", "no interval"),
-        ({"close": "yes"}, "note", "within its own width"),
+        ({"close": "yes"}, "note", "within their own width"),
     ],
 )
 def test_each_thing_that_may_be_wrong_with_a_claim(given, changes, severity, words):
     found = said(given, "flow_paper", with_claim(given[1], "identity", **changes))
-    (concern,) = [each for text, each in found.items() if "An identity." in text]
-    assert concern.severity == severity and words in concern.text and concern.anchor == "identity"
+    (concern,) = [each for each in found.values() if ("identity", "identity") in each.claims]
+    assert concern.severity == severity and words in concern.text
 
 
 def test_a_claim_that_needs_a_larger_level_is_no_concern(given):
-    assert not [text for text in said(given, "flow_paper") if "CIFAR-10" in text]
+    assert not [each for each in said(given, "flow_paper").values() if "large" in dict(each.claims)]
 
 
 def test_rows_that_tell_nothing(given):

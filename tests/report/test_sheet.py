@@ -36,8 +36,8 @@ def test_results_are_counted_by_verdict_and_place():
         ("not run", "Table 3", "paper"),
     )
     assert results(found, "laptop") == (
-        "At level laptop, of 4 judged claims 3 were replicated (Table 1, Figure 4), 1 was contradicted (Figure 3). "
-        "Of 2 checks 1 holds. Not run: 2 claims, judged 1 from level gpu, 1 from level paper."
+        "At level laptop, of 4 judged claims 3 were replicated (Table 1; Figure 4), 1 was contradicted (Figure 3). "
+        "Of 2 checks 1 holds. Not run: 2 claims, 1 that level gpu judges, 1 that level paper judges."
     )
 
 
