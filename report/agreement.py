@@ -86,6 +86,8 @@ def _compare(here: Any, there: Any) -> tuple[Word, str]:
         value, low, high = (_scaled(x, there) for x in (here.measured, there.low, there.high))
         room = _room(*(_scaled(x, there) for x in (here.low, here.high)), low, high)
         beyond = max(low - value, value - high, 0.0)
+        if math.isfinite(value) and beyond <= ROUNDING * abs(value):  # the mean of equal numbers may lie beside all of them
+            beyond = 0.0
         if beyond > SUSPICIOUS * room > 0 and _one_sided(there) and (value < low) == _small_is_good(there):
             return "suspiciously better", f"{_times(beyond, room)} beyond the reference's interval, on the good side"
         outside = f"{_times(beyond, room)} beyond the reference's interval" if beyond > room else ""

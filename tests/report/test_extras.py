@@ -66,8 +66,8 @@ def test_a_comparison_that_differs_is_open_and_one_that_agrees_has_no_table(extr
     assert "<table" not in extras.agreement(same, summary(same), "laptop-x")
     other = agreement(pd.DataFrame([row | {"verdict": "contradicted"}]), pd.DataFrame([row]))
     assert "<details open>" in extras.agreement(other, summary(other), "laptop-x")
-    assert 'href="#p-c"' in extras.agreement(other, summary(other), "laptop-x")
-    assert 'href="#p-c"' not in extras.agreement(other, summary(other), "laptop-x", anchors=False)
+    assert 'href="#c"' in extras.agreement(other, summary(other), "laptop-x")
+    assert 'href="#c"' not in extras.agreement(other, summary(other), "laptop-x", anchors=False)
 
 
 def test_a_kind_of_row_is_a_word(extras):
