@@ -25,7 +25,7 @@ FINE = 2  # image pixels for a CSS pixel: in the file to take away
 SHOWN = 1.5  # and on the page
 QUALITY = 80  # of pictures with shades
 MOVING_QUALITY = 50
-COLOURS = 64  # of all others
+STEP = 15  # between the values of a channel in all others, white and black among them
 # seconds of a frame and of the last one; twice through, an animation is over in the five seconds that WCAG allows without a
 # button to stop it, and rests on its last frame
 SECONDS, LAST_SECONDS, TIMES = 0.09, 0.6, 2
@@ -66,7 +66,7 @@ def encode(figure: Figure, out: Path) -> Picture:
         plt.close(drawing)
     scale = min(1, COLUMN / width)
     width, height = round(scale * width), round(scale * height)
-    contents = {"svg": svg, "png": _png(image, figure.photographic)}
+    contents = {"svg": svg, "png": _png(image)}
     if figure.frames:
         contents["webp"] = _animation(figure.frames)
     files = {kind: f"figures/{figure.id}.{kind}" for kind in contents}
@@ -105,23 +105,20 @@ def _svg(drawing: Drawing) -> bytes:
     return stream.getvalue().encode()
 
 
-def _png(image: Image.Image, photographic: bool) -> bytes:
+def _png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
-    (image if photographic else _palette(image)).save(stream, "PNG")
+    image.save(stream, "PNG", compress_level=4)
     return stream.getvalue()
 
 
 def _webp(image: Image.Image, width: int, height: int, photographic: bool) -> bytes:
-    stream = io.BytesIO()
     shown = image.resize((round(SHOWN * width), round(SHOWN * height)), Image.Resampling.LANCZOS)
-    # lines and letters of few colours stay sharp and become smaller than they would with losses; shades would show bands
-    how = {"quality": QUALITY} if photographic else {"lossless": True, "quality": 30}
-    (shown if photographic else _palette(shown).convert("RGB")).save(stream, "WEBP", **how)
+    stream = io.BytesIO()
+    if photographic:
+        shown.save(stream, "WEBP", quality=QUALITY)
+    else:  # lines and letters stay sharp without losses, and small where channels have few values; shades would show bands
+        shown.point([STEP * round(value / STEP) for value in range(256)] * 3).save(stream, "WEBP", lossless=True, quality=30)
     return stream.getvalue()
-
-
-def _palette(image: Image.Image) -> Image.Image:
-    return image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
 
 
 def _animation(frames: Sequence[np.ndarray]) -> bytes:

@@ -53,11 +53,12 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
 // A figure opens at full size; Escape, the button or a click beside it closes it again.
 const dialog = document.querySelector("dialog.lightbox");
 for (const image of document.querySelectorAll("figure img")) {
+  const shown = image.closest("picture") ?? image; // with the still for print beside it
   const opener = document.createElement("button");
   opener.className = "zoom";
   opener.setAttribute("aria-label", `Enlarge: ${image.alt}`);
-  image.replaceWith(opener);
-  opener.append(image);
+  shown.replaceWith(opener);
+  opener.append(shown);
   opener.addEventListener("click", () => {
     const close = document.createElement("button");
     close.textContent = "Close";

@@ -195,7 +195,7 @@ def mean_and_range(axis: Axes, values: pd.DataFrame, colour: str, label: str) ->
         axis.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
 
 
-def plain_ticks(axis: Axis, *, base: float = 10, subs: Sequence[float] = (1, 2, 5)) -> None:
+def plain_ticks(axis: Axis, *, base: int = 10, subs: Sequence[int] = (1, 2, 5)) -> None:
     """Label a logarithmic axis with plain numbers, at these multiples of the powers: few axes here span many powers of ten."""
     axis.set_major_locator(LogLocator(base=base, subs=subs))
     axis.set_major_formatter(ScalarFormatter())

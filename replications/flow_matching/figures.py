@@ -14,7 +14,7 @@ from replications.flow_matching.report_tables import tables
 
 __all__ = ["figures", "tables"]
 
-DRAWN = 2000  # points of a panel: more of them would run together
+DRAWN = 1500  # points of a panel: more of them would run together
 LISTED = 300  # points of a panel that go into the figure's table; the run's arrays hold all
 PANEL = 1.55  # inches of a small square: six beside one another fill the page
 

@@ -2,6 +2,7 @@ import base64
 import io
 from pathlib import Path
 
+import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from common.measure.figures import Figure, RunFolder, Table, style
 from report.cost import by_experiment, distinct, machines, total
 from report.encode import LAST_SECONDS, SECONDS, TIMES, encode
 from report.pictures import Problem, _attempt, _checked
+from report.render import FOLDER
 
 
 def figure(points, *, size=(4, 2), **more):
@@ -84,6 +86,27 @@ def test_what_moves_has_a_still_and_stops_within_five_seconds(tmp_path):
     assert kind == "webp" and (moving.n_frames, moving.size, moving.info["loop"]) == (3, (30, 20), TIMES)
     assert content == (tmp_path / taken.files["webp"]).read_bytes()
     assert TIMES * (20 * SECONDS + LAST_SECONDS) <= 5
+
+
+def shown(taken):
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True)
+    page = '{% import "figure.html.jinja" as f %}{{ f.figure(picture, "figure-1", 1, "paper/") }}'
+    return environment.from_string(page).render(picture=taken)
+
+
+def test_the_page_links_what_can_be_taken_away_and_escapes_texts(tmp_path):
+    taken = picture(tmp_path, 3, runs=[run(command="python -m p e --set x='<b>'")], arrays="arrays.npz", photographic=True)
+    html = shown(taken)
+    assert all(f'<a href="paper/{file}" download>{kind.upper()}</a>' in html for kind, file in taken.files.items())
+    assert "&lt;b&gt;" in html and "<b>" not in html and "nowhere/arrays.npz" in html and 'class="photographic"' in html
+    assert "<picture>" not in html
+
+
+def test_the_page_shows_the_still_in_print_and_to_who_wants_no_motion(tmp_path):
+    taken = picture(tmp_path, 3, frames=[np.zeros((8, 8, 3), np.uint8), np.ones((8, 8, 3), np.uint8)])
+    html = shown(taken)
+    assert f'<source media="print, (prefers-reduced-motion: reduce)" srcset="{taken.uri}">' in html
+    assert f'<img src="{taken.animation}"' in html and html.count("<img") == 1
 
 
 def test_an_id_cannot_name_a_file_elsewhere(tmp_path):

@@ -5,7 +5,19 @@ import pytest
 from sealed import seal
 
 from common.errors import RetraceError
-from common.measure.figures import BLUE, PALETTE, RunFolder, Runs, Table, colour, mean_and_range, read_metrics, style
+from common.measure.figures import (
+    BLUE,
+    PALETTE,
+    RunFolder,
+    Runs,
+    Table,
+    colour,
+    frame,
+    mean_and_range,
+    plain_ticks,
+    read_metrics,
+    style,
+)
 from common.runs.folders import COLUMNS, to_csv
 
 
@@ -104,3 +116,26 @@ def test_a_tables_kinds_fit_its_rows():
             RetraceError, match=r"table t: kinds: .* for 2 rows; give one of '', 'floor', 'baseline' for each row"
         ):
             Table("t", "T", "c", frame, wrong)
+
+
+def test_plain_ticks_are_plain_numbers():
+    with style():
+        axis = plt.figure().subplots()
+        axis.set(xscale="log", yscale="log", xlim=(4, 120), ylim=(3, 40))
+        plain_ticks(axis.xaxis)
+        plain_ticks(axis.yaxis, base=2, subs=(1,))
+        axis.figure.draw_without_rendering()
+        labels = [[text.get_text() for text in side.get_majorticklabels()] for side in (axis.xaxis, axis.yaxis)]
+        assert {"5", "10", "20", "50", "100"} <= set(labels[0]) and {"4", "8", "16", "32"} <= set(labels[1])
+
+
+def test_a_frame_is_the_drawing_as_it_is_and_leaves_the_panels_where_they_are():
+    with style():
+        drawing, axis = plt.subplots(figsize=(2, 1))
+        (line,) = axis.plot([0, 1], [0, 1])
+        first, place = frame(drawing), axis.get_position().bounds
+        line.set_data([0, 1], [1, 0])
+        axis.set_title("a title that would need room")
+        second = frame(drawing)
+        assert first.shape == second.shape == (96, 192, 3) and first.dtype == np.uint8
+        assert (first != second).any() and axis.get_position().bounds == place
