@@ -70,6 +70,7 @@ class FindingView:
     outcome: str
     words: str
     figures: Sequence[Any] = ()
+    more: Sequence[Any] = ()  # figures on demand
     tables: Sequence[Any] = ()
 
 
@@ -115,7 +116,7 @@ class PaperView:
     @property
     def pictures(self) -> list[pictures.Picture]:
         """Every figure that could be drawn."""
-        drawn = [figure for finding in self.summary.findings for figure in finding.figures] + list(self.figures)
+        drawn = [figure for finding in self.summary.findings for figure in (*finding.figures, *finding.more)] + list(self.figures)
         return [figure for figure in drawn if isinstance(figure, pictures.Picture)]
 
     @property
@@ -135,10 +136,8 @@ def summary(
     for finding in findings_of(paper):
         listed = [views[name] for name in finding.claims]
         verdicts = [view.row.verdict for view in listed]
-        shown = [
-            [item for item in items if belongs(item.id, names)]
-            for items, names in ((drawn, finding.figures), (tables, finding.tables))
-        ]
+        places = ((drawn, finding.figures), (drawn, finding.more), (tables, finding.tables))
+        shown = [[item for item in items if belongs(item.id, names)] for items, names in places]
         found.append(FindingView(finding.id, finding.title, listed, outcome(verdicts), in_words(verdicts), *shown))
     unfinished = sum(run.paper == paper.id for run in collection.unfinished)
     return Summary(paper, found, Counter(view.row.verdict for view in views.values()), unfinished)
@@ -150,7 +149,7 @@ def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection, out: 
     drawn = pictures.pictures(paper, collection, out)
     tables = [_measured_grid(table) for table in pictures.tables(paper, collection)]
     found = summary(paper, claims, collection, drawn, tables)
-    placed = [item for finding in found.findings for item in (*finding.figures, *finding.tables)]
+    placed = [item for finding in found.findings for item in (*finding.figures, *finding.more, *finding.tables)]
     return PaperView(
         found,
         registered(paper, claims, mine),

@@ -162,13 +162,14 @@ class ReportedTable(Block):
 class Finding(Block):
     """Claims that one figure or table answers: they stand beside it, and their verdicts together say what was found.
 
-    A figure's or table's id may be given without the data set that ends it.
+    A figure's or table's id may be given without the data set that ends it. What is in `more` is shown on demand.
     """
 
     id: Slug
     title: Text
     claims: list[Slug] = Field(min_length=1)
     figures: list[Slug] = []
+    more: list[Slug] = []
     tables: list[Slug] = []
 
 

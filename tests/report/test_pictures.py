@@ -90,16 +90,16 @@ def test_what_moves_has_a_still_and_stops_within_five_seconds(tmp_path):
 
 def shown(taken):
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True)
-    page = '{% import "figure.html.jinja" as f %}{{ f.figure(picture, "figure-1", 1, "paper/") }}'
+    page = '{% import "figure.html.jinja" as f %}{{ f.figure(picture) }}'
     return environment.from_string(page).render(picture=taken)
 
 
 def test_the_page_links_what_can_be_taken_away_and_escapes_texts(tmp_path):
     taken = picture(tmp_path, 3, runs=[run(command="python -m p e --set x='<b>'")], arrays="arrays.npz", photographic=True)
     html = shown(taken)
-    assert all(f'<a href="paper/{file}" download>{kind.upper()}</a>' in html for kind, file in taken.files.items())
+    assert all(f'<a href="{file}" download aria-label="{taken.title} as {kind.upper()}">{kind.upper()}</a>' in html for kind, file in taken.files.items())
     assert "&lt;b&gt;" in html and "<b>" not in html and "nowhere/arrays.npz" in html and 'class="photographic"' in html
-    assert "<picture>" not in html
+    assert "<source" not in html
 
 
 def test_the_page_shows_the_still_in_print_and_to_who_wants_no_motion(tmp_path):
