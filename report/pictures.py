@@ -1,8 +1,12 @@
 """Figures and tables of a paper, made safe for the page: a drawing that fails becomes a notice in its own place."""
 
+import multiprocessing
 import re
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +19,8 @@ from report.collect import Collection
 from report.encode import Picture, encode
 
 View = TypeVar("View")
+DRAWERS = 2  # processes
+TASKS: list[Callable[[], Any]] = []
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ def pictures(paper: Paper, collection: Collection, out: Path) -> list[Picture | 
     """Draw the paper's figures from the runs present; write `out/figures/<id>.svg|png|csv` and return what the page shows."""
     runs = Runs(collection.runs, paper.id)
     with style():
-        return _attempt(lambda: paper_module(paper.folder, "figures").figures(runs), lambda figure: encode(figure, out))
+        items = _listed(lambda: paper_module(paper.folder, "figures").figures(runs))
+        return _side_by_side([partial(_made, item, partial(encode, out=out)) for item in items])
 
 
 def tables(paper: Paper, collection: Collection) -> list[Table | Problem]:
@@ -40,18 +47,41 @@ def tables(paper: Paper, collection: Collection) -> list[Table | Problem]:
 
 def _attempt(items: Callable[[], Iterable[Any]], finish: Callable[[Any], View]) -> list[View | Problem]:
     """Return every item finished, or a `Problem` in its place; an item may be a function that makes it."""
-    made: list[View | Problem] = []
-    sequence: Iterator[Any] = iter(())
+    return [_made(item, finish) for item in _listed(items)]
+
+
+def _listed(items: Callable[[], Iterable[Any]]) -> list[Any]:
+    """Return the items; a generator that raises is over, and a `Problem` stands for what it would have given next."""
+    found: list[Any] = []
     try:
-        sequence = iter(items())
-        for item in sequence:
-            try:
-                made.append(finish(item() if callable(item) else item))
-            except Exception as error:
-                made.append(_problem(error))
-    except Exception as error:  # a generator that raises is over: what it would have given next is lost
-        made.append(_problem(error))
-    return made
+        for item in items():
+            found.append(item)
+    except Exception as error:
+        found.append(_problem(error))
+    return found
+
+
+def _made(item: Any, finish: Callable[[Any], View]) -> View | Problem:
+    try:
+        return item if isinstance(item, Problem) else finish(item() if callable(item) else item)
+    except Exception as error:
+        return _problem(error)
+
+
+def _side_by_side(tasks: Sequence[Callable[[], View | Problem]]) -> list[View | Problem]:
+    """Return what the tasks return, done by two processes where a process can be forked: a drawing takes half a second."""
+    if len(tasks) < 2 or "fork" not in multiprocessing.get_all_start_methods() or sys.platform == "darwin":
+        return [task() for task in tasks]
+    TASKS[:] = tasks  # the children inherit them, so that nothing but the numbers is sent
+    try:
+        with ProcessPoolExecutor(DRAWERS, multiprocessing.get_context("fork")) as pool:
+            return list(pool.map(_task, range(len(tasks))))
+    finally:
+        TASKS.clear()
+
+
+def _task(number: int) -> Any:
+    return TASKS[number]()
 
 
 def _problem(error: Exception) -> Problem:

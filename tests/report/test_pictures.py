@@ -97,7 +97,10 @@ def shown(taken):
 def test_the_page_links_what_can_be_taken_away_and_escapes_texts(tmp_path):
     taken = picture(tmp_path, 3, runs=[run(command="python -m p e --set x='<b>'")], arrays="arrays.npz", photographic=True)
     html = shown(taken)
-    assert all(f'<a href="{file}" download aria-label="{taken.title} as {kind.upper()}">{kind.upper()}</a>' in html for kind, file in taken.files.items())
+    assert all(
+        f'<a href="{file}" download aria-label="{taken.title} as {kind.upper()}">{kind.upper()}</a>' in html
+        for kind, file in taken.files.items()
+    )
     assert "&lt;b&gt;" in html and "<b>" not in html and "nowhere/arrays.npz" in html and 'class="photographic"' in html
     assert "<source" not in html
 
