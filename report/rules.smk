@@ -9,9 +9,6 @@ WRITE_PAGE = (
     "printf '%s\\n' {params.runs} > {output.plan}; "
     "{params.job} --runs {output.plan} --out {params.folder} > {log} 2>&1"
 )
-# `snakemake flow_matching` makes that paper's page alone: then there may be no first page to link to
-ALONE = set(PAPERS) & set(map(str, workflow.dag_settings.targets or ()))
-WHOLE = "" if ALONE and not Path(PAGES, "index.html").exists() else " --whole"
 
 for paper in PAPERS:
 
@@ -39,9 +36,9 @@ for paper in PAPERS:
         conda:
             ENVIRONMENT
         params:
-            job=f"python -m report paper --level {LEVEL} --results {retrace.RESULTS} --papers {paper}{WHOLE}",
+            job=retrace.page_job(paper, LEVEL, PAGES, workflow),
             runs=RUNS[paper],
-            folder=PAGES,
+            folder=subpath(output.page, ancestor=2),
         message:
             f"page of {paper}, level {LEVEL}"
         shell:
@@ -92,7 +89,7 @@ rule report:
     params:
         job=f"python -m report index --level {LEVEL} --results {retrace.RESULTS} --papers {' '.join(CHOSEN)}",
         runs=RUNS_CHOSEN,
-        folder=PAGES,
+        folder=subpath(output.page, parent=True),
     message:
         f"first page, level {LEVEL}"
     shell:

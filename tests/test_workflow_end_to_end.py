@@ -76,13 +76,11 @@ def test_every_planned_run_is_in_the_tables(tree):
     assert set(claims.verdict) == {"not run"}, "smoke judges nothing: every claim needs a higher level"
     judged = claims[(claims.level == "laptop") & (claims.paper == "flow_matching")]
     assert set(judged[judged.n_seeds == 0].claim) == set(), "every statistic finds its rows"
-    for paper in ("flow_matching", "neural_ode"):
-        page = (tree / "report/build/smoke" / paper / "index.html").read_text()
-        assert len(page) > 100_000
-        assert "could not be drawn" not in page and "could not be made" not in page, (
-            "every figure and table of a smoke run is there"
-        )
-        assert page.count("<figure") > page.count('<section class="finding"') / 2, "figures stand in their findings"
+    page = (tree / "report/build/smoke/flow_matching/index.html").read_text()
+    assert len(page) > 100_000
+    assert "could not be drawn" not in page and "could not be made" not in page, "every figure and table of a smoke run is there"
+    findings = re.findall(r'<section class="finding".*?</section>', page, re.S)
+    assert sum("<figure" in finding for finding in findings) >= len(findings) - 1, "figures stand in their findings"
 
 
 def test_snakemakes_own_report_has_pages_and_tables_with_their_captions(tree):

@@ -6,7 +6,7 @@ Nothing here imports torch: Snakemake reads it again for every call, and `snakem
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,21 @@ def report_assets() -> list[str]:
     return sorted(
         str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix in kinds and "build" not in file.parts
     )
+
+
+def page_job(paper: str, level: str, pages: str, workflow: Any) -> Callable[[Any], str]:
+    """Return what gives a paper's page its command: the targets of Snakemake's `workflow` are known when it starts, not before.
+
+    A call that asks for single papers makes their pages alone: then there may be no first page to link to.
+    """
+
+    def command(wildcards: Any) -> str:
+        targets = set(map(str, workflow.dag_settings.targets or ()))
+        alone = targets and targets <= set(papers()) and not Path(pages, "index.html").exists()
+        whole = "" if alone else " --whole"
+        return f"python -m report paper --level {level} --results {RESULTS} --papers {paper}{whole}"
+
+    return command
 
 
 LONG_AGO = 86400  # seconds; Snakemake takes 0 for no time at all

@@ -8,7 +8,7 @@ import yaml
 from common.errors import SettingsError
 from common.runs import settings as settings_of
 from common.runs.plan import entries, plan, runs_by_paper
-from common.runs.settings import ROOT
+from common.runs.settings import ROOT, base_seed
 from common.runs.workflow import papers
 
 
@@ -30,7 +30,7 @@ def jobs_file(tmp_path, monkeypatch):
 def test_a_job_is_the_command_that_a_person_types():
     job = next(job for job in plan(papers(), config("smoke")) if job.name == "flow_matching_toy_2d")
     assert job.command == (
-        "python -m replications.flow_matching toy_2d --level smoke --seed 0 1 --base-seed 71 --results results "
+        f"python -m replications.flow_matching toy_2d --level smoke --seed 0 1 --base-seed {base_seed()} --results results "
         "--sweep data=checkerboard,eight_gaussians"
     )
 

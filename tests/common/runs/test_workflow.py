@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -71,3 +72,14 @@ def test_failures_say_which_why_and_what_to_do(tmp_path, monkeypatch):
     (folder / "metrics.csv").write_text("old")
     workflow.age_failed([job])
     assert (folder / "metrics.csv").stat().st_mtime < 10**6
+
+
+def test_a_page_alone_knows_of_no_first_page_unless_there_is_one(tmp_path):
+    def job(targets):
+        call = SimpleNamespace(dag_settings=SimpleNamespace(targets=targets))
+        return workflow.page_job("flow_matching", "smoke", str(tmp_path), call)(None)
+
+    assert job({"flow_matching"}).endswith("--papers flow_matching")
+    assert all(job(targets).endswith("--whole") for targets in (None, {"all"}, {"all", "flow_matching"}))
+    (tmp_path / "index.html").write_text("")
+    assert job({"flow_matching"}).endswith("--whole")
