@@ -79,5 +79,7 @@ const open = () => {
 addEventListener("hashchange", open);
 open();
 
-// What is folded away on the screen belongs on paper.
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
+// Folded figures and tables belong on paper; a claim stays its one line there.
+const folds = [...document.querySelectorAll("details.fold:not([open])")];
+addEventListener("beforeprint", () => folds.forEach((part) => (part.open = true)));
+addEventListener("afterprint", () => folds.forEach((part) => (part.open = false)));
