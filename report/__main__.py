@@ -60,23 +60,25 @@ def _check(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace, root: Path) -> int:
     # here, not above: --help should not wait for pandas and matplotlib
+    from common.measure.claims import discoveries
     from report.build import build_index, build_paper
     from report.collect import collect, judge_all, load_papers, of_paper, read_plan, write_tables
 
     plan = read_plan(options.runs or options.results / options.level / "runs.txt")
     papers = load_papers(root, options.papers)
     collection = collect(options.level, plan, options.results)
+    claims = judge_all(papers, collection)
     if options.command != "paper":
-        claims = judge_all(papers, collection)
         write_tables(options.results / options.level, collection.metrics, claims)
     if options.command == "collect":
         return 0
     out = options.out or Path("report/build") / options.level
     if options.command != "index":
         for paper in papers:
-            own = of_paper(collection, paper)
+            # the same verdicts; which of them survive is counted over a page's own tests
+            own = discoveries(claims[claims["paper"] == paper.id].reset_index(drop=True))
             whole = options.command == "all" or options.whole
-            print(f"wrote {build_paper(own, paper, judge_all([paper], own), out / paper.id, whole=whole)}", flush=True)
+            print(f"wrote {build_paper(of_paper(collection, paper), paper, own, out / paper.id, whole=whole)}", flush=True)
     if options.command != "paper":
         print(f"wrote {build_index(collection, papers, claims, out)}")
     return 0

@@ -91,9 +91,10 @@ def build_index(collection: Collection, papers: Sequence[Paper], claims: pd.Data
 
     The pages of the papers stand in folders of their own beside it, and their headline pictures are taken from there.
     """
+    source = origin(collection)
     page = Index(
-        origin(collection),
-        [summary(paper, claims, collection) for paper in papers],
+        source,
+        [summary(paper, claims) for paper in papers],
         {paper.id: picture for paper in papers if (picture := _cover(paper, out))},
         Counter(claims["verdict"]),
         certainty(claims),
@@ -101,7 +102,7 @@ def build_index(collection: Collection, papers: Sequence[Paper], claims: pd.Data
         _grouped([run for run in collection.unfinished if run.status == "not run"]),
         cost.by_experiment(collection.runs),
         beside(collection.level, claims),
-        _run_citation(collection),
+        _run_citation(collection, source),
     )
     return _written("index.html.jinja", page, collection, claims, out)
 
@@ -116,16 +117,17 @@ def build_paper(collection: Collection, paper: Paper, claims: pd.DataFrame, out:
         _leave_cover(paper, view, out)
     except OSError as error:
         raise _unwritable(out, error) from None
+    source = origin(collection)
     page = PaperPage(
-        origin(collection),
+        source,
         view,
         whole,
         equations(paper),
         sheet(paper, claims, collection.level),
-        concerns(paper, claims, collection),
+        concerns(paper, claims, collection, view.registration),
         beside(collection.level, claims),
         paper_entry(paper),
-        _run_citation(collection),
+        _run_citation(collection, source),
     )
     return _written("paper.html.jinja", page, collection, claims, out)
 
@@ -157,8 +159,8 @@ def beside(level: str, claims: pd.DataFrame) -> Beside | None:
     return Beside(file.parent.name, lines, summary_of(lines)) if len(reference) else None
 
 
-def _run_citation(collection: Collection) -> str:
-    return run_entry(collection.level, collection.runs, (origin(collection).days or [""])[-1])
+def _run_citation(collection: Collection, source: Origin) -> str:
+    return run_entry(source.level, collection.runs, (source.days or [""])[-1])
 
 
 def _written(template: str, page: Index | PaperPage, collection: Collection, claims: pd.DataFrame, out: Path) -> Path:

@@ -12,7 +12,7 @@ from common.measure.paper import Paper
 from common.measure.verdicts import COARSE
 from common.runs.levels import reaches
 from report import cost
-from report.certainty import registered
+from report.certainty import Registration
 from report.collect import Collection
 from report.numbers import plural
 
@@ -28,20 +28,20 @@ SEVERITIES: dict[Severity, str] = {
 class Concern:
     """One line of the list; `anchor` is the place on the page that shows more, empty if there is none.
 
-    What several claims share is one line; `claims` are then their ids, each with its anchor.
+    What several claims share is one line; `claims` are then their ids, which are their anchors too.
     """
 
     severity: Severity
     text: str
     anchor: str = ""
-    claims: Sequence[tuple[str, str]] = ()
+    claims: Sequence[str] = ()
 
 
-def concerns(paper: Paper, claims: pd.DataFrame, collection: Collection) -> list[Concern]:
+def concerns(paper: Paper, claims: pd.DataFrame, collection: Collection, lock: Registration) -> list[Concern]:
     """Return what is to be said of a paper's runs and claims (claims.csv of this paper or of all), the gravest first."""
     own = claims[claims["paper"] == paper.id]
     found = [*_runs(paper, collection), *_claims(own, collection.level), *_rows(paper, collection)]
-    found += _origin(paper, own, collection)
+    found += _origin(paper, lock, collection)
     return sorted(found, key=lambda concern: list(SEVERITIES).index(concern.severity))
 
 
@@ -69,8 +69,7 @@ def _claims(own: pd.DataFrame, level: str) -> Iterator[Concern]:
     )
     for severity, mask, text in kinds:
         if rows := list(own[mask & ~_needs_more(own)].itertuples(index=False)):
-            claims = [(str(row.claim), str(row.claim)) for row in rows]
-            yield Concern(severity, f"{text}:", claims=claims)
+            yield Concern(severity, f"{text}:", claims=[str(row.claim) for row in rows])
 
 
 def _needs_more(own: pd.DataFrame) -> pd.Series:
@@ -93,10 +92,8 @@ def _rows(paper: Paper, collection: Collection) -> Iterator[Concern]:
         yield Concern("note", f"{count} no larger than what data reads against data, so they tell nothing apart: {what}.")
 
 
-def _origin(paper: Paper, own: pd.DataFrame, collection: Collection) -> Iterator[Concern]:
+def _origin(paper: Paper, lock: Registration, collection: Collection) -> Iterator[Concern]:
     runs = [run for run in collection.runs if run.info.get("paper") in (paper.id, "common")]
-    mine = [run for run in runs if run.info.get("paper") == paper.id]
-    lock = registered(paper, own, mine)
     if not lock.date:
         yield Concern("caution", "The claims were not registered before the run.", "certainty")
     if lock.changed and lock.date:

@@ -13,7 +13,7 @@ from common.measure.paper import SOURCES, Claim, Paper, ReportedTable
 from report import pictures
 from report.certainty import Certainty, Registration, certainty, registered
 from report.collect import Collection, Unfinished
-from report.cost import Cost, ExperimentCost, by_experiment, total
+from report.cost import ExperimentCost, by_experiment
 from report.findings import belongs, findings_of, in_words, outcome, said
 from report.numbers import DASH, estimate, number
 from report.strip import Strip, strip
@@ -81,7 +81,6 @@ class Summary:
     paper: Paper
     findings: Sequence[FindingView]
     counts: Counter
-    unfinished: int
 
     @property
     def claims(self) -> list[ClaimView]:
@@ -105,7 +104,6 @@ class PaperView:
     tables: Sequence[Any]
     reported: Sequence[Grid]
     experiments: Sequence[ExperimentCost]
-    total: Cost
     unfinished: Sequence[Unfinished]
 
     @property
@@ -126,9 +124,7 @@ class PaperView:
         return [table for table in tables if isinstance(table, Grid) and table.frame is not None]
 
 
-def summary(
-    paper: Paper, claims: pd.DataFrame, collection: Collection, drawn: Sequence[Any] = (), tables: Sequence[Any] = ()
-) -> Summary:
+def summary(paper: Paper, claims: pd.DataFrame, drawn: Sequence[Any] = (), tables: Sequence[Any] = ()) -> Summary:
     """Lay out a paper's findings, with those of its figures and tables that belong to them."""
     own = claims[claims["paper"] == paper.id]
     views = {claim.id: claim_view(claim, row) for claim, row in zip(paper.claims, own.itertuples(index=False), strict=True)}
@@ -139,8 +135,7 @@ def summary(
         places = ((drawn, finding.figures), (drawn, finding.more), (tables, finding.tables))
         shown = [[item for item in items if belongs(item.id, names)] for items, names in places]
         found.append(FindingView(finding.id, finding.title, listed, outcome(verdicts), in_words(verdicts), *shown))
-    unfinished = sum(run.paper == paper.id for run in collection.unfinished)
-    return Summary(paper, found, Counter(view.row.verdict for view in views.values()), unfinished)
+    return Summary(paper, found, Counter(view.row.verdict for view in views.values()))
 
 
 def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection, out: Path) -> PaperView:
@@ -148,7 +143,7 @@ def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection, out: 
     mine: list[RunFolder] = [run for run in collection.runs if run.info.get("paper") == paper.id]
     drawn = pictures.pictures(paper, collection, out)
     tables = [_measured_grid(table) for table in pictures.tables(paper, collection)]
-    found = summary(paper, claims, collection, drawn, tables)
+    found = summary(paper, claims, drawn, tables)
     placed = [item for finding in found.findings for item in (*finding.figures, *finding.more, *finding.tables)]
     return PaperView(
         found,
@@ -158,7 +153,6 @@ def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection, out: 
         [item for item in tables if item not in placed],
         [reported_grid(table, f"reported-{i}") for i, table in enumerate(paper.reported_tables, 1)],
         by_experiment(mine),
-        total(mine),
         [run for run in collection.unfinished if run.paper == paper.id],
     )
 

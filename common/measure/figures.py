@@ -13,7 +13,7 @@ import functools
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,11 @@ class Table:
                 f"table {self.id}: kinds: {', '.join(map(repr, self.kinds))} for {len(self.frame)} rows; give one of "
                 f"{', '.join(map(repr, ROW_KINDS))} for each row"
             )
+
+
+def marked(table: Table, kinds: Mapping[str, str], column: str) -> Table:
+    """Return a table with what each row is, by the name in one of its columns; names without an entry are methods."""
+    return replace(table, kinds=[kinds.get(name, "") for name in table.frame[column]])
 
 
 def mean_and_deviation(values: pd.Series) -> str:

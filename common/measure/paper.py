@@ -1,14 +1,4 @@
-"""What a paper.yaml says: citation, equations, claims, the paper's own tables, our deviations; read and checked.
-
-Claims stand in blocks, one for each place in the paper, so that what they share is written once:
-
-    claims:
-      - location: Table 1
-        level: laptop                          # the lowest one that judges the claim
-        source: paper                          # of the numbers reported
-        protocol: 50 000 samples
-        claims:
-          - {id: best, number: "1", statement: "...", grade: solid, kind: event, statistic: rank, range: [null, 1]}
+"""What a paper.yaml says: citation, equations, claims (in `claim_blocks`), tables of the paper, our deviations; read and checked.
 
 `kind` says how a verdict is given (common.measure.verdicts). What is changed after a claim was registered, or because an earlier
 rule did not measure the statement, is an entry of its `amended` list; a claim that was given up stays in `withdrawn`.
@@ -26,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, ValidationError, model_validator
 
 from common.errors import SettingsError
+from common.measure.claim_blocks import flattened
 from common.measure.verdicts import Kind
 from common.runs.levels import Level
 from common.runs.settings import ROOT, hint, load_yaml
@@ -50,10 +41,6 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, Field(min_length=1)]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]  # in quotes
 OldVerdict = Literal["replicated", "contradicted", "inconclusive", "holds", "fails", "not run", "none"]
-
-
-# What the claims of one place in the paper may share.
-BLOCK_KEYS = {"location", "number", "grade", "level", "kind", "unit", "note", "source", "protocol", "amended"}
 
 
 class Block(BaseModel):
@@ -260,30 +247,6 @@ def load_paper(folder: Path) -> Paper:
         raise SettingsError(f"{shown}: id: {paper.id!r} must be the folder's name, {folder.name!r}")
     paper._folder = folder
     return paper
-
-
-def flattened(block: Any, where: str) -> list[Any]:
-    """Return the claims of a block: what a block says beside `claims` holds for each of them, unless it says otherwise itself.
-
-    A claim's `reported` may be the paper's number alone; its source and protocol are then the claim's, or its block's, keys.
-    """
-    if not isinstance(block, Mapping) or "claims" not in block:
-        return [_with_reported(block)] if isinstance(block, Mapping) else [block]
-    shared = {key: value for key, value in block.items() if key != "claims"}
-    if unknown := sorted(set(shared) - BLOCK_KEYS):
-        raise SettingsError(f"{where}: claims of {block.get('location', '?')}: unknown key{hint(unknown[0], sorted(BLOCK_KEYS))}")
-    if not isinstance(block["claims"], list) or not all(isinstance(claim, Mapping) for claim in block["claims"]):
-        raise SettingsError(f"{where}: claims of {block.get('location', '?')}: claims: must be a list of claims")
-    return [_with_reported({**shared, **claim}) for claim in block["claims"]]
-
-
-def _with_reported(claim: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {key: value for key, value in claim.items() if key not in ("source", "protocol")}
-    origin = {key: claim[key] for key in ("source", "protocol") if key in claim}
-    given = rest.get("reported", "none")
-    if given == "none":
-        return {**rest, "reported": "none"}
-    return {**rest, "reported": {**origin, **(given if isinstance(given, Mapping) else {"value": given})}}
 
 
 def _explain(problem: Mapping[str, Any], content: Any) -> str:

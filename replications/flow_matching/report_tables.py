@@ -1,11 +1,10 @@
 """Tables of the report, beside the paper's: mean over seeds with the standard deviation."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pandas as pd
 
-from common.measure.figures import Table, mean_and_deviation
+from common.measure.figures import Table, marked, mean_and_deviation
 from replications.flow_matching.equal_error import evaluations_at_equal_error
 from replications.flow_matching.names import NAMES
 
@@ -18,7 +17,7 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     table1 = metrics[metrics.experiment == "table1"]
     if len(table1):
         caption = "Cf. Table 1. NLL in bits/dim with one dequantisation draw; mean ± s.d. over seeds."
-        yield marked(Table("table1", "Same network, several objectives", caption, table_1(table1)))
+        yield marked(Table("table1", "Same network, several objectives", caption, table_1(table1)), KINDS, "method")
     if len(bound := table1[table1.metric == "nll_bound"]):
         caption = "Cf. Table 4. Bits/dim with K dequantisation draws, on fewer images than above; mean ± s.d. over seeds."
         yield Table("table4", "NLL against the number of draws", caption, table_4(bound))
@@ -29,7 +28,7 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
             "board, and total variation (TV) of their histogram to the board's, which sees crowding inside the cells too; "
             "Wasserstein-2 distance to as many data points. The row of data is the floor of both. Mean ± s.d. over seeds."
         )
-        yield marked(Table("toy-2d", "Two-dimensional densities", caption, table_2d(toys)))
+        yield marked(Table("toy-2d", "Two-dimensional densities", caption, table_2d(toys)), KINDS, "method")
     exact = metrics[metrics.experiment == "exact_paths"]
     if len(exact):
         yield Table("exact-paths", "The paths themselves, no network", exact_caption(exact), table_exact(exact))
@@ -37,12 +36,7 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     if len(large):
         columns = {"feature Fréchet distance": large.metric == "feature_frechet", "PSNR, dB": large.metric == "psnr"}
         caption = "Cf. Table 2. The same network and data for both methods; mean ± s.d. over seeds."
-        yield marked(Table("upsampling", "Up-sampling", caption, pivot(large, columns)))
-
-
-def marked(table: Table) -> Table:
-    """Return a table with what each of its rows is."""
-    return replace(table, kinds=[KINDS.get(name, "") for name in table.frame.method])
+        yield marked(Table("upsampling", "Up-sampling", caption, pivot(large, columns)), KINDS, "method")
 
 
 def table_1(rows: pd.DataFrame) -> pd.DataFrame:

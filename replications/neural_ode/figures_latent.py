@@ -1,7 +1,6 @@
 """Figures and tables of Section 5, latent ODEs."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -10,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from common.measure.figure_data import stacked
-from common.measure.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table, mean_and_deviation
+from common.measure.figures import BLACK, BLUE, GREEN, GREY, VERMILION, Figure, RunFolder, Runs, Table, marked, mean_and_deviation
 
 NAMES = {
     "latent_ode": "latent ODE",
@@ -59,23 +58,18 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
             "Cf. Table 2. RMSE over the 100 points after the window, against the clean series; mean ± s.d. over seeds. Networks "
             "are rolled out at the pace of the observations, or point by point."
         )
-        yield marked(Table("spirals", "Forecasts of spirals", caption, by_observations(rows, "future_rmse")))
+        yield marked(Table("spirals", "Forecasts of spirals", caption, by_observations(rows, "future_rmse")), KINDS, "model")
         caption = (
             "By which factor the networks' validation error still fell in the second half of their training (1: not at all); "
             f"mean ± s.d. over seeds. Their training took {training_time(rows)} times as long as the latent ODEs'."
         )
         yield Table("rivals", "Had the recurrent networks stopped improving?", caption, by_observations(rows, "late_gain"))
         caption = "Share of unseen series whose direction of rotation a classifier tells, from what; mean ± s.d. over seeds."
-        yield marked(Table("probes", "Who tells the direction?", caption, probes(rows)))
+        yield marked(Table("probes", "Who tells the direction?", caption, probes(rows)), KINDS, "probe")
     events = metrics[(metrics.experiment == "poisson_events") & (metrics.metric == "log_likelihood")]
     if len(events):
         caption = "Log-likelihood in nats per held-out sequence; mean ± s.d. over seeds."
-        yield marked(Table("events", "Held-out events", caption, likelihoods(events)))
-
-
-def marked(table: Table) -> Table:
-    """Return a table with what each of its rows is, by the name in its first column."""
-    return replace(table, kinds=[KINDS.get(name, "") for name in table.frame.iloc[:, 0]])
+        yield marked(Table("events", "Held-out events", caption, likelihoods(events)), KINDS, "rates")
 
 
 def by_observations(rows: pd.DataFrame, metric: str) -> pd.DataFrame:

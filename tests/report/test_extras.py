@@ -38,7 +38,7 @@ def lines():
 def test_every_piece_escapes_what_it_is_given(extras):
     pieces = [
         extras.equations([Equation(mathml("a < b"), "a < b", HOSTILE, HOSTILE)]),
-        extras.concerns([Concern("serious", HOSTILE, "somewhere"), Concern("note", HOSTILE, claims=[(HOSTILE, "p-c")])]),
+        extras.concerns([Concern("serious", HOSTILE, "somewhere"), Concern("note", HOSTILE, claims=[HOSTILE])]),
         extras.cite(HOSTILE, entry("misc", "k", {"title": HOSTILE})),
         extras.sheet(Sheet([(HOSTILE, HOSTILE)])),
         extras.agreement(lines(), summary(lines()), HOSTILE),
