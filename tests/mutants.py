@@ -183,7 +183,7 @@ MUTANTS = [
     (f"{F}/image_likelihood.py", ".reshape(draws - 1, bound)", ".reshape(bound, draws - 1).T", f"{TF}/test_measurements.py"),
     (f"{F}/image_likelihood.py", "test.grey_values, generator=dequantise", "test.grey_values", f"{TF}/test_measurements.py"),
     (f"{F}/image_likelihood.py", "bits[a].bound[k] - bits", "bits[a].bound[k] + bits", f"{TF}/test_measurements.py"),
-    (f"{F}/image_models.py", "self.training[:n]", "self.training", f"{TF}/test_measurements.py"),
+    ("common/evaluation/yardstick.py", "self.training[:n]", "self.training", "tests/common/evaluation/test_yardstick.py"),
     (f"{F}/experiments/toy_2d.py", "nll = -solved.log_density", "nll = solved.log_density", f"{TF}/test_measurements.py"),
     (f"{F}/experiments/theorems.py", "rate + carried + divergence).abs()", "rate + carried).abs()", f"{TF}/test_exact.py"),
     (f"{F}/board.py", "path.sigma(time) / path.alpha(time)", "path.sigma(time)", f"{TF}/test_exact.py"),

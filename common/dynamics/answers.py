@@ -11,7 +11,7 @@ The determinant vanishes where x and q say the same: noise and score know nothin
 optimal-transport path), the data nothing of the noise where sigma = 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import torch
@@ -76,7 +76,7 @@ class Answers:
 
     path: Prior
     prediction: Quantity
-    known_times: Tensor | None  # of the noise levels that the model knows, if it does not know all times
+    known_times: Tensor | None  # of the noise levels that the model knows, if it does not know all times; on the host
     quantities: tuple[str, ...] = QUANTITIES
 
     def predict(self, x: Tensor, t: Time) -> Tensor:
@@ -156,15 +156,21 @@ def level_of(known_times: Float[Tensor, " levels"], t: Tensor) -> Tensor:
 
 
 def require_known(model: Answers, t: Time) -> None:
-    """Raise `UnsupportedModelError` unless the model knows every one of these times."""
+    """Raise `UnsupportedModelError` unless the model knows every one of these times.
+
+    The levels' times stay on the host and a sampler asks at a number, so that no evaluation waits for a device.
+    """
     if model.known_times is None:
         return
-    known = model.known_times.double()
-    times = torch.as_tensor(t, dtype=torch.float64, device=known.device).reshape(-1)
-    nearest = known[level_of(known, times)]
-    if not bool(((nearest - times).abs() <= SAME_TIME).all()):
-        wrong = float(times[(nearest - times).abs().argmax()])
+    known = model.known_times.tolist()
+    times = set(t.reshape(-1).tolist()) if isinstance(t, Tensor) else {t}
+    wrong = max(times, key=lambda time: _from_known(known, time))
+    if not _from_known(known, wrong) <= SAME_TIME:
         raise UnsupportedModelError(f"it knows {len(known)} discrete noise levels only, and t = {wrong:.6g} is none of them")
+
+
+def _from_known(known: Sequence[float], time: float) -> float:
+    return min(abs(time - level) for level in known)
 
 
 def require(model: Answers, what: str, quantity: Quantity = "velocity", times: Tensor | None = None) -> None:

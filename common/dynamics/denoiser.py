@@ -43,8 +43,9 @@ class Denoiser(nn.Module, Answers):
     ) -> None:
         super().__init__()
         self.backbone, self.path, self.prediction, self.conditioning = backbone, path, prediction, conditioning
-        # moves with the module, but is no weight
-        self.register_buffer("known_times", known_times, persistent=False)
+        self.known_times = known_times
+        # what tells a time's level apart moves with the module, but is no weight
+        self.register_buffer("levels", known_times, persistent=False)
 
     def forward(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return the backbone's own prediction."""
@@ -73,5 +74,5 @@ class Denoiser(nn.Module, Answers):
         if kind == "log_sigma":
             return self.path.sigma(t).log()
         if kind == "index":
-            return level_of(self.known_times, t).to(t.dtype)
+            return level_of(self.levels, t).to(t.dtype)
         return torch.zeros_like(t) if kind == "none" else t

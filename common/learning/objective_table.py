@@ -9,7 +9,9 @@ All of one (data, seed) start from the same weights and see the same batches, ti
     scoreflow_vp   score matching weighted by g^2, a bound on the likelihood (Song, Durkan et al. 2021)
     score_sub_vp   denoising score matching on the sub-VP path
     score_ve       denoising score matching on the variance-exploding path, the network being given log sigma
-    ladder_ve      the same at NCSN's ladder of noise levels alone, the network being given the level's index (Song & Ermon 2019)
+    ladder_ve      the same at a ladder of 20 noise levels alone, the network being given the level's index
+    ncsn           the same at NCSN's own ladder: ten, from the width of the pixels' range to a hundredth (Song & Ermon 2019)
+    ncsn_single    the same at the least of NCSN's levels alone, the paper's baseline
 
 On the VE path x grows with sigma, so the network is given x scaled to unit variance, and predicts the noise: the same regression
 as sigma^2-weighted score matching, in units that a network can output.
@@ -25,6 +27,8 @@ def _on(path: str, prediction: str, weight: str = "one", **more: object) -> Obje
 # data in [-1, 1], and densities of that order: the widest distance between two digits is about 13
 VE = {"sigma_min": 0.01, "sigma_max": 15.0}
 SCALED = {"x": "unit_variance", "data_std": 0.5}
+# published as 1 to 0.01 for pixels in [0, 1], which is half as wide as ours
+NCSN = {"sigma_min": 0.02, "sigma_max": 2.0}
 
 OBJECTIVES: dict[str, Recipe] = {
     "fm_ot": Recipe(objective=_on("ot", "velocity")),
@@ -40,5 +44,14 @@ OBJECTIVES: dict[str, Recipe] = {
     "ladder_ve": Recipe(
         objective=_on("ve", "noise", path_options=VE, noise_levels=20),
         conditioning=ConditioningSettings.model_validate({**SCALED, "t": "index"}),
+    ),
+    "ncsn": Recipe(
+        objective=_on("ve", "noise", path_options=NCSN, noise_levels=10),
+        conditioning=ConditioningSettings.model_validate({**SCALED, "t": "index"}),
+    ),
+    # one level is a ladder that begins where it ends
+    "ncsn_single": Recipe(
+        objective=_on("ve", "noise", path_options={"sigma_min": 0.02, "sigma_max": 0.02}, noise_levels=1),
+        conditioning=ConditioningSettings.model_validate({**SCALED, "t": "none"}),
     ),
 }

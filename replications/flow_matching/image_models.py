@@ -1,24 +1,11 @@
-"""What every measurement of trained image models starts from: which models, and the yardstick of their samples."""
+"""What every measurement of trained image models starts from: which models, of which data set."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-import torch
 from pydantic import Field
-from torch import Generator, Tensor
 
 from common.learning.data import catalogue
-from common.learning.data.scale import from_unit, to_unit
-from common.learning.data.split import ImageSplit
 from common.learning.objective_table import OBJECTIVES
-from common.measure.features import load_feature_net
-from common.measure.metrics.frechet import bootstrap_error, frechet_distance
-from common.measure.metrics.inception import inception_features
-from common.runs.experiment import Context
-from common.runs.folders import row
 from common.runs.settings import Settings
 
 
@@ -32,55 +19,3 @@ class ImageModels(Settings):
 def check(settings: ImageModels) -> None:
     """Raise unless the data set's files are there and whole."""
     catalogue.load(settings.data, "test")
-
-
-def drawn(split: ImageSplit, n: int, generator: Generator) -> ImageSplit:
-    """Return `n` random images of a split, or all of them in random order if there are fewer."""
-    chosen = torch.randperm(len(split.images), generator=generator)[:n]
-    return replace(split, images=split.images[chosen], labels=None if split.labels is None else split.labels[chosen])
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """The feature Fréchet distance to a replicate's test split, and what it reads for training images in the samples' place."""
-
-    test: ImageSplit
-    features: Callable[[Tensor], np.ndarray]  # of images [n, c, h, w] in [-1, 1] on the CPU
-    reference: np.ndarray  # features of the test split
-    training: np.ndarray  # features of training images
-
-    def floor(self, n: int) -> float:
-        """Return the distance of `n` training images, or of all there are: data against data."""
-        return frechet_distance(self.training[:n], self.reference)
-
-    def row(
-        self, metric: str, images: Tensor, *, resampled: Generator | None = None, floor: float | None = None, **labels: Any
-    ) -> dict[str, Any]:
-        """Return the row of the distance of images in [-1, 1], with its floor and, if a generator resamples, its error.
-
-        The floor is what as many training images read, unless the images are made from those of the reference.
-        """
-        found = self.features(images.float().cpu())
-        error = {"error": bootstrap_error(found, self.reference, generator=resampled)} if resampled else {}
-        floor = self.floor(len(found)) if floor is None else floor
-        return row(metric, frechet_distance(found, self.reference), floor=floor, n=len(found), **error, **labels)
-
-
-def yardstick(data: str, context: Context, samples: int) -> Yardstick:
-    """Return what measures `samples` images of a data set, in the features of the replicate's own network."""
-    test = catalogue.load(data, "test", context.seed)
-    train = drawn(catalogue.load(data, "train", context.seed), samples, context.generator("floor"))
-    features = load_feature_net(context.features(data), context.device)
-    prepare = partial(to_unit, grey_values=test.grey_values)
-    return Yardstick(test, features, features(test.images, prepare=prepare), features(train.images, prepare=prepare))
-
-
-def fid_to(split: ImageSplit, device: torch.device) -> Callable[[Tensor], float]:
-    """Return the FID of images [n, c, h, w] in [-1, 1] to a split. Raises `DataError` without Inception's weights."""
-
-    def features(images: Tensor) -> np.ndarray:
-        pixels = from_unit(images, 256).to(torch.uint8)
-        return inception_features(pixels.cpu().numpy(), device=device)
-
-    reference = features(to_unit(split.images, split.grey_values))
-    return lambda images: frechet_distance(features(images), reference)

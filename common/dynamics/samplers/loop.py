@@ -49,6 +49,7 @@ def sampler(
     quantity: str = "data",
     visits: Literal["starts", "both"] = "starts",
     downwards: bool = True,
+    repeats: bool = False,
     singular_at_noise: bool = False,
     dtype: torch.dtype | None = None,
     last_mean: bool = False,
@@ -57,8 +58,9 @@ def sampler(
 
     what: its name in messages; quantity: what its steps ask of the model; visits: whether a step asks at its start alone or at
     its end too, which tells whether a network of noise levels can serve it; downwards: whether times must go from noise to data;
-    singular_at_noise: whether it divides by alpha, which vanishes at t = 1 on some paths; dtype: of the state, by default x's
-    own; last_mean: whether the last step's noise is left out.
+    repeats: whether a time may follow itself, for steps that stay at one noise level; singular_at_noise: whether it divides by
+    alpha, which vanishes at t = 1 on some paths; dtype: of the state, by default x's own; last_mean: whether the last noise
+    is left out.
     """
 
     @torch.no_grad()
@@ -71,7 +73,7 @@ def sampler(
         callback: Callback | None = None,
     ) -> Samples:
         require(model, what, quantity, times[:-1] if visits == "starts" else times)
-        check_times(model.path, times, what, downwards=downwards, singular_at_noise=singular_at_noise)
+        check_times(model.path, times, what, downwards=downwards, singular_at_noise=singular_at_noise, repeats=repeats)
         counted, times = CountedModel(model), times.double()
         step, x, mean = method(model.path, times), x.to(dtype or x.dtype), x
 
@@ -86,11 +88,13 @@ def sampler(
     return sample
 
 
-def check_times(path: Prior, times: Times, what: str, *, downwards: bool, singular_at_noise: bool) -> None:
+def check_times(path: Prior, times: Times, what: str, *, downwards: bool, singular_at_noise: bool, repeats: bool = False) -> None:
     """Raise `SolverError` unless a method can run on these times."""
     if len(times) < 2:
         raise SolverError(f"{what} needs at least two times; got {len(times)}")
     gaps = times.diff()
+    if repeats:
+        gaps = gaps[gaps != 0]
     if downwards and not bool((gaps < 0).all()):
         raise SolverError(f"{what} runs from noise to data; give decreasing times")
     if not bool((gaps < 0).all() or (gaps > 0).all()):

@@ -13,13 +13,14 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from common.errors import RetraceError
+from common.evaluation.yardstick import yardstick
 from common.learning.models import load_denoiser
 from common.learning.objective_table import OBJECTIVES
 from common.learning.training.run import snapshot_file
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
-from replications.flow_matching.image_models import ImageModels, check, yardstick
+from replications.flow_matching.image_models import ImageModels, check
 from replications.flow_matching.sampling import sample_adaptively
 
 __all__ = ["VARIANT", "Settings", "check", "run"]

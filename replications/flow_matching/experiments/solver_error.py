@@ -10,10 +10,11 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from common.dynamics.paths import uniform_times
 from common.dynamics.samplers.ode import torchdiffeq_solver, trajectory
+from common.evaluation.yardstick import Yardstick, yardstick
 from common.learning.models import load_denoiser
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
-from replications.flow_matching.image_models import ImageModels, Yardstick, check, yardstick
+from replications.flow_matching.image_models import ImageModels, check
 from replications.flow_matching.path_geometry import noise_left_rows
 
 __all__ = ["VARIANT", "Settings", "check", "run"]

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from common.dynamics.likelihood import Divergence
+from common.evaluation.yardstick import Yardstick, drawn, fid_to, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
 from common.learning.models import load_denoiser
@@ -20,7 +21,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from replications.flow_matching import image_models
 from replications.flow_matching.image_likelihood import bits_at, difference_rows, likelihood_rows, log_densities
-from replications.flow_matching.image_models import ImageModels, Yardstick, drawn, fid_to, yardstick
+from replications.flow_matching.image_models import ImageModels
 from replications.flow_matching.sampling import sample_adaptively
 
 __all__ = ["VARIANT", "Settings", "check", "run"]

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 
 from common.dynamics.denoiser import Denoiser
 from common.errors import SettingsError
+from common.evaluation.yardstick import drawn, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
 from common.learning.data.training import sample_shape, training_batches
@@ -25,7 +26,6 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.flow_matching import upsampling as method
-from replications.flow_matching.image_models import drawn, yardstick
 from replications.flow_matching.sampling import sample_adaptively
 
 __all__ = ["VARIANT", "Settings", "check", "run"]

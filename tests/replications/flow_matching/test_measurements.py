@@ -9,6 +9,7 @@ import torch
 from common.dynamics.answers import Answering
 from common.dynamics.oracles import gaussian
 from common.dynamics.paths import optimal_transport, vp
+from common.evaluation.yardstick import Yardstick
 from common.learning.data.densities import checkerboard
 from common.learning.data.scale import to_unit
 from common.learning.data.split import ImageSplit
@@ -16,13 +17,13 @@ from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.flow_matching import image_likelihood as likelihood
 from replications.flow_matching.experiments import solver_error, toy_2d
-from replications.flow_matching.image_models import Yardstick, drawn
 from replications.flow_matching.path_geometry import noise_left, noise_left_rows, straightness
 from replications.flow_matching.sampling import sample_adaptively
 
 F64 = torch.float64
 PACKAGE = "replications.flow_matching"
 STD = 0.4
+NO_IMAGES = ImageSplit(torch.empty(0, 1, 1, 1), None, 17)
 
 
 def image_model(mean, path=None):
@@ -108,26 +109,6 @@ def test_with_estimated_divergences_more_than_one_draw_is_refused(test_split, co
     assert {row["metric"] for row in rows if "status" not in row} == {"nll", "nll_bound"}
 
 
-def test_a_random_part_of_a_split_keeps_images_and_labels_together():
-    split = ImageSplit(torch.arange(20).reshape(20, 1, 1, 1), torch.arange(20), 17)
-    part = drawn(split, 6, torch.Generator().manual_seed(0))
-    assert len(part.images) == 6 and (part.images.flatten() == part.labels).all() and part.labels.tolist() != list(range(6))
-    assert len(part.labels.unique()) == 6 and part.grey_values == 17
-    assert len(drawn(split, 100, torch.Generator().manual_seed(0)).images) == 20
-
-
-def test_a_distance_comes_with_its_floor_and_error():
-    """Features on a line: d^2 is the squared shift, the floor that of as many training images."""
-    spread = np.linspace(-1, 1, 101)[:, None]
-    measure = Yardstick(None, lambda images: images.flatten(1).numpy(), spread, np.concatenate([spread + 0.5, spread + 90]))
-    images = torch.tensor(spread + 3).reshape(101, 1, 1, 1)
-    row = measure.row("d", images, method="m", resampled=torch.Generator().manual_seed(0))
-    assert row["value"] == pytest.approx(9, rel=1e-6) and row["floor"] == pytest.approx(0.25) and row["n"] == 101
-    # standard deviation 0.583 of 101 points: 2 * 3 * 0.583 * sqrt(2 / 101)
-    assert row["error"] == pytest.approx(0.49, rel=0.4) and row["method"] == "m"
-    assert "error" not in measure.row("d", images)
-
-
 def test_evaluations_are_the_mean_over_samples_and_not_over_batches():
     model, noise = (
         image_model(torch.zeros(4, dtype=F64)),
@@ -211,7 +192,7 @@ def test_solvers_are_judged_at_the_evaluations_that_they_used():
     settings = resolve(PACKAGE, "solver_error", "smoke", more)
     noise = torch.randn(40, 1, 2, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
     exact = (STD * noise).flatten(1).numpy()
-    measure = Yardstick(None, lambda images: images.flatten(1).numpy(), exact, exact + 1.0)
+    measure = Yardstick(NO_IMAGES, lambda images: images.flatten(1).numpy(), exact, exact + 1.0)
     rows = solver_error.model_rows(image_model(torch.zeros(4, dtype=F64)), noise, measure, settings, {"method": "m"})
     found = {(row["metric"], row["variant"], row["at"]): row for row in rows if "at" in row}
     assert {key[1:] for key in found} == {("euler", 8), ("euler", 64), ("midpoint", 8), ("rk4", 8)}

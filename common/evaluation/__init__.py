@@ -1,0 +1,1 @@
+"""Evaluation: samples of image models beside the data set they are of; knows the data and the measures."""

@@ -1,0 +1,1 @@
+"""Experiments of NCSN: one module for each table or figure."""
