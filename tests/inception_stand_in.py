@@ -1,4 +1,4 @@
-"""A file in the layout of clean-fid's Inception weights, whose features are known in closed form."""
+"""A file in the layout of NVIDIA's Inception weights, whose features and classes are known in closed form."""
 
 import hashlib
 from pathlib import Path
@@ -8,16 +8,40 @@ import torch
 
 from common.measure.metrics import inception
 
+CLASSES, GAIN, BIASED = 1008, 3.0, 7
+
 
 class StandIn(torch.nn.Module):
-    """Has the layout of clean-fid's TorchScript file, the mean colours of the image and of its upper half as first features."""
+    """Has the layout of the TorchScript file, and mean colours for features.
+
+    `layers`, which clean-fid calls, gives the mean colours of the image and of its upper half as first features. The whole
+    module takes pixels 0 ... 255 of any size and answers with a softmax of `output`, GAIN times these features; its bias favours
+    the class BIASED. It does not resize; instead the logit of the next class is the image's width in units of 299 pixels, and
+    half precision is an error, so a call with a resize of its own or with another flag is noticed.
+    """
 
     def __init__(self):
         super().__init__()
         self.layers = Colours()
+        self.output = torch.nn.Linear(2048, CLASSES)
+        torch.nn.init.zeros_(self.output.weight)
+        torch.nn.init.zeros_(self.output.bias)
+        with torch.no_grad():
+            self.output.weight[:6, :6] = GAIN * torch.eye(6)
+            self.output.bias[BIASED] = 5.0
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x)
+    def forward(
+        self, img: torch.Tensor, return_features: bool = False, use_fp16: bool = False, no_output_bias: bool = False
+    ) -> torch.Tensor:
+        assert img.shape[1] == 3 and not use_fp16
+        features = self.layers((img.to(torch.float32) - 128) / 128)
+        if return_features:
+            return features
+        logits = torch.nn.functional.linear(features, self.output.weight)
+        if not no_output_bias:
+            logits = self.output(features)
+        logits[:, 8] += img.shape[3] / 299
+        return torch.nn.functional.softmax(logits, dim=1)
 
 
 class Colours(torch.nn.Module):

@@ -3,6 +3,7 @@
 import functools
 
 from common.errors import DataError
+from common.learning.data import celeba as _celeba
 from common.learning.data import digits as _digits
 from common.learning.data import imagenet as _imagenet
 from common.learning.data import images as _images
@@ -17,6 +18,7 @@ LOADERS = {
     "patches_grey8": _patches.patches_grey8,
     "patches_colour16": _patches.patches_colour16,
     **{name: functools.partial(_images.load_images, name) for name in _images.SOURCES},
+    **{f"celeba{size}": functools.partial(_celeba.load_celeba, size) for size in _celeba.SIZES},
     **{f"imagenet{size}": functools.partial(_imagenet.load_imagenet, size) for size in _imagenet.SIZES},
 }
 

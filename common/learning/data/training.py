@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from common.errors import SettingsError
 from common.learning.data import catalogue
 from common.learning.data.batches import EpochSampler
 from common.learning.data.densities import DENSITIES
@@ -28,15 +29,19 @@ def training_batches(
     pixel_range: tuple[float, float] = (-1.0, 1.0),
     *,
     replicate: int = 0,
+    flip: bool = False,
 ) -> Draw:
     """Return `draw(step, generator)`, which gives a training batch: images scaled to `pixel_range`, or points of a density.
 
-    `replicate` chooses the training split of a data set whose replicates draw their own (`catalogue.DRAWN`).
-    Under torchrun `batch` is the whole batch and every process draws its share. Raises `SettingsError` if it does not divide.
+    `replicate` chooses the training split of a data set whose replicates draw their own (`catalogue.DRAWN`). With `flip` every
+    image is mirrored left-right with probability 1/2, its noise of dequantisation with it. Under torchrun `batch` is the whole
+    batch and every process draws its share. Raises `SettingsError` if it does not divide, or if points of a density are to flip.
     """
     rank, world = distributed.rank(), distributed.world()
     share = distributed.share(batch)
     if data in DENSITIES:
+        if flip:
+            raise SettingsError(f"{data}: points of a density have no left and right to flip; flip = true is for images")
         density = DENSITIES[data]
         return lambda step, generator: density(share, generator=generator)
     split = catalogue.load(data, "train", replicate)
@@ -46,6 +51,9 @@ def training_batches(
 
     def draw(step: int, generator: Generator) -> Tensor:
         unit = to_unit(images[sampler(step).to(images.device)].to(device), split.grey_values, generator=generator)
+        if flip:
+            # drawn last: without it the step's stream of random numbers is as if there were no flips
+            unit = torch.where(torch.rand(len(unit), 1, 1, 1, generator=generator, device=device) < 0.5, unit.flip(-1), unit)
         return unit if (low, high) == (-1.0, 1.0) else low + 0.5 * (high - low) * (unit + 1)
 
     return draw

@@ -27,11 +27,9 @@ def inception_features(
     from cleanfid.inception_torchscript import InceptionV3W
     from cleanfid.resize import build_resizer
 
-    if images.shape[1] not in (1, 3):
-        raise RetraceError(f"FID needs images of 1 or 3 channels, not {images.shape[1]}")
+    colour = in_colour(images, "FID").transpose(0, 2, 3, 1)
     network = InceptionV3W(str(find_weights().parent), download=False).to(device)
     resize = build_resizer("clean")
-    colour = np.broadcast_to(images, (len(images), 3, *images.shape[2:])).transpose(0, 2, 3, 1)
     features = []
     with torch.no_grad():
         for start in range(0, len(images), batch):
@@ -41,8 +39,18 @@ def inception_features(
     return np.concatenate(features)
 
 
-def find_weights() -> Path:
-    """Return the file of Inception weights from $RETRACE_DATA, ./data or clean-fid's own place, with its SHA-256 checked."""
+def in_colour(images: UInt8[np.ndarray, "n c h w"], metric: str) -> UInt8[np.ndarray, "n 3 h w"]:
+    """Return images of three channels, grey ones repeated; raises `RetraceError` in the name of `metric` for other channels."""
+    if images.shape[1] not in (1, 3):
+        raise RetraceError(f"{metric} needs images of 1 or 3 channels, not {images.shape[1]}")
+    return np.broadcast_to(images, (len(images), 3, *images.shape[2:]))
+
+
+def find_weights(metric: str = "FID") -> Path:
+    """Return the file of Inception weights from $RETRACE_DATA, ./data or clean-fid's own place, with its SHA-256 checked.
+
+    Raises `DataError`, in the name of the `metric` that needs it, if it is missing or another file.
+    """
     from tempfile import gettempdir
 
     given = os.environ.get("RETRACE_DATA")
@@ -50,9 +58,9 @@ def find_weights() -> Path:
     found = [place / WEIGHTS for place in places if (place / WEIGHTS).is_file()]
     if not found:
         searched = ", ".join(map(str, places))
-        raise DataError(f"FID needs {WEIGHTS}, found in none of {searched}; put {WEIGHTS_URL} in ./data or $RETRACE_DATA")
+        raise DataError(f"{metric} needs {WEIGHTS}, found in none of {searched}; put {WEIGHTS_URL} in ./data or $RETRACE_DATA")
     with found[0].open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != WEIGHTS_SHA256:
-        raise DataError(f"{found[0]}: not the weights of FID (SHA-256 {digest}); delete it and put {WEIGHTS_URL} there")
+        raise DataError(f"{found[0]}: not the published weights (SHA-256 {digest}); delete it and put {WEIGHTS_URL} there")
     return found[0]

@@ -91,7 +91,7 @@ def test_what_is_missing_says_how_to_get_it(root, monkeypatch, capsys):
         imagenet.prepare(root / "nowhere", 32)
     assert not (root / "own").exists(), "nothing is touched before the source has been looked at"
     monkeypatch.setattr("sys.argv", ["data", "imagenet64"])
-    assert main() == 1 and "imagenet64: ImageNet is not for download; give --source DIR" in capsys.readouterr().err
+    assert main() == 1 and "imagenet64: not for download; run `python -m common" in capsys.readouterr().err
 
 
 def test_too_few_images_are_refused(source, monkeypatch):

@@ -60,5 +60,5 @@ def test_missing_weights_say_what_to_put_where(tmp_path, monkeypatch):
 
 def test_altered_weights_are_refused(weights):
     weights.write_bytes(weights.read_bytes() + b"x")
-    with pytest.raises(DataError, match=r"inception-2015-12-05\.pt: not the weights of FID .*delete it"):
+    with pytest.raises(DataError, match=r"inception-2015-12-05\.pt: not the published weights .*delete it"):
         inception.find_weights()
