@@ -37,39 +37,48 @@ class GaussianMixture(Answers):
         self.weights, self.means, self.stds = weights / weights.sum(), means, stds
 
     def _components(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the components' variances at t [batch or 1, k] and their log joint densities [batch, k]."""
-        alpha, sigma = self.path.alpha(t).reshape(-1, 1), self.path.sigma(t).reshape(-1, 1)
-        means, stds, weights = (part.to(x) for part in (self.means, self.stds, self.weights))
-        spread = (alpha * stds).square() + sigma.square()
-        # |x - alpha m|^2 without a [dim, batch, k] tensor would cancel digits near the data; the mixtures here are small.
-        # The short axis comes first: a sum over two neighbours in memory costs several times more.
-        distance = (x.T[:, :, None] - alpha * means.T[:, None]).square().sum(0)
-        return spread, weights.log() - 0.5 * (distance / spread + x.shape[1] * torch.log(2 * math.pi * spread))
+        """Return the components' variances at t [k, batch or 1] and their log joint densities [k, batch].
 
-    def _answers(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return E[x_0 | x_t = x] and the score."""
-        alpha, sigma = broadcast(self.path.alpha(t), x), broadcast(self.path.sigma(t), x)
+        The short axes come first, here and below: a sum over two neighbours in memory costs several times more.
+        """
+        alpha, sigma = self.path.alpha(t).reshape(1, -1), self.path.sigma(t).reshape(1, -1)
+        means, stds, weights = (part.to(x) for part in (self.means, self.stds, self.weights))
+        spread = (alpha * stds[:, None]).square() + sigma.square()
+        # |x - alpha m|^2 without a [dim, k, batch] tensor would cancel digits near the data; the mixtures here are small
+        distance = (x.T[:, None] - alpha * means.T[:, :, None]).square().sum(0)
+        log_weights = weights.log()[:, None]
+        return spread, log_weights - 0.5 * (distance / spread + x.shape[1] * torch.log(2 * math.pi * spread))
+
+    def _precision(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return r_k(x) / v_k, [k, batch]."""
         spread, log_joint = self._components(x, t)
-        precision = log_joint.softmax(1) / spread
-        of_means = precision @ self.means.to(x)
-        of_x = (precision * self.stds.to(x).square()).sum(1, keepdim=True)
-        return sigma.square() * of_means + alpha * of_x * x, alpha * of_means - precision.sum(1, keepdim=True) * x
+        return log_joint.softmax(0) / spread
+
+    def _denoised(self, x: Tensor, t: Tensor, precision: Tensor) -> Tensor:
+        alpha, sigma = broadcast(self.path.alpha(t), x), broadcast(self.path.sigma(t), x)
+        of_x = (precision * self.stds.to(x).square()[:, None]).sum(0)[:, None]
+        return sigma.square() * (precision.T @ self.means.to(x)) + alpha * of_x * x
+
+    def _score(self, x: Tensor, t: Tensor, precision: Tensor) -> Tensor:
+        return broadcast(self.path.alpha(t), x) * (precision.T @ self.means.to(x)) - precision.sum(0)[:, None] * x
 
     def log_density(self, x: Float[Tensor, "batch dim"], t: Time = 0.0) -> Float[Tensor, " batch"]:
         """Return log p_t(x) in nats, p_t being the marginal of the path (with its sigma at t = 0 too)."""
-        return self._components(x, as_time(t, x))[1].logsumexp(1)
+        return self._components(x, as_time(t, x))[1].logsumexp(0)
 
     def answer(self, quantity: Quantity, x: Float[Tensor, "batch dim"], t: Time) -> Float[Tensor, "batch dim"]:
         """Return any of the four quantities, each from well-scaled sums."""
         t = as_time(t, x)
-        denoised, score = self._answers(x, t)
+        precision = self._precision(x, t)
         if quantity == "data":
-            return denoised
+            return self._denoised(x, t, precision)
+        score = self._score(x, t, precision)
         if quantity == "score":
             return score
         if quantity == "noise":
             return -broadcast(self.path.sigma(t), x) * score
-        return broadcast(self.path.alpha_dot(t), x) * denoised - broadcast(self.path.sigma_dot(t) * self.path.sigma(t), x) * score
+        denoised, sigma = self._denoised(x, t, precision), self.path.sigma(t)
+        return broadcast(self.path.alpha_dot(t), x) * denoised - broadcast(self.path.sigma_dot(t) * sigma, x) * score
 
     def sample(self, n: int, *, generator: Generator) -> Float[Tensor, "n dim"]:
         """Return data drawn from the mixture itself, on the generator's device."""

@@ -7,21 +7,17 @@ one per data set and level, in settings.yaml.
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
-from torch import Generator, Tensor
 
 from common.learning.data.densities import DENSITIES
-from common.learning.data.training import sample_shape, training_batches
+from common.learning.data.training import sample_shape
+from common.learning.fit import fitted
 from common.learning.models import ModelSettings
 from common.learning.nets.build import BackboneSettings, check_fits
-from common.learning.nets.mlp import parameter_count
 from common.learning.objective_table import OBJECTIVES
-from common.learning.objectives import draw_times, regression_loss
-from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
-from common.runs.folders import Outcome, row
+from common.runs.folders import Outcome
 from common.runs.layout import model_folder
 from common.runs.settings import Settings as Base
 
@@ -52,26 +48,8 @@ def check(settings: Settings) -> None:
 def run(settings: Settings, context: Context) -> Outcome:
     """Train one model and return its rows, loss curve, averaged (EMA) weights and description."""
     # the same purpose for every objective: same initial weights, batches, times and noise
-    seed = context.seed_for(settings.data)
-    model = description(settings)
-    denoiser, objective = model.build(seed).to(context.device), model.objective.build()
-    device, replicate = context.device, context.seed
-    draw = training_batches(settings.data, settings.train.batch, seed, device, settings.pixel_range, replicate=replicate)
-
-    def loss(network: torch.nn.Module, step: int, generator: Generator) -> Tensor:
-        x0 = draw(step, generator)
-        drawn = {"generator": generator, "device": context.device, "dtype": x0.dtype}
-        t = draw_times(objective.path, len(x0), known_times=objective.known_times, **drawn)
-        return regression_loss(network, objective, x0, t=t, noise=torch.randn(x0.shape, **drawn)).mean()
-
-    trained = train_run(context, denoiser, loss, settings.train, seed=seed, of=settings, kept=lambda model: model.backbone)
-    labels = {"dataset": settings.data, "method": settings.objective, "variant": settings.backbone.kind, "unit": "1"}
-    rows = [
-        row("final_training_loss", float(trained.losses[-1]), n=settings.train.steps, seconds=trained.seconds, **labels),
-        row("parameters", parameter_count(denoiser), **labels),
-    ]
-    arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
-    return Outcome(rows, arrays=arrays, weights=trained.model.backbone.state_dict(), model=model.model_dump(mode="json"))
+    seed, labels = context.seed_for(settings.data), {"data": settings.data, "method": settings.objective}
+    return fitted(description(settings), settings.train, context, seed=seed, of=settings, **labels)
 
 
 def description(settings: Settings) -> ModelSettings:

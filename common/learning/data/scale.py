@@ -1,4 +1,4 @@
-"""Between L grey values 0 ... L-1 and the interval [-1, 1] that models see.
+"""Between L grey values 0 ... L-1 and the interval [-1, 1] that models see, and between that and other ranges of pixels.
 
 A grey value v becomes 2 (v + u)/L - 1 with u uniform on [0, 1) (uniform dequantisation, so that likelihoods are of discrete
 data) or u = 1/2 (the middle of its cell).
@@ -27,3 +27,12 @@ def from_unit(x: Float[Tensor, "*shape"], grey_values: int) -> Integer[Tensor, "
     `from_unit(to_unit(v, grey_values), grey_values) == v`, whatever the noise.
     """
     return torch.floor((x + 1) * grey_values / 2).clamp(0, grey_values - 1).to(torch.int64)
+
+
+def rescaled(
+    x: Float[Tensor, "*shape"], old: tuple[float, float], new: tuple[float, float] = (-1.0, 1.0)
+) -> Float[Tensor, "*shape"]:
+    """Return values of the range `old` as values of the range `new`: what is at one's ends comes to the other's."""
+    if tuple(old) == tuple(new):
+        return x
+    return new[0] + (new[1] - new[0]) / (old[1] - old[0]) * (x - old[0])

@@ -9,7 +9,7 @@ from common.errors import SettingsError
 from common.learning.data import catalogue
 from common.learning.data.batches import EpochSampler
 from common.learning.data.densities import DENSITIES
-from common.learning.data.scale import to_unit
+from common.learning.data.scale import rescaled, to_unit
 from common.runs import distributed
 
 Draw = Callable[[int, Generator], Tensor]
@@ -47,13 +47,13 @@ def training_batches(
     split = catalogue.load(data, "train", replicate)
     # on the device once and for all, unless they would fill it: then the batches travel
     images = split.images if split.images.nbytes > ON_DEVICE else split.images.to(device)
-    sampler, (low, high) = EpochSampler(len(images), batch, seed, rank, world), pixel_range
+    sampler = EpochSampler(len(images), batch, seed, rank, world)
 
     def draw(step: int, generator: Generator) -> Tensor:
         unit = to_unit(images[sampler(step).to(images.device)].to(device), split.grey_values, generator=generator)
         if flip:
             # drawn last: without it the step's stream of random numbers is as if there were no flips
             unit = torch.where(torch.rand(len(unit), 1, 1, 1, generator=generator, device=device) < 0.5, unit.flip(-1), unit)
-        return unit if (low, high) == (-1.0, 1.0) else low + 0.5 * (high - low) * (unit + 1)
+        return rescaled(unit, (-1.0, 1.0), pixel_range)
 
     return draw

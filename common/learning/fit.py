@@ -1,0 +1,52 @@
+"""Fit a described model to a data set: the one training loop of whatever regresses a quantity along a Gaussian path."""
+
+import torch
+from torch import Generator, Tensor
+
+from common.learning.data.training import training_batches
+from common.learning.models import ModelSettings
+from common.learning.nets.mlp import parameter_count
+from common.learning.objectives import draw_times, regression_loss
+from common.learning.training.run import train_run
+from common.learning.training.settings import TrainSettings
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings
+
+PIXELS = (-1.0, 1.0)
+
+
+def fitted(
+    model: ModelSettings,
+    train: TrainSettings,
+    context: Context,
+    *,
+    data: str,
+    method: str,
+    seed: int,
+    of: Settings,
+    flip: bool = False,
+) -> Outcome:
+    """Train a model and return its rows, loss curve, averaged (EMA) weights and description.
+
+    `seed` decides initial weights, batches, times and noise: models that share it differ in nothing else. `of` is the description
+    of all that the loss depends on, `flip` mirrors images at random; the rows are labelled `method`.
+    """
+    denoiser, objective = model.build(seed).to(context.device), model.objective.build()
+    pixels = model.pixel_range or PIXELS
+    draw = training_batches(data, train.batch, seed, context.device, pixels, replicate=context.seed, flip=flip)
+
+    def loss(network: torch.nn.Module, step: int, generator: Generator) -> Tensor:
+        x0 = draw(step, generator)
+        drawn = {"generator": generator, "device": context.device, "dtype": x0.dtype}
+        t = draw_times(objective.path, len(x0), known_times=objective.known_times, **drawn)
+        return regression_loss(network, objective, x0, t=t, noise=torch.randn(x0.shape, **drawn)).mean()
+
+    trained = train_run(context, denoiser, loss, train, seed=seed, of=of, kept=lambda model: model.backbone)
+    labels = {"dataset": data, "method": method, "variant": model.backbone.kind, "unit": "1"}
+    rows = [
+        row("final_training_loss", float(trained.losses[-1]), n=train.steps, seconds=trained.seconds, **labels),
+        row("parameters", parameter_count(denoiser), **labels),
+    ]
+    arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
+    return Outcome(rows, arrays=arrays, weights=trained.model.backbone.state_dict(), model=model.model_dump(mode="json"))

@@ -1,0 +1,177 @@
+"""What is learned at each noise level: weighted losses, size of the score, sliced against denoising score matching (Section 4.2).
+
+Two small networks are trained on the same ladder, one by denoising and one by sliced score matching, from the same weights with
+the same batches, levels and noise. The trained models of this run also say whether the objective on unseen images ranks models as
+the quality of their samples does.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Generator, Tensor, nn
+
+from common.dynamics.denoiser import Denoiser
+from common.dynamics.paths import broadcast
+from common.evaluation.yardstick import yardstick
+from common.learning.data import catalogue
+from common.learning.data.scale import rescaled, to_unit
+from common.learning.data.training import sample_shape, training_batches
+from common.learning.nets.build import BackboneSettings, check_fits
+from common.learning.objectives import draw_times
+from common.learning.training.run import train_run
+from common.learning.training.settings import TrainSettings
+from common.measure.timing import interleaved_seconds
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
+from replications.ncsn.chains import noise_of_chains, run_chains, starts
+from replications.ncsn.networks import Network, Trained, shared_description, trained
+from replications.ncsn.operations import operations
+from replications.ncsn.score_matching import denoising_score_matching, half_square, noise_conditional, sliced_score_matching
+from replications.ncsn.states import kept_states
+
+VARIANT = ("data",)
+
+
+class Settings(Base):
+    """Settings of the trainings and of what is measured."""
+
+    data: str = Field(description="image data set")
+    network: Network = Field(default="shared", description="network of the fully trained model")
+    backbone: BackboneSettings = Field(description="network of the two that are trained here")
+    train: TrainSettings
+    states: list[float] = Field(default=[0.3, 0.6], description="shares of the full training whose states are models too")
+    samples: PositiveInt = Field(description="samples of each model")
+    steps: PositiveInt = Field(default=20, description="Langevin steps at each level for these")
+    rho: PositiveFloat = Field(default=0.2, description="Langevin steps' drift coefficient over sigma^2")
+    timed: PositiveInt = Field(default=20, description="training steps that are timed, one of each objective by turns")
+
+
+def check(settings: Settings) -> None:
+    """Raise `DataError` unless the data set is there and whole, and `SettingsError` unless the network fits its images."""
+    catalogue.load(settings.data, "train")
+    check_fits(settings.backbone, sample_shape(settings.data))
+
+
+def run(settings: Settings, context: Context) -> Outcome:
+    """Train both small networks; measure losses by level, sizes of scores, costs of steps, and ranks of models."""
+    test = catalogue.load(settings.data, "test", context.seed)
+    images = to_unit(test.images, test.grey_values, generator=context.generator("dequantise")).to(context.device)
+    full = trained(context, settings.data, "ncsn", settings.network)
+    small = {name: Trained(fitted(name, settings, context), (-1.0, 1.0)) for name in LOSSES}
+    models = {"ncsn": full, **small, **kept_states(context, settings.data, settings.network, settings.states)}
+    rows: list[dict[str, Any]] = []
+    for name, network in models.items():
+        measured = by_level(network, images, context)
+        rows += level_rows(measured, {"dataset": settings.data, "method": name, "n": len(images)})
+    return Outcome([*rows, *sample_rows(models, settings, context), *cost_rows(settings, context)])
+
+
+def by_level(network: Trained, images: Tensor, context: Context) -> dict[float, tuple[float, float]]:
+    """Return at each noise level (for pixels in [0, 1]) the loss times sigma^2, and the score's mean norm, on noised images."""
+    model, x0 = network.model, rescaled(images, (-1.0, 1.0), network.pixel_range)
+    generator = context.generator("noise of the test images", device=context.device)
+    scale, found = network.pixel_range[1] - network.pixel_range[0], {}
+    with torch.no_grad():
+        for t, level in zip(model.known_times.tolist(), levels_of(network).tolist()):
+            sigma = level * scale
+            noise = torch.randn(x0.shape, generator=generator, device=x0.device)
+            score = torch.cat([model.score(part, t) for part in (x0 + sigma * noise).split(500)])
+            loss = half_square(sigma * score + noise).mean()
+            found[level] = (float(loss), float(score.flatten(1).norm(dim=1).mean()) * scale)
+    return found
+
+
+def level_rows(measured: Mapping[float, tuple[float, float]], labels: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of each level, and the mean of the weighted losses, which is the objective on unseen images."""
+    rows = [row("objective", np.mean([loss for loss, _ in measured.values()]), unit="1", **labels)]
+    for sigma, (loss, norm) in measured.items():
+        where = {"axis": "sigma", "at": sigma, **labels}
+        rows += [row("weighted_loss", loss, **where), row("score_norm", norm, **where)]
+    return rows
+
+
+Score = Callable[[Tensor, Tensor], Tensor]
+
+
+def denoising(score: Score, x0: Tensor, t: Tensor, sigma: Tensor, generator: Generator) -> Tensor:
+    """Return the weighted denoising loss of a batch."""
+    noise = torch.randn(x0.shape, generator=generator, device=x0.device)
+    return noise_conditional(denoising_score_matching(lambda x: score(x, t), x0, sigma, noise), sigma)
+
+
+def sliced(score: Score, x0: Tensor, t: Tensor, sigma: Tensor, generator: Generator) -> Tensor:
+    """Return the weighted sliced loss of a batch, noised as for the denoising loss."""
+    noise = torch.randn(x0.shape, generator=generator, device=x0.device)
+    probe = torch.randn(x0.shape, generator=generator, device=x0.device)
+    x = x0 + broadcast(sigma, x0) * noise
+    return noise_conditional(sliced_score_matching(lambda x: score(x, t), x, probe), sigma)
+
+
+LOSSES = {"dsm": denoising, "ssm": sliced}
+
+
+def objective(
+    name: str, model: Denoiser, settings: Settings, context: Context, seed: int
+) -> Callable[[nn.Module, int, Generator], Tensor]:
+    """Return the training loss of one of the small networks, whose output is the noise: minus sigma times the score."""
+    draw = training_batches(settings.data, settings.train.batch, seed, context.device, replicate=context.seed)
+    path, known, dimensions = model.path, model.known_times, int(np.prod(sample_shape(settings.data)))
+
+    def loss(network: nn.Module, step: int, generator: Generator) -> Tensor:
+        x0 = draw(step, generator)
+        t = draw_times(path, len(x0), generator=generator, known_times=known, device=x0.device)
+        sigma = path.sigma(t)
+        # over dimensions, as the suite's losses are: clipping then means the same
+        return LOSSES[name](lambda x, t: -network(x, t) / broadcast(sigma, x), x0, t, sigma, generator) / dimensions
+
+    return loss
+
+
+def fitted(name: str, settings: Settings, context: Context) -> Denoiser:
+    """Return one of the small networks, trained by the objective of that name."""
+    seed = context.seed_for("train")
+    model = shared_description(settings.data, settings.backbone).build(seed).to(context.device)
+    loss = objective(name, model, settings, context, seed)
+    done = train_run(context, model, loss, settings.train, seed=seed, of=settings, name=name).model
+    return done.requires_grad_(False)
+
+
+def sample_rows(models: Mapping[str, Trained], settings: Settings, context: Context) -> list[dict[str, Any]]:
+    """Return the Fréchet distance of each model's samples, from the same starts with the same noise."""
+    measure = yardstick(settings.data, context, settings.samples)
+    start, rows = starts(settings.samples, sample_shape(settings.data), context), []
+    for name, network in models.items():
+        found = run_chains(network, start, rho=settings.rho, steps=settings.steps, generator=noise_of_chains(context))
+        labels = {"dataset": settings.data, "method": name, "variant": f"T = {settings.steps}", "nfe": found.nfe}
+        rows.append(measure.row("feature_frechet", found.images.clamp(-1, 1), **labels))
+    return rows
+
+
+def cost_rows(settings: Settings, context: Context) -> list[dict[str, Any]]:
+    """Return what a training step of sliced score matching costs, over one of denoising: operations counted, and time."""
+    seed = context.seed_for("train")
+    model = shared_description(settings.data, settings.backbone).build(seed).to(context.device)
+
+    def stepped(name: str) -> Callable[[], None]:
+        loss = objective(name, model, settings, context, seed)
+        generator = context.generator("timed", device=context.device)
+
+        def step() -> None:
+            model.zero_grad()
+            loss(model, 0, generator).backward()
+
+        return step
+
+    steps = {name: stepped(name) for name in LOSSES}
+    counted = {name: operations(step) for name, step in steps.items()}
+    seconds = interleaved_seconds(steps, settings.timed)
+    by_turn = np.array(seconds["ssm"]) / np.array(seconds["dsm"])
+    labels = {"dataset": settings.data, "method": "ssm", "variant": settings.backbone.kind, "unit": "ratio"}
+    return [
+        row("operations_over_dsm", counted["ssm"] / counted["dsm"], **labels),
+        row("seconds_over_dsm", np.median(by_turn), error=by_turn.std(ddof=1), n=settings.timed, **labels),
+    ]

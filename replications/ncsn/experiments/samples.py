@@ -1,0 +1,130 @@
+"""Samples of NCSN and of its single-noise baseline, annealed and not (Figures 4, 5, 7 to 10; Table 1; step sizes of Section 5).
+
+The paper compares a network of all levels with annealing to a network of one level without. Here both are told apart: either
+network with either sampler, at one number of evaluations, from the same starts with the same noise.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from common.evaluation.yardstick import Yardstick, fid_to, yardstick
+from common.learning.data import catalogue
+from common.learning.data.scale import from_unit, rescaled
+from common.measure.features import read_feature_net
+from common.measure.metrics.inception import find_weights
+from common.measure.metrics.inception_score import class_probabilities, inception_score
+from common.runs.experiment import Context
+from common.runs.folders import Outcome, row
+from common.runs.settings import Settings as Base
+from replications.ncsn.chains import Chains, at_every_level, noise_of_chains, run_chains, starts
+from replications.ncsn.networks import Network, Trained, trained
+from replications.ncsn.sample_measures import (
+    denoised_row,
+    distance_rows,
+    held_out_rows,
+    nearest_images,
+    on_the_way,
+    recognised,
+    training_images,
+)
+from replications.ncsn.sampler_step import Step
+
+VARIANT = ("data",)
+SAMPLERS = ("annealed", "plain")
+SHOWN, PAIRS = 24, 12  # pictures
+MOMENTS = 4  # moments kept of each level, for the picture in motion
+
+
+class Settings(Base):
+    """Settings of the chains and of what measures them."""
+
+    data: str = Field(description="image data set")
+    network: Network = Field(default="shared", description="network of all models")
+    samples: PositiveInt = Field(description="chains of each method")
+    step: Step = Field(description="the published sampler")
+    others: list[Step] = Field(description="samplers that are published to do as well")
+    batch: PositiveInt = Field(default=1000, description="chains that run together")
+    inception: bool = Field(default=False, description="also FID and Inception score; Inception's weights must be on disk")
+
+
+def check(settings: Settings) -> None:
+    """Raise unless the data set's files are there and whole, and Inception's weights where they are asked for."""
+    catalogue.load(settings.data, "test")
+    if settings.inception:
+        find_weights("FID and the Inception score")
+
+
+def run(settings: Settings, context: Context) -> Outcome:
+    """Run all chains and measure them."""
+    measure = yardstick(settings.data, context, settings.samples)
+    start = starts(settings.samples, tuple(measure.test.images.shape[1:]), context)
+    ladder, single = (trained(context, settings.data, name, settings.network) for name in ("ncsn", "ncsn_single"))
+    found = cells(ladder, single, start, settings, context)
+    own, train = found["ncsn", "annealed"], training_images(settings.data, context)
+    rows = reference_rows(measure, start, settings)
+    for (method, sampler), chains in found.items():
+        labels = {"dataset": settings.data, "method": method, "variant": sampler, "nfe": chains.nfe}
+        again = context.generator("bootstrap")
+        rows.append(measure.row("feature_frechet", chains.images.clamp(-1, 1), resampled=again, **labels))
+        rows.append(row("diverged_share", chains.diverged, n=len(chains.images), **labels))
+        rows += distance_rows(chains.images, train, measure.features, labels)
+    rows += held_out_rows(measure.test, train, measure.features, settings.data)
+    rows += on_the_way(ladder, own, measure, train, settings.data, settings.step)
+    rows.append(denoised_row(ladder, own, measure, settings.data))
+    rows += recognised(read_feature_net(context.features(settings.data)), own.images, measure.test, settings.data)
+    if settings.inception:
+        rows += inception_rows(own, measure, settings, context)
+    pictures = {"_".join(name): chains.images for name, chains in found.items() if name[1] in SAMPLERS}
+    shown = {name: images[:SHOWN] for name, images in pictures.items()}
+    arrays = {**shown, "moments": own.kept[:, :SHOWN], **nearest_images(own.images[:PAIRS], train, measure.features)}
+    return Outcome(rows, arrays=halves(arrays), samples=halves(pictures))
+
+
+def halves(arrays: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Return images as they are kept: clipped to what can be shown, in half precision."""
+    return {name: images.clamp(-1, 1).half().cpu().numpy() for name, images in arrays.items()}
+
+
+def cells(ladder: Trained, single: Trained, start: Tensor, settings: Settings, context: Context) -> dict[tuple[str, str], Chains]:
+    """Return the chains of each network and sampler, and those of NCSN with other settings of the sampler."""
+    levels, total = ladder.model.known_times, settings.step.steps * len(ladder.model.known_times)
+
+    def chains(network: Trained, steps: int, rho: float = settings.step.rho, **more: Any) -> Chains:
+        return run_chains(network, start, steps=steps, rho=rho, generator=noise_of_chains(context), batch=settings.batch, **more)
+
+    steps = settings.step.steps
+    found = {
+        ("ncsn", "annealed"): chains(ladder, steps, keep_every=max(1, steps // MOMENTS)),
+        ("ncsn", "plain"): chains(ladder, total, levels=levels[-1:]),
+        ("ncsn_single", "annealed"): chains(ladder, steps, model=at_every_level(single, ladder)),
+        ("ncsn_single", "plain"): chains(single, total),
+    }
+    more = {f"T = {other.steps}, rho = {other.rho:g}": chains(ladder, other.steps, other.rho) for other in settings.others}
+    return found | {("ncsn", name): other for name, other in more.items()}
+
+
+def reference_rows(measure: Yardstick, start: Tensor, settings: Settings) -> list[dict[str, Any]]:
+    """Return the distances of training images, and of the noise that chains start from."""
+    n, labels = min(settings.samples, len(measure.training)), {"dataset": settings.data}
+    floor = measure.floor(settings.samples)
+    noise = rescaled(start, (0.0, 1.0))
+    return [
+        row("feature_frechet", floor, method="data", variant="train split", n=n, floor=floor, **labels),
+        measure.row("feature_frechet", noise, method="noise", variant="uniform noise", **labels),
+    ]
+
+
+def inception_rows(own: Chains, measure: Yardstick, settings: Settings, context: Context) -> list[dict[str, Any]]:
+    """Return FID and Inception score of NCSN's samples."""
+    images = own.images.clamp(-1, 1).cpu()
+    pixels = from_unit(images, 256).to(torch.uint8).numpy()
+    score = inception_score(class_probabilities(pixels, device=context.device))
+    labels = {"dataset": settings.data, "method": "ncsn", "variant": "annealed", "nfe": own.nfe, "n": len(images)}
+    return [
+        row("fid", fid_to(measure.test, context.device)(images), **labels),
+        row("inception_score", score.mean, error=score.std, **labels),
+    ]
