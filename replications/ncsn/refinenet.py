@@ -1,0 +1,209 @@
+"""The network of NCSN (appendix A): a RefineNet of four cascades (Lin 2017) on a dilated residual network, for noisy images.
+
+Four stages of residual blocks go down: full resolution, half of it, and then dilation 2 and 4 where a classifier would halve it
+again. Four refinement blocks come back, each with the map of its stage and what the block before made. InstanceNorm++ stands before every
+convolution and every pooling, and is the only place where the noise level enters. The output is the score itself.
+
+Blocks take their norm as `norm(channels)`, a module called with the maps and the noise levels.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from common.errors import SettingsError
+from common.learning.nets.build import Backbone
+from replications.ncsn.instance_norm import InstanceNormPlus
+
+Maps = Float[Tensor, "batch channels height width"]
+Level = Int[Tensor, " times"]
+Norm = Callable[[int], nn.Module]
+
+
+def _conv(channels: int, out: int, *, dilation: int = 1, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(channels, out, 3, padding=dilation, dilation=dilation, bias=bias)
+
+
+class Chain(nn.ModuleList):
+    """Modules one after the other, each of which is told the noise level."""
+
+    def forward(self, x: Maps, level: Level) -> Maps:
+        """Return what the last one makes."""
+        for module in self:
+            x = module(x, level)
+        return x
+
+
+class Layer(nn.Module):
+    """norm - ELU - 3x3 convolution."""
+
+    def __init__(self, norm: Norm, channels: int, out: int, *, dilation: int = 1, bias: bool = True) -> None:
+        super().__init__()
+        self.norm, self.conv = norm(channels), _conv(channels, out, dilation=dilation, bias=bias)
+
+    def forward(self, x: Maps, level: Level) -> Maps:
+        """Return maps of the same size."""
+        return self.conv(F.elu(self.norm(x, level)))
+
+
+class ResidualBlock(nn.Module):
+    """Two layers, plus the input.
+
+    A block that goes `down` halves the resolution (odd sizes upwards) by means over 2x2 pixels, or, if dilated, keeps it: there
+    dilation stands for what subsampling would do.
+    """
+
+    def __init__(self, norm: Norm, channels: int, out: int, *, down: bool = False, dilation: int = 1) -> None:
+        super().__init__()
+        self.halves = down and dilation == 1
+        self.layers = Chain(
+            [Layer(norm, channels, channels, dilation=dilation), Layer(norm, channels, out, dilation=dilation)]
+        )
+        if self.halves:
+            self.shortcut = nn.Conv2d(channels, out, 1)
+        elif down or channels != out:
+            self.shortcut = _conv(channels, out, dilation=dilation)
+        else:
+            self.shortcut = nn.Identity()
+
+    def forward(self, x: Maps, level: Level) -> Float[Tensor, "batch out new_height new_width"]:
+        """Return the block's maps."""
+        h = self.layers(x, level)
+        if self.halves:
+            # a 1x1 convolution of means is the mean of 1x1 convolutions
+            h, x = (F.avg_pool2d(maps, 2, ceil_mode=True) for maps in (h, x))
+        return self.shortcut(x) + h
+
+
+class ConvUnit(nn.Module):
+    """Two layers without biases, plus the input (RefineNet's residual convolution unit)."""
+
+    def __init__(self, norm: Norm, channels: int) -> None:
+        super().__init__()
+        self.layers = Chain(Layer(norm, channels, channels, bias=False) for _ in range(2))
+
+    def forward(self, x: Maps, level: Level) -> Maps:
+        """Return maps of the same shape."""
+        return x + self.layers(x, level)
+
+
+class Fusion(nn.Module):
+    """The sum of maps of several resolutions: norm - 3x3 convolution - bilinear to the size of the first - sum."""
+
+    def __init__(self, norm: Norm, channels: Sequence[int], out: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(norm(each) for each in channels)
+        self.convs = nn.ModuleList(_conv(each, out) for each in channels)
+
+    def forward(self, several: Sequence[Tensor], level: Level) -> Maps:
+        """Return maps of the first one's size."""
+        fused = [conv(norm(maps, level)) for maps, norm, conv in zip(several, self.norms, self.convs)]
+        size = fused[0].shape[-2:]
+        return sum(maps if maps.shape[-2:] == size else _bilinear(maps, size) for maps in fused)
+
+
+def _bilinear(maps: Tensor, size: torch.Size) -> Tensor:
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=True)
+
+
+class ChainedPooling(nn.Module):
+    """ELU, then plus a pooled and convolved map, plus that one pooled and convolved again.
+
+    The pooling is a mean over 5x5 pixels, where RefineNet takes the maximum; zeros beyond the border count.
+    """
+
+    def __init__(self, norm: Norm, channels: int, stages: int = 2) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(norm(channels) for _ in range(stages))
+        self.convs = nn.ModuleList(_conv(channels, channels, bias=False) for _ in range(stages))
+
+    def forward(self, x: Maps, level: Level) -> Maps:
+        """Return maps of the same shape."""
+        total = path = F.elu(x)
+        for norm, conv in zip(self.norms, self.convs):
+            path = conv(_mean_5x5(norm(path, level)))
+            total = total + path
+        return total
+
+
+def _mean_5x5(maps: Tensor) -> Tensor:
+    # rows, then columns: 10 instead of 25 sums a pixel
+    return F.avg_pool2d(F.avg_pool2d(maps, (5, 1), stride=1, padding=(2, 0)), (1, 5), stride=1, padding=(0, 2))
+
+
+class RefineBlock(nn.Module):
+    """Two units for each input, their fusion, chained pooling, and `units` more units."""
+
+    def __init__(self, norm: Norm, channels: Sequence[int], out: int, units: int = 1) -> None:
+        super().__init__()
+        self.adapt = nn.ModuleList(Chain(ConvUnit(norm, each) for _ in range(2)) for each in channels)
+        self.fuse = Fusion(norm, channels, out) if len(channels) > 1 else None
+        self.pool = ChainedPooling(norm, out)
+        self.finish = Chain(ConvUnit(norm, out) for _ in range(units))
+
+    def forward(self, several: Sequence[Tensor], level: Level) -> Maps:
+        """Return maps of the first one's size."""
+        adapted = [adapt(maps, level) for maps, adapt in zip(several, self.adapt)]
+        fused = self.fuse(adapted, level) if self.fuse else adapted[0]
+        return self.finish(self.pool(fused, level), level)
+
+
+class RefineNet(nn.Module):
+    """`net(x, t)`: the score of images with pixels in [0, 1]; t is the index of the noise level, or nothing without `levels`."""
+
+    def __init__(self, channels: int, filters: int, levels: int | None) -> None:
+        super().__init__()
+        self.levels = levels
+        norm, wide = partial(InstanceNormPlus, levels=levels or 1), 2 * filters
+        block = partial(ResidualBlock, norm)
+        self.enter = _conv(channels, filters)
+        self.stages = nn.ModuleList(
+            [
+                Chain([block(filters, filters), block(filters, filters)]),
+                Chain([block(filters, wide, down=True), block(wide, wide)]),
+                Chain([block(wide, wide, down=True, dilation=2), block(wide, wide, dilation=2)]),
+                Chain([block(wide, wide, down=True, dilation=4), block(wide, wide, dilation=4)]),
+            ]
+        )
+        self.refine = nn.ModuleList(
+            [
+                RefineBlock(norm, [wide], wide),
+                RefineBlock(norm, [wide, wide], wide),
+                RefineBlock(norm, [wide, wide], filters),
+                RefineBlock(norm, [filters, filters], filters, units=3),
+            ]
+        )
+        self.leave = Layer(norm, filters, channels)
+
+    def forward(self, x: Maps, t: Float[Tensor, " times"]) -> Maps:
+        """Return the network's output, of x's shape; t is each sample's level, or [1], the level of all."""
+        level = t.long() if self.levels else torch.zeros(1, dtype=torch.long, device=t.device)
+        h, maps, refined = self.enter(2 * x - 1), [], []
+        for stage in self.stages:
+            h = stage(h, level)
+            maps.append(h)
+        for block in self.refine:
+            refined = [block([maps.pop(), *refined], level)]
+        return self.leave(refined[0], level)
+
+
+class RefineNetSettings(Backbone):
+    """The RefineNet of NCSN; the paper's sizes are 64 filters for MNIST and 128 for CIFAR-10 and CelebA, with 10 levels."""
+
+    kind: Literal["refinenet"] = "refinenet"
+    filters: PositiveInt = Field(description="features at full resolution")
+    levels: PositiveInt | None = Field(description="number of noise levels; null = a network that is not told the level")
+
+    def build(self, shape: tuple[int, ...]) -> nn.Module:
+        """Return an untrained network for images."""
+        if len(shape) != 3:
+            raise SettingsError(f"backbone.kind: a RefineNet needs images, but samples have shape {list(shape)}; use kind: mlp")
+        if max(shape[1:]) < 3:
+            raise SettingsError(f"backbone.kind: a RefineNet halves the resolution, and {list(shape)} leaves one pixel; use kind: mlp")
+        return RefineNet(shape[0], self.filters, self.levels)
