@@ -1,4 +1,4 @@
-"""InstanceNorm++, conditional on the noise level (NCSN, appendix A.1): instance norm that does not forget the means of its maps."""
+"""InstanceNorm++ of each noise level (NCSN, appendix A.1): an instance norm that does not forget the means of its maps."""
 
 import torch
 from jaxtyping import Float, Int
