@@ -19,9 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 240  # a mutant that hangs is noticed too
 D, L, M, R = "common/dynamics", "common/learning", "common/measure", "common/runs"
-F, N = "replications/flow_matching", "replications/neural_ode"
+F, N, S = "replications/flow_matching", "replications/neural_ode", "replications/ncsn"
 TD, TL, TM, TR = (f"tests/{room}" for room in (D, L, M, R))
-TF, TN = f"tests/{F}", f"tests/{N}"
+TF, TN, TS = f"tests/{F}", f"tests/{N}", f"tests/{S}"
 
 MUTANTS = [
     # paths, answers, denoiser, oracles
@@ -261,6 +261,15 @@ MUTANTS = [
     (f"{N}/dormand_prince.py", "square = last - 4 * first", "square = last + 4 * first", f"{TN}/test_dormand_prince.py"),
     (f"{N}/dormand_prince.py", "* self.roots).max()", "* self.roots).sum()", f"{TN}/test_dormand_prince.py"),
     (f"{N}/poisson_process.py", "sequences - integrals.sum()", "sequences + integrals.sum()", f"{TN}/test_poisson_process.py"),
+    # noise-conditional score networks
+    (f"{S}/instance_norm.py", "gamma * alpha, (mu - m)", "alpha, (mu - m)", f"{TS}/test_instance_norm.py"),
+    (f"{S}/instance_norm.py", "keepdim=True)", "keepdim=True, correction=0)", f"{TS}/test_instance_norm.py"),
+    (f"{S}/instance_norm.py", "torch.rsqrt(variance + EPS)", "1 / (variance.sqrt() + EPS)", f"{TS}/test_instance_norm.py"),
+    (f"{S}/refinenet.py", "self.enter(2 * x - 1)", "self.enter(x)", f"{TS}/test_refinenet.py"),
+    (f"{S}/refinenet.py", "align_corners=True", "align_corners=False", f"{TS}/test_refinenet.py"),
+    (f"{S}/refinenet.py", "block(wide, wide, dilation=4)", "block(wide, wide, dilation=2)", f"{TS}/test_refinenet.py"),
+    (f"{S}/refinenet.py", "norm(path, level)", "norm(total, level)", f"{TS}/test_refinenet.py"),
+    (f"{S}/refinenet.py", "[maps.pop(), *refined]", "[*refined, maps.pop()]", f"{TS}/test_refinenet.py"),
 ]
 
 

@@ -137,7 +137,7 @@ class ChainedPooling(nn.Module):
 
 
 def _mean_5x5(maps: Tensor) -> Tensor:
-    # as a convolution, because F.avg_pool2d takes ten times as long on a CPU
+    # as a convolution, because F.avg_pool2d takes six to ten times as long on a CPU
     channels = maps.shape[1]
     return F.conv2d(maps, maps.new_full((channels, 1, 5, 5), 1 / 25), padding=2, groups=channels)
 
