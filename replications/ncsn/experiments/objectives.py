@@ -28,7 +28,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.chains import noise_of_chains, run_chains, starts
-from replications.ncsn.networks import Network, Trained, shared_description, trained
+from replications.ncsn.networks import Network, Trained, levels_of, shared_description, trained
 from replications.ncsn.operations import operations
 from replications.ncsn.score_matching import denoising_score_matching, half_square, noise_conditional, sliced_score_matching
 from replications.ncsn.states import kept_states
