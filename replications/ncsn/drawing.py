@@ -1,12 +1,13 @@
 """What several of the paper's figures draw."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
-from common.measure.figures import Runs, mean_and_range, plain_ticks
+from common.measure.figures import RunFolder, Runs, mean_and_range, plain_ticks
 
 
 def datasets(runs: Runs, experiment: str) -> list[str]:
@@ -14,9 +15,9 @@ def datasets(runs: Runs, experiment: str) -> list[str]:
     return list(dict.fromkeys(run.info["dataset"] for run in runs.find(experiment)))
 
 
-def rows_of(runs: Runs, experiment: str, **where: str) -> pd.DataFrame:
-    """Return the rows of an experiment's runs, those that were refused left out."""
-    rows = pd.concat([run.metrics for run in runs.find(experiment, **where)], ignore_index=True)
+def rows_of(found: Sequence[RunFolder]) -> pd.DataFrame:
+    """Return the rows of runs, those that were refused left out."""
+    rows = pd.concat([run.metrics for run in found], ignore_index=True)
     return rows[rows.status == "ok"]
 
 
@@ -37,4 +38,10 @@ def against_sigma(axis: Axes, rows: pd.DataFrame, colour: str, label: str) -> No
     axis.set(xscale="log", xlabel="noise level σ")
     if not axis.xaxis_inverted():
         axis.invert_xaxis()
-    plain_ticks(axis.xaxis, subs=(1, 3))
+    plain(axis.xaxis, (1, 3))
+
+
+def plain(axis: Axis, subs: Sequence[int] = (1, 2, 3, 5, 7)) -> None:
+    """Label a logarithmic axis with plain numbers, none with more digits than it needs."""
+    plain_ticks(axis, subs=subs)
+    axis.set_major_formatter("{x:g}")

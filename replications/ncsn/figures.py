@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from common.measure.figures import Figure, Runs
-from replications.ncsn import figures_samples, figures_toys
+from replications.ncsn import figures_levels, figures_samples, figures_toys
 
 __all__ = ["figures"]
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     """Yield the paper's figures that the runs present allow."""
-    for part in (figures_toys, figures_samples):
+    for part in (figures_toys, figures_levels, figures_samples):
         yield from part.figures(runs)

@@ -12,9 +12,10 @@ from common.measure.image_lines import image_lines, tiled
 from replications.ncsn.names import NAMES
 
 SHOWN = 18  # samples of each kind
-CHAINS, MOVING = 5, (6, 4)  # chains in the still picture; columns and rows of the moving one
+CHAINS, MOVING = 3, (5, 4)  # chains in the still picture; columns and rows of the moving one
+FRAMES = 20  # with more of them the motion would not be over in five seconds
 COMPLETED = 5  # images under each mask
-HOLE = np.array([0.75, 0.86, 0.95])  # colour of pixels that are not known
+HOLE = np.array([0.5, 0.72, 0.9]).reshape(3, 1, 1)  # colour of pixels that are not known
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
@@ -32,7 +33,7 @@ def samples(run: RunFolder) -> Figure:
     cells = {f"{network}_{sampler}": (network, sampler) for network in ("ncsn", "ncsn_single") for sampler in ("annealed", "plain")}
     figure, axes = plt.subplots(len(cells), 1, figsize=(8.2, 2))
     for axis, (key, cell) in zip(axes, cells.items()):
-        image_lines(axis, run.arrays[key][:SHOWN], ", ".join(NAMES[name] for name in cell), SHOWN)
+        image_lines(axis, run.arrays[key][:SHOWN], ", ".join(NAMES[name] for name in cell), SHOWN, _gap(run.arrays[key]))
     dataset = run.info["dataset"]
     return Figure(
         f"samples-{dataset}",
@@ -49,27 +50,26 @@ def samples(run: RunFolder) -> Figure:
 
 def annealing(run: RunFolder) -> Figure:
     """Chains on their way through the noise levels, at rest and in motion (Figure 4)."""
-    moments = run.arrays["moments"].astype(np.float32)
-    rows = run.metrics
+    moments, rows = run.arrays["moments"].astype(np.float32), run.metrics
     sigmas = sorted(rows[rows.metric == "nearest_on_the_way"]["at"], reverse=True)
-    of_level = len(moments) // len(sigmas)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 2.5), gridspec_kw={"width_ratios": [2 * len(sigmas), 13]})
+    of_level, gap = len(moments) // len(sigmas), _gap(moments)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 1.9), gridspec_kw={"width_ratios": [2.8, 1]})
     ends = moments[of_level - 1 :: of_level, :CHAINS].swapaxes(0, 1)
-    image_lines(left, ends.reshape(-1, *ends.shape[2:]), per_line=len(sigmas))
-    width = moments.shape[-1]
-    left.set_xticks(width * (np.arange(len(sigmas)) + 0.5), [f"{sigma:.2g}" for sigma in sigmas])
+    image_lines(left, ends.reshape(-1, *ends.shape[2:]), per_line=len(sigmas), gap=gap)
+    size = moments.shape[-1]
+    left.set_xticks((size + gap) * np.arange(len(sigmas)) + size / 2, [f"{sigma:.2g}" for sigma in sigmas])
     left.set(xlabel="noise level σ", title="at the end of each level")
     left.tick_params(length=0)
     columns, lines = MOVING
-    image_lines(right, moments[-1, : columns * lines], per_line=columns)
+    image_lines(right, moments[-1, : columns * lines], per_line=columns, gap=gap)
 
     def at(moment: int) -> np.ndarray:
-        picture = tiled(moments[moment, : columns * lines], columns)
+        picture = tiled(moments[moment, : columns * lines], columns, gap)
         right.images[0].set_data(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
         right.set_title(f"σ = {sigmas[min(moment // of_level, len(sigmas) - 1)]:.2g}")
         return frame(figure)
 
-    dataset = run.info["dataset"]
+    every, dataset = max(1, len(moments) // FRAMES), run.info["dataset"]
     return Figure(
         f"annealing-{dataset}",
         f"From noise to images: {dataset}",
@@ -80,8 +80,13 @@ def annealing(run: RunFolder) -> Figure:
         runs=[run],
         arrays="arrays.npz",
         photographic=True,
-        frames=[at(moment) for moment in range(len(moments))],
+        frames=[at(moment) for moment in range((len(moments) - 1) % every, len(moments), every)],
     )
+
+
+def _gap(images: np.ndarray) -> int:
+    """Return the pixels between images: without, small digits would run together."""
+    return max(1, images.shape[-1] // 16)
 
 
 def copies(run: RunFolder) -> Figure:
@@ -89,7 +94,7 @@ def copies(run: RunFolder) -> Figure:
     lines = {"copied": "samples", "nearest_pixels": "nearest in pixels", "nearest_features": "nearest in features"}
     figure, axes = plt.subplots(len(lines), 1, figsize=(7.4, 1.7))
     for axis, (key, label) in zip(axes, lines.items()):
-        image_lines(axis, run.arrays[key], label, len(run.arrays[key]))
+        image_lines(axis, run.arrays[key], label, len(run.arrays[key]), _gap(run.arrays[key]))
     dataset = run.info["dataset"]
     return Figure(
         f"copies-{dataset}",
@@ -127,17 +132,13 @@ def inpainting(run: RunFolder) -> Figure:
 
 
 def _completions(axis: Axes, truth: np.ndarray, mask: np.ndarray, completed: np.ndarray) -> None:
-    """Draw a line for each image: what is known of it, its completions, itself, with a gap between them."""
-    images, per_image = completed[:COMPLETED], completed.shape[1]
-    truth = truth[: len(images)]
-    size = truth.shape[-1]
-    gap = size // 4
-    grey = [tiled(part, per_line) for part, per_line in ((images.reshape(-1, *truth.shape[1:]), per_image), (truth, 1))]
-    middle, original = (np.broadcast_to(part, (*part.shape[:2], 3)) for part in grey)
-    known = np.tile(mask.transpose(1, 2, 0)[..., :1], (len(truth), 1, 1))
-    given, between = np.where(known, original, HOLE), np.ones((len(original), gap, 3))
-    axis.imshow(np.concatenate([given, between, middle, between, original], 1))
-    middles = [size / 2, size + gap + per_image * size / 2, (per_image + 1.5) * size + 2 * gap]
+    """Draw a line for each image: what is known of it, its completions, itself."""
+    chosen = completed[:COMPLETED]
+    truth = truth[: len(chosen), None]
+    lines = np.concatenate([truth, chosen, truth], 1).astype(np.float32).repeat(3 // truth.shape[2], axis=2)
+    lines[:, 0] = np.where(mask, lines[:, 0], HOLE)
+    n, size, gap = lines.shape[1], lines.shape[-1], _gap(lines)
+    image_lines(axis, lines.reshape(-1, *lines.shape[2:]), per_line=n, gap=gap)
+    middles = size / 2 + (size + gap) * np.array([0, (n - 1) / 2, n - 1])
     axis.set_xticks(middles, ["known", "completions", "original"])
-    axis.set(yticks=[])
     axis.tick_params(length=0)

@@ -136,7 +136,7 @@ def mixture(run: RunFolder) -> Figure:
 def mixture_shares(runs: Runs) -> Figure:
     """Share of the heavy mode by method, and by its weight for Langevin dynamics alone (Figure 3, Section 3.2.2)."""
     found = runs.find("mixture")
-    rows = rows_of(runs, "mixture")
+    rows = rows_of(found)
     rows = rows[rows.metric == "heavy_share"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 2.3), gridspec_kw={"width_ratios": [1.5, 1]})
     whole = rows[rows.axis == ""]
