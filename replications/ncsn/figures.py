@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 from common.measure.figures import Figure, Runs
 from replications.ncsn import figures_levels, figures_samples, figures_toys
+from replications.ncsn.report_tables import tables
 
-__all__ = ["figures"]
+__all__ = ["figures", "tables"]
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:

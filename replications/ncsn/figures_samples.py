@@ -30,7 +30,9 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
 
 def samples(run: RunFolder) -> Figure:
     """First samples of either network by either sampler (Figures 5, 7 and 8)."""
-    cells = {f"{network}_{sampler}": (network, sampler) for network in ("ncsn", "ncsn_single") for sampler in ("annealed", "plain")}
+    cells = {
+        f"{network}_{sampler}": (network, sampler) for network in ("ncsn", "ncsn_single") for sampler in ("annealed", "plain")
+    }
     figure, axes = plt.subplots(len(cells), 1, figsize=(8.2, 2))
     for axis, (key, cell) in zip(axes, cells.items()):
         image_lines(axis, run.arrays[key][:SHOWN], ", ".join(NAMES[name] for name in cell), SHOWN, _gap(run.arrays[key]))

@@ -44,7 +44,9 @@ def manifold(runs: Runs, dataset: str) -> Figure:
     for axis, source in zip(axes, ("circle", dataset)):
         for method, shade in (("clean", VERMILION), ("noised", BLUE)):
             for run in found:
-                data[source, method, run.info["seed"]] = curve = [run.arrays[f"{what}_{source}_{method}"] for what in ("step", "loss")]
+                data[source, method, run.info["seed"]] = curve = [
+                    run.arrays[f"{what}_{source}_{method}"] for what in ("step", "loss")
+                ]
                 first = run is found[0]
                 axis.plot(*curve, color=shade, linewidth=1.2 if first else 0.5, alpha=1 if first else 0.5)
         axis.set(title=source, xlabel="step")

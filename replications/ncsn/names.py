@@ -19,6 +19,7 @@ NAMES = {
     "centre": "centre hidden",
     "random": "random half known",
 }
+LADDERS = ("appendix", "main_text_stable", "main_text", "short")
 
 
 def name(method: str) -> str:
