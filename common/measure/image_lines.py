@@ -1,7 +1,5 @@
 """Pictures of images: many small ones side by side, as one."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes

@@ -54,11 +54,11 @@ def levels(runs: Runs, dataset: str) -> Figure:
     return Figure(
         f"levels-{dataset}",
         f"What differs between noise levels, and what does not: {dataset}",
-        "Cf. Sections 4.2 and 4.3. On unseen images, for noise levels of pixels in [0, 1]: the loss of each level, with its weight and "
-        "without; the mean norm of the score; and the mean square of a Langevin step's drift over that of its noise, which is ρ / 2 where the "
-        "score is as large as the noise's own. Bands span the replicates.",
-        "Three plots against the noise level. The weighted loss changes far less than the loss itself; the norm of the score grows as "
-        "the noise falls, at first like 1/σ and then more slowly; the ratio of drift to noise falls.",
+        "Cf. Sections 4.2 and 4.3. On unseen images, for noise levels of pixels in [0, 1]: the loss of each level, with its "
+        "weight and without; the mean norm of the score; and the mean square of a Langevin step's drift over that of its "
+        "noise, which is ρ / 2 where the score is as large as the noise's own. Bands span the replicates.",
+        "Three plots against the noise level. The weighted loss changes far less than the loss itself; the norm of the score "
+        "grows as the noise falls, at first like 1/σ and then more slowly; the ratio of drift to noise falls.",
         figure,
         runs=found,
         data=measured(rows, "weighted_loss", "score_norm", "drift_over_noise"),
@@ -111,8 +111,8 @@ def ranking(runs: Runs, dataset: str) -> Figure:
     return Figure(
         f"ranking-{dataset}",
         f"Does the objective rank models: {dataset}",
-        "Cf. Sections 1 and 7. The mean of the weighted losses on unseen images against the distance of samples to data, for a trained "
-        "model, two states of its training and two small networks; a mark for each replicate.",
+        "Cf. Sections 1 and 7. The mean of the weighted losses on unseen images against the distance of samples to data, for a "
+        "trained model, two states of its training and two small networks; a mark for each replicate.",
         "Scatter plot of the Fréchet distance of samples against the objective for five models.",
         figure,
         runs=found,
@@ -140,10 +140,10 @@ def on_the_way(runs: Runs, dataset: str) -> Figure:
     return Figure(
         f"on-the-way-{dataset}",
         f"How near to data the chains are at each level: {dataset}",
-        "Cf. Figure 4. NCSN's chains at the end of each noise level; dashed: what unseen images read (left), and training images in "
-        "the samples' place (right). Bands span the replicates.",
-        "Two plots against the noise level, which falls to the right: the distance of samples to the nearest training image and their "
-        "Fréchet distance fall towards those of data.",
+        "Cf. Figure 4. NCSN's chains at the end of each noise level; dashed: what unseen images read (left), and training "
+        "images in the samples' place (right). Bands span the replicates.",
+        "Two plots against the noise level, which falls to the right: the distance of samples to the nearest training image "
+        "and their Fréchet distance fall towards those of data.",
         figure,
         runs=found,
         data=measured(rows, "nearest_on_the_way", "frechet_on_the_way"),
@@ -167,9 +167,9 @@ def sampler_steps(runs: Runs, dataset: str) -> Figure:
     return Figure(
         f"sampler-steps-{dataset}",
         f"Numbers and sizes of Langevin steps: {dataset}",
-        "Cf. Section 5. T steps at each noise level, whose drift coefficient is ρ times its variance; the published sampler first, as "
-        "it is and with one denoising step more. A dot for each replicate and a bar at their mean; dashed: training images in the "
-        "samples' place.",
+        "Cf. Section 5. T steps at each noise level, whose drift coefficient is ρ times its variance; the published sampler "
+        "first, as it is and with one denoising step more. A dot for each replicate and a bar at their mean; dashed: training "
+        "images in the samples' place.",
         "Dots of the Fréchet distance for each setting of the sampler, and a line for data.",
         figure,
         runs=found,

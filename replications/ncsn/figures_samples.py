@@ -40,8 +40,8 @@ def samples(run: RunFolder) -> Figure:
     return Figure(
         f"samples-{dataset}",
         f"Samples with all noise levels and with one: {dataset}",
-        "Cf. Figures 5, 7 and 8. Not curated: the first chains of each network and sampler, all from the same starts with the same "
-        "noise and as many evaluations; replicate 0. Chains that diverged are shown clipped.",
+        "Cf. Figures 5, 7 and 8. Not curated: the first chains of each network and sampler, all from the same starts with the "
+        "same noise and as many evaluations; replicate 0. Chains that diverged are shown clipped.",
         f"Four rows of {dataset} images: NCSN annealed and not, and the network of one noise level annealed and not.",
         figure,
         runs=[run],
@@ -75,7 +75,8 @@ def annealing(run: RunFolder) -> Figure:
     return Figure(
         f"annealing-{dataset}",
         f"From noise to images: {dataset}",
-        "Cf. Figure 4. Not curated: NCSN's first chains at the end of each noise level (left) and on their way (right); replicate 0.",
+        "Cf. Figure 4. Not curated: NCSN's first chains at the end of each noise level (left) and on their way (right); "
+        "replicate 0.",
         f"Rows of {dataset} images that turn from noise into images as the noise level falls from left to right; beside them a "
         "grid of images, in motion.",
         figure,

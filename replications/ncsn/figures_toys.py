@@ -1,17 +1,16 @@
-"""Figures of Section 3 and of the toys of Section 4: where scores exist, where they are learned, and what samplers make of them."""
+"""Figures of Section 3 and of the toys: where scores exist, where they are learned, and what samplers make of them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import PercentFormatter
 
 from common.measure.figure_data import measured, stacked
-from common.measure.figures import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, Figure, RunFolder, Runs, colour
+from common.measure.figures import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, Figure, RunFolder, Runs
 from replications.ncsn.drawing import datasets, dots, rows_of
 from replications.ncsn.names import NAMES
 
@@ -60,10 +59,10 @@ def manifold(runs: Runs, dataset: str) -> Figure:
     return Figure(
         f"manifold-{dataset}",
         "Score matching on data that fill no volume",
-        "Cf. Figure 1. Training losses on data as they are and with a little noise, replicate 0 thick, the others thin. The limit is "
-        "-(D - d) / (2 v) for a d-dimensional manifold in D dimensions under noise of variance v.",
-        f"Two line plots of the loss against the step, for a circle and for {dataset}: with noise the loss settles; without, it keeps "
-        "falling and is restless.",
+        "Cf. Figure 1. Training losses on data as they are and with a little noise, replicate 0 thick, the others thin. The "
+        "limit is -(D - d) / (2 v) for a d-dimensional manifold in D dimensions under noise of variance v.",
+        f"Two line plots of the loss against the step, for a circle and for {dataset}: with noise the loss settles; without, it "
+        "keeps falling and is restless.",
         figure,
         runs=found,
         data=stacked(data, ("dataset", "method", "seed"), ("step", "loss")),
@@ -88,10 +87,10 @@ def score_regions(run: RunFolder) -> Figure:
     return Figure(
         "score-regions",
         "Scores are learned where data are",
-        "Cf. Figure 2. The exact score of the mixture and the learned one, over the density (grey), and the norm of their difference "
-        "over that of the exact score, which vanishes at the modes themselves; replicate 0.",
-        "Two fields of arrows that point at the two modes and a map of the relative error, which is small around the modes and large "
-        "between and beyond them.",
+        "Cf. Figure 2. The exact score of the mixture and the learned one, over the density (grey), and the norm of their "
+        "difference over that of the exact score, which vanishes at the modes themselves; replicate 0.",
+        "Two fields of arrows that point at the two modes and a map of the relative error, which is small around the modes and "
+        "large between and beyond them.",
         figure,
         runs=[run],
         data=stacked(
@@ -125,8 +124,8 @@ def mixture(run: RunFolder) -> Figure:
     return Figure(
         "mixture",
         "Annealing finds the weights of the modes",
-        "Cf. Figure 3. Samples by the exact score of a mixture with weights 20 % and 80 %, all from the same uniform starts with the "
-        "same noise; replicate 0. The main text's ladder is drawn with a step that does not diverge.",
+        "Cf. Figure 3. Samples by the exact score of a mixture with weights 20 % and 80 %, all from the same uniform starts "
+        "with the same noise; replicate 0. The main text's ladder is drawn with a step that does not diverge.",
         f"Scatter plots of two clusters of points for {', '.join(NAMES[name] for name in panels)}.",
         figure,
         runs=[run],
@@ -162,8 +161,8 @@ def mixture_shares(runs: Runs) -> Figure:
     return Figure(
         "mixture-shares",
         "What share of samples falls into the heavy mode",
-        "Cf. Figure 3 and Section 3.2.2. Left: exact scores, a dot for each replicate and a bar at their mean; the dashed line is the "
-        "true weight. Right: without annealing the share does not depend on the weight.",
+        "Cf. Figure 3 and Section 3.2.2. Left: exact scores, a dot for each replicate and a bar at their mean; the dashed line "
+        "is the true weight. Right: without annealing the share does not depend on the weight.",
         "Left: dots by method; data and annealing from wide noise lie at 80 %, Langevin dynamics and annealing from narrow noise "
         "between 50 and 60 %. Right: share against weight; all dots lie at 50 %, far from the diagonal.",
         figure,

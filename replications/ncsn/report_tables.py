@@ -69,10 +69,10 @@ def cells(rows: pd.DataFrame) -> Table:
     shown = rows[(method & variant.isin(["annealed", "plain"])) | rows.method.isin(["data", "noise"])]
     sampler = variant.where(method).map(NAMES).fillna("–")
     caption = (
-        "Cf. Appendix C. Either network with either sampler, from the same starts with as many evaluations: distance to data in a small "
-        "network's features; median distance to the nearest training image; share of chains that diverged; how sure the small "
-        "network is of what it sees, and the entropy of the classes that it finds, over log k. Data: training images for the first "
-        "column, test images for the others. Mean ± s.d. over replicates."
+        "Cf. Appendix C. Either network with either sampler, from the same starts with as many evaluations: distance to data "
+        "in a small network's features; median distance to the nearest training image; share of chains that diverged; how sure "
+        "the small network is of what it sees, and the entropy of the classes that it finds, over log k. Data: training images "
+        "for the first column, test images for the others. Mean ± s.d. over replicates."
     )
     frame = pivot(shown.assign(network=shown.method.map(name), sampler=sampler), ["network", "sampler"], SAMPLES)
     return marked(Table("samples", "All noise levels or one, annealed or not", caption, frame), KINDS, "network")
@@ -85,8 +85,8 @@ def settings(rows: pd.DataFrame) -> Table:
     setting = shown.variant.replace(SETTING_NAMES).str.replace("rho", "ρ")
     evaluations = shown.nfe.map("{:g}".format).where(shown.nfe.notna(), "–")
     caption = (
-        "Cf. Section 5. NCSN with T steps at each level, the drift coefficient being ρ times the level's variance. Data: training images "
-        "in the samples' place. Mean ± s.d. over replicates."
+        "Cf. Section 5. NCSN with T steps at each level, the drift coefficient being ρ times the level's variance. Data: "
+        "training images in the samples' place. Mean ± s.d. over replicates."
     )
     frame = pivot(shown.assign(setting=setting, NFE=evaluations), ["setting", "NFE"], SETTINGS)
     return marked(Table("sampler-steps", "Numbers and sizes of Langevin steps", caption, frame), KINDS, "setting")
@@ -100,8 +100,8 @@ def mixture(rows: pd.DataFrame) -> Table:
     refused = [NAMES[ladder] for ladder in LADDERS if ladder not in set(rows.method)]
     diverging = pd.DataFrame({"method": refused, **dict.fromkeys(MIXTURE.values(), "diverges")})
     caption = (
-        "Cf. Figure 3 and Section 3.2.2. Exact scores; the heavy mode's weight is 0.8 unless another is named, and the variance in "
-        "both modes is 1. Mean ± s.d. over replicates."
+        "Cf. Figure 3 and Section 3.2.2. Exact scores; the heavy mode's weight is 0.8 unless another is named, and the "
+        "variance in both modes is 1. Mean ± s.d. over replicates."
     )
     table = Table("mixture", "Weights of two modes", caption, pd.concat([frame, diverging], ignore_index=True))
     return marked(table, KINDS, "method")
@@ -116,9 +116,9 @@ def levels(rows: pd.DataFrame) -> Table:
         norm.assign(metric="scaled_norm", value=norm.value * norm["at"]),
     )
     caption = (
-        "Cf. Sections 4.2 and 4.3. NCSN on unseen images, pixels in [0, 1]: the denoising loss with its weight and without, the mean "
-        "norm of the score, and while sampling the mean square of a step's drift over that of its noise. Mean ± s.d. over "
-        "replicates."
+        "Cf. Sections 4.2 and 4.3. NCSN on unseen images, pixels in [0, 1]: the denoising loss with its weight and without, "
+        "the mean norm of the score, and while sampling the mean square of a step's drift over that of its noise. Mean ± s.d. "
+        "over replicates."
     )
     every = pd.concat([mine, *derived], ignore_index=True)
     return Table("levels", "Noise levels", caption, pivot(every.assign(σ=every["at"].map("{:.3g}".format)), ["σ"], LEVELS))
@@ -127,9 +127,9 @@ def levels(rows: pd.DataFrame) -> Table:
 def objectives(rows: pd.DataFrame) -> Table:
     """Return models x objective on unseen images and distance of samples, and the cost of sliced score matching."""
     caption = (
-        "Cf. Sections 2.1, 4.2 and 7. The mean of the weighted losses on unseen images, the distance of samples to data, and what a "
-        "training step of sliced score matching costs over one of denoising: operations counted, and time. Mean ± s.d. over "
-        "replicates."
+        "Cf. Sections 2.1, 4.2 and 7. The mean of the weighted losses on unseen images, the distance of samples to data, and "
+        "what a training step of sliced score matching costs over one of denoising: operations counted, and time. Mean ± s.d. "
+        "over replicates."
     )
     frame = pivot(rows.assign(method=rows.method.map(name)), ["method"], OBJECTIVES)
     return Table("objectives", "Objectives and what they cost", caption, frame)
@@ -139,8 +139,8 @@ def inpainting(rows: pd.DataFrame) -> Table:
     """Return masks x what is said of completions."""
     caption = (
         "Cf. Figure 6. Known pixels that are kept within three times the least noise level; mean squared error in the hole, of "
-        "completions and of training images in their place; twice the variance of completions over their squared error, which is 1 "
-        "for draws from the posterior. Mean ± s.d. over replicates."
+        "completions and of training images in their place; twice the variance of completions over their squared error, which "
+        "is 1 for draws from the posterior. Mean ± s.d. over replicates."
     )
     return Table("inpainting", "Completions", caption, pivot(rows.assign(mask=rows.variant.map(name)), ["mask"], HOLES))
 
