@@ -115,8 +115,8 @@ def inpainting(run: RunFolder) -> Figure:
     """Test images with a part hidden, completions, and the originals, under each mask (Figure 6)."""
     arrays = run.arrays
     names = [key.removeprefix("completed_") for key in arrays if key.startswith("completed_")]
-    figure, axes = plt.subplots(1, len(names), figsize=(8.4, 2.6))
-    for axis, name in zip(axes, names):
+    figure, axes = plt.subplots(1, len(names), figsize=(8.4, 2.6), squeeze=False)
+    for axis, name in zip(axes[0], names):
         _completions(axis, arrays["truth"], arrays[f"mask_{name}"], arrays[f"completed_{name}"])
         axis.set_title(NAMES[name])
     dataset = run.info["dataset"]

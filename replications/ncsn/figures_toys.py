@@ -113,7 +113,7 @@ def mixture(run: RunFolder) -> Figure:
     """Samples of the mixture by every method that came to an end (Figure 3)."""
     ladders, rows = run.info["settings"]["ladders"], run.metrics
     shares = rows[(rows.metric == "heavy_share") & (rows.axis == "")].set_index("method").value
-    panels = {name: run.arrays[name] for name in SHADES if name in run.arrays}
+    panels = {name: run.arrays[name] for name in SHADES if name in run.arrays and name != "main_text"}
     figure, axes = plt.subplots(1, len(panels), figsize=(1.72 * len(panels), 2.25), squeeze=False)
     for axis, (name, points) in zip(axes[0], panels.items()):
         axis.scatter(*points.T, s=1.6, alpha=0.5, linewidths=0, color=SHADES[name], rasterized=True)
@@ -147,7 +147,7 @@ def mixture_shares(runs: Runs) -> Figure:
         if not len(share):
             left.text(HEAVY, height, "diverges ", ha="right", va="center", color=GREY)
     left.axvline(HEAVY, color=BLACK, linestyle="--", linewidth=1)
-    left.set(xlim=(0.45, 0.85), xlabel="samples in the heavy mode")
+    left.set(xlim=(0.4, 0.9), xlabel="samples in the heavy mode")
     left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     by_weight = rows[rows.axis == "weight"]
     right.plot([0, 1], [0, 1], color=BLACK, linestyle="--", linewidth=1, label="its weight")
