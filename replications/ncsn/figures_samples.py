@@ -71,7 +71,7 @@ def annealing(run: RunFolder) -> Figure:
         right.set_title(f"σ = {sigmas[min(moment // of_level, len(sigmas) - 1)]:.2g}")
         return frame(figure)
 
-    every, dataset = max(1, len(moments) // FRAMES), run.info["dataset"]
+    every, dataset = -(-len(moments) // FRAMES), run.info["dataset"]
     return Figure(
         f"annealing-{dataset}",
         f"From noise to images: {dataset}",

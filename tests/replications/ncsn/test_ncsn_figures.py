@@ -170,6 +170,7 @@ def test_what_diverges_is_said_to(drawn, tables):
     assert "annealed, main text" in said and "Langevin" not in said
     dots, bar, *_ = left.lines
     assert dots.get_xdata().tolist() == [0.8, 0.81] and bar.get_xdata()[0] == pytest.approx(0.805)
+    assert all(len(line.get_xdata()) == 2 for line in left.lines if len(line.get_xdata())), "others' weights are not among them"
     assert len(right.lines[1].get_xdata()) == 4, "two weights and two replicates"
     frame = tables["mixture"].frame.set_index("method")
     assert (frame.loc["annealed, main text"] == "diverges").all()
@@ -230,10 +231,13 @@ def test_the_still_of_the_annealing_has_a_column_for_each_level_and_the_motion_e
 def test_long_annealing_is_over_in_time(runs):
     (found,) = runs.find("samples")
     long = RunFolder(found.path, found.info)
-    long.__dict__["arrays"] = {"moments": images(40 * len(SIGMAS), 24)}
+    long.__dict__["arrays"] = {"moments": images(14 * len(SIGMAS), 24)}
     long.__dict__["metrics"] = found.metrics
     with style():
-        assert len(figures_samples.annealing(long).frames) == figures_samples.FRAMES
+        figure = figures_samples.annealing(long)
+    assert len(figure.frames) <= figures_samples.FRAMES
+    shown = figure.figure.axes[1].images[0].get_array()
+    np.testing.assert_array_equal(shown, tiled(long.arrays["moments"][-1, :20], 5, 1)[..., 0])
 
 
 def test_completions_lie_between_what_is_known_and_the_original(drawn):
