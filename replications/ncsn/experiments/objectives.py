@@ -19,6 +19,7 @@ from common.dynamics.paths import broadcast
 from common.evaluation.yardstick import Space, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import rescaled, to_unit
+from common.learning.data.split import ImageSplit
 from common.learning.data.training import sample_shape, training_batches
 from common.learning.nets.build import BackboneSettings, check_fits
 from common.learning.objectives import draw_times
@@ -30,6 +31,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.chains import noise_of_chains, run_chains, starts
+from replications.ncsn.dequantised import largest_score_norm
 from replications.ncsn.networks import Network, Trained, levels_of, shared_description, trained
 from replications.ncsn.operations import operations
 from replications.ncsn.score_matching import (
@@ -74,11 +76,18 @@ def run(settings: Settings, context: Context) -> Outcome:
     full = trained(context, settings.data, "ncsn", settings.network)
     small = {name: Trained(fitted(name, settings, context), (-1.0, 1.0)) for name in TRAINED}
     models = {"ncsn": full, **small, **kept_states(context, settings.data, settings.network, settings.states)}
-    rows: list[dict[str, Any]] = []
+    rows = bound_rows(levels_of(full), test, settings.data)
     for name, network in models.items():
         measured = by_level(network, images, context)
         rows += level_rows(measured, {"dataset": settings.data, "method": name, "n": len(images)})
     return Outcome([*rows, *sample_rows(models, settings, context), *cost_rows(settings, context)])
+
+
+def bound_rows(levels: Tensor, test: ImageSplit, data: str) -> list[dict[str, Any]]:
+    """Return how large the score of dequantised images can be at each level."""
+    cell, dimensions = 1 / test.grey_values, test.images[0].numel()
+    labels = {"dataset": data, "method": "bound", "axis": "sigma"}
+    return [row("score_norm", largest_score_norm(at, cell, dimensions), at=at, **labels) for at in levels.tolist()]
 
 
 def by_level(network: Trained, images: Tensor, context: Context) -> dict[float, tuple[float, float]]:
