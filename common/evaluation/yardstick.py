@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from common.learning.data import catalogue
 from common.learning.data.scale import from_unit, to_unit
 from common.learning.data.split import ImageSplit
-from common.measure.features import load_feature_net
+from common.measure.features import as_they_are, load_feature_net
 from common.measure.metrics.frechet import bootstrap_error, frechet_distance
 from common.measure.metrics.inception import inception_features
 from common.runs.experiment import Context
@@ -23,6 +23,9 @@ def drawn(split: ImageSplit, n: int, generator: Generator) -> ImageSplit:
     """Return `n` random images of a split, or all of them in random order if there are fewer."""
     chosen = torch.randperm(len(split.images), generator=generator)[:n]
     return replace(split, images=split.images[chosen], labels=None if split.labels is None else split.labels[chosen])
+
+
+Space = Literal["classifier", "inception"]  # whose features: of a small network trained on the data set, or Inception's
 
 
 @dataclass(frozen=True)
@@ -51,21 +54,30 @@ class Yardstick:
         return row(metric, frechet_distance(found, self.reference), floor=floor, n=len(found), **error, **labels)
 
 
-def yardstick(data: str, context: Context, samples: int) -> Yardstick:
-    """Return what measures `samples` images of a data set, in the features of the replicate's own network."""
+def yardstick(data: str, context: Context, samples: int, *, space: Space = "classifier") -> Yardstick:
+    """Return what measures `samples` images of a data set, in the features of the replicate's own network or of Inception.
+
+    A data set without labels has no network of its own. Raises `DataError` without Inception's weights where they are asked for.
+    """
     test = catalogue.load(data, "test", context.seed)
     train = drawn(catalogue.load(data, "train", context.seed), samples, context.generator("floor"))
-    features = load_feature_net(context.features(data), context.device)
+    features = load_feature_net(context.features(data), context.device) if space == "classifier" else _inception(context.device)
     prepare = partial(to_unit, grey_values=test.grey_values)
     return Yardstick(test, features, features(test.images, prepare=prepare), features(train.images, prepare=prepare))
 
 
 def fid_to(split: ImageSplit, device: torch.device) -> Callable[[Tensor], float]:
     """Return the FID of images [n, c, h, w] in [-1, 1] to a split. Raises `DataError` without Inception's weights."""
-
-    def features(images: Tensor) -> np.ndarray:
-        pixels = from_unit(images, 256).to(torch.uint8)
-        return inception_features(pixels.cpu().numpy(), device=device)
-
+    features = _inception(device)
     reference = features(to_unit(split.images, split.grey_values))
     return lambda images: frechet_distance(features(images), reference)
+
+
+def _inception(device: torch.device) -> Callable[..., np.ndarray]:
+    """Return the function images in [-1, 1], or what `prepare` makes such images of -> Inception's features."""
+
+    def features(images: Tensor, *, prepare: Callable[[Tensor], Tensor] = as_they_are) -> np.ndarray:
+        pixels = from_unit(prepare(images), 256).to(torch.uint8)
+        return inception_features(pixels.cpu().numpy(), device=device)
+
+    return features

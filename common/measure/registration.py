@@ -105,7 +105,7 @@ def _of_experiment(package: str, experiment: str, table: Mapping[str, Entry], le
             yield f"{experiment} {level} {data}", settings_of.raw(package, experiment, level, chosen)
             if data and entry.objectives(data):
                 yield f"train {level} {data}", settings_of.raw("common", "train", level, [f"data={data}"])
-            if entry.features:
+            if entry.measures(data):
                 yield f"features {level} {data}", settings_of.raw("common", "features", level, [f"data={data}"])
     for other in sorted(entry.takes):
         yield from _of_experiment(package, other, table, levels)

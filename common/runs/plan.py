@@ -4,7 +4,7 @@
       data: {laptop: [digits], gpu: [cifar10, fashion_mnist]}   # or one list for all levels
       models: [fm_ot, ddpm_vp]                                  # objectives that common trains for it: same data, same seed
       takes: {train_classifier: {kind: [resnet]}}               # the paper's own trainings whose models are its inputs
-      features: true                                            # takes the feature network of its data sets
+      features: true                                            # takes the feature network of its data sets, or of [these]
       writes: [samples.npz]                                     # besides metrics.csv and run.json
     replicates: {laptop: 1}                                   # if fewer than the level's
 
@@ -48,7 +48,9 @@ class Entry(Settings):
     takes: dict[str, dict[str, list[str]]] = Field(
         default={}, description="experiments whose models it takes, and of which sweep"
     )
-    features: bool = Field(default=False, description="whether it takes the feature network of its data sets")
+    features: bool | list[str] = Field(
+        default=False, description="whether it takes the feature network of its data sets, or of which of them"
+    )
     writes: list[str] = Field(default=[], description="files that a run writes besides metrics.csv and run.json")
     replicates: dict[str, int] = Field(
         default={}, description="replicates by level, where they are fewer than the level's: a check without randomness needs one"
@@ -61,6 +63,10 @@ class Entry(Settings):
     def sets(self, level: str) -> list[str]:
         """Return the data sets of a level."""
         return self.data.get(level, []) if isinstance(self.data, dict) else self.data
+
+    def measures(self, data: str) -> bool:
+        """Return whether it takes the feature network of a data set."""
+        return self.features if isinstance(self.features, bool) else data in self.features
 
     def objectives(self, data: str) -> list[str]:
         """Return the objectives of the shared models that it takes of a data set."""
@@ -151,13 +157,13 @@ def requested(papers: Sequence[str], level: str) -> dict[str, list[str]]:
     for entry in (entry for paper in papers for entry in entries(f"replications.{paper}").values() if entry.models):
         for data in entry.sets(level):
             found.setdefault(data, {}).update(dict.fromkeys(entry.objectives(data)))
-    return {data: list(objectives) for data, objectives in found.items()}
+    return {data: list(objectives) for data, objectives in found.items() if objectives}
 
 
 def measured(papers: Sequence[str], level: str) -> list[str]:
     """Return the data sets whose feature network the papers take."""
     tables = [entries(f"replications.{paper}") for paper in papers]
-    return sorted({data for table in tables for entry in table.values() if entry.features for data in entry.sets(level)})
+    return sorted({data for table in tables for entry in table.values() for data in entry.sets(level) if entry.measures(data)})
 
 
 def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
@@ -176,7 +182,7 @@ def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
 
 
 def _parts(runs: list[Run], level: str) -> list[list[Run]]:
-    return [[run] for run in runs] if level in ONE_RUN_PER_JOB else [runs]
+    return [[run] for run in runs] if level in ONE_RUN_PER_JOB else [runs][: len(runs)]
 
 
 def _shared_jobs(papers: Sequence[str], seeds: Sequence[int], config: Mapping[str, Any]) -> list[Job]:
@@ -213,8 +219,8 @@ def _models(package: str, table: Mapping[str, Entry], entry: Entry, level: str, 
 
 
 def _yardsticks(entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
-    places = dict.fromkeys((run.values["data"], run.seed) for run in part) if entry.features else ()
-    return [f"{features_folder(level, data, seed)}/weights.safetensors" for data, seed in places]
+    places = dict.fromkeys((run.values.get("data", ""), run.seed) for run in part)
+    return [f"{features_folder(level, data, seed)}/weights.safetensors" for data, seed in places if entry.measures(data)]
 
 
 def _job(

@@ -203,7 +203,9 @@ class RefineNetSettings(Backbone):
 
     kind: Literal["refinenet"] = "refinenet"
     filters: PositiveInt = Field(description="features at full resolution")
-    levels: PositiveInt | None = Field(description="number of noise levels; null = a network that is not told the level")
+    levels: PositiveInt | None = Field(
+        default=None, description="number of noise levels; null = a network that is not told the level"
+    )
 
     def build(self, shape: tuple[int, ...]) -> nn.Module:
         """Return an untrained network for images."""

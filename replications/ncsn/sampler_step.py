@@ -10,3 +10,6 @@ class Step(Settings):
 
     steps: PositiveInt = Field(description="Langevin steps at each level")
     rho: PositiveFloat = Field(description="drift coefficient over sigma^2; 0.2 = the code's step of 2e-5, 0.1 = as printed")
+
+    def __str__(self) -> str:
+        return f"T = {self.steps}, ρ = {self.rho:g}"

@@ -6,6 +6,7 @@ the quality of their samples does.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,22 +16,31 @@ from torch import Generator, Tensor, nn
 
 from common.dynamics.denoiser import Denoiser
 from common.dynamics.paths import broadcast
-from common.evaluation.yardstick import yardstick
+from common.evaluation.yardstick import Space, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import rescaled, to_unit
+from common.learning.data.split import ImageSplit
 from common.learning.data.training import sample_shape, training_batches
 from common.learning.nets.build import BackboneSettings, check_fits
 from common.learning.objectives import draw_times
 from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
+from common.measure.metrics.inception import find_weights
 from common.measure.timing import interleaved_seconds
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.chains import noise_of_chains, run_chains, starts
+from replications.ncsn.dequantised import largest_score_norm
 from replications.ncsn.networks import Network, Trained, levels_of, shared_description, trained
 from replications.ncsn.operations import operations
-from replications.ncsn.score_matching import denoising_score_matching, half_square, noise_conditional, sliced_score_matching
+from replications.ncsn.score_matching import (
+    denoising_score_matching,
+    half_square,
+    noise_conditional,
+    sliced_score_matching,
+    sliced_score_matching_forward,
+)
 from replications.ncsn.states import kept_states
 
 VARIANT = ("data",)
@@ -44,6 +54,7 @@ class Settings(Base):
     backbone: BackboneSettings = Field(description="network of the two that are trained here")
     train: TrainSettings
     states: list[float] = Field(default=[0.3, 0.6], description="shares of the full training whose states are models too")
+    space: Space = Field(default="classifier", description="features of the distances; Inception's need its weights on disk")
     samples: PositiveInt = Field(description="samples of each model")
     steps: PositiveInt = Field(default=20, description="Langevin steps at each level for these")
     rho: PositiveFloat = Field(default=0.2, description="Langevin steps' drift coefficient over sigma^2")
@@ -54,6 +65,8 @@ def check(settings: Settings) -> None:
     """Raise `DataError` unless the data set is there and whole, and `SettingsError` unless the network fits its images."""
     catalogue.load(settings.data, "train")
     check_fits(settings.backbone, sample_shape(settings.data))
+    if settings.space == "inception":
+        find_weights("FID")
 
 
 def run(settings: Settings, context: Context) -> Outcome:
@@ -61,13 +74,20 @@ def run(settings: Settings, context: Context) -> Outcome:
     test = catalogue.load(settings.data, "test", context.seed)
     images = to_unit(test.images, test.grey_values, generator=context.generator("dequantise")).to(context.device)
     full = trained(context, settings.data, "ncsn", settings.network)
-    small = {name: Trained(fitted(name, settings, context), (-1.0, 1.0)) for name in LOSSES}
+    small = {name: Trained(fitted(name, settings, context), (-1.0, 1.0)) for name in TRAINED}
     models = {"ncsn": full, **small, **kept_states(context, settings.data, settings.network, settings.states)}
-    rows: list[dict[str, Any]] = []
+    rows = bound_rows(levels_of(full), test, settings.data)
     for name, network in models.items():
         measured = by_level(network, images, context)
         rows += level_rows(measured, {"dataset": settings.data, "method": name, "n": len(images)})
     return Outcome([*rows, *sample_rows(models, settings, context), *cost_rows(settings, context)])
+
+
+def bound_rows(levels: Tensor, test: ImageSplit, data: str) -> list[dict[str, Any]]:
+    """Return how large the score of dequantised images can be at each level."""
+    cell, dimensions = 1 / test.grey_values, test.images[0].numel()
+    labels = {"dataset": data, "method": "bound", "axis": "sigma"}
+    return [row("score_norm", largest_score_norm(at, cell, dimensions), at=at, **labels) for at in levels.tolist()]
 
 
 def by_level(network: Trained, images: Tensor, context: Context) -> dict[float, tuple[float, float]]:
@@ -103,15 +123,23 @@ def denoising(score: Score, x0: Tensor, t: Tensor, sigma: Tensor, generator: Gen
     return noise_conditional(denoising_score_matching(lambda x: score(x, t), x0, sigma, noise), sigma)
 
 
-def sliced(score: Score, x0: Tensor, t: Tensor, sigma: Tensor, generator: Generator) -> Tensor:
+def sliced(
+    score: Score,
+    x0: Tensor,
+    t: Tensor,
+    sigma: Tensor,
+    generator: Generator,
+    loss: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor] = sliced_score_matching,
+) -> Tensor:
     """Return the weighted sliced loss of a batch, noised as for the denoising loss."""
     noise = torch.randn(x0.shape, generator=generator, device=x0.device)
     probe = torch.randn(x0.shape, generator=generator, device=x0.device)
     x = x0 + broadcast(sigma, x0) * noise
-    return noise_conditional(sliced_score_matching(lambda x: score(x, t), x, probe), sigma)
+    return noise_conditional(loss(lambda x: score(x, t), x, probe), sigma)
 
 
-LOSSES = {"dsm": denoising, "ssm": sliced}
+LOSSES = {"dsm": denoising, "ssm": sliced, "ssm_forward": partial(sliced, loss=sliced_score_matching_forward)}
+TRAINED = ("dsm", "ssm")  # both sliced losses are one function, computed in two ways
 
 
 def objective(
@@ -142,7 +170,7 @@ def fitted(name: str, settings: Settings, context: Context) -> Denoiser:
 
 def sample_rows(models: Mapping[str, Trained], settings: Settings, context: Context) -> list[dict[str, Any]]:
     """Return the Fréchet distance of each model's samples, from the same starts with the same noise."""
-    measure = yardstick(settings.data, context, settings.samples)
+    measure = yardstick(settings.data, context, settings.samples, space=settings.space)
     start, rows = starts(settings.samples, sample_shape(settings.data), context), []
     for name, network in models.items():
         found = run_chains(network, start, rho=settings.rho, steps=settings.steps, generator=noise_of_chains(context))
@@ -152,7 +180,7 @@ def sample_rows(models: Mapping[str, Trained], settings: Settings, context: Cont
 
 
 def cost_rows(settings: Settings, context: Context) -> list[dict[str, Any]]:
-    """Return what a training step of sliced score matching costs, over one of denoising: operations counted, and time."""
+    """Return what a step of sliced score matching costs over one of denoising, either way: operations counted, and time."""
     seed = context.seed_for("train")
     model = shared_description(settings.data, settings.backbone).build(seed).to(context.device)
 
@@ -169,9 +197,11 @@ def cost_rows(settings: Settings, context: Context) -> list[dict[str, Any]]:
     steps = {name: stepped(name) for name in LOSSES}
     counted = {name: operations(step) for name, step in steps.items()}
     seconds = interleaved_seconds(steps, settings.timed)
-    by_turn = np.array(seconds["ssm"]) / np.array(seconds["dsm"])
-    labels = {"dataset": settings.data, "method": "ssm", "variant": settings.backbone.kind, "unit": "ratio"}
-    return [
-        row("operations_over_dsm", counted["ssm"] / counted["dsm"], **labels),
-        row("seconds_over_dsm", np.median(by_turn), error=by_turn.std(ddof=1), n=settings.timed, **labels),
-    ]
+    rows = []
+    for name in ("ssm", "ssm_forward"):
+        by_turn = np.array(seconds[name]) / np.array(seconds["dsm"])
+        labels = {"dataset": settings.data, "method": name, "variant": settings.backbone.kind, "unit": "ratio"}
+        rows.append(row("operations_over_dsm", counted[name] / counted["dsm"], **labels))
+        spread = by_turn.std(ddof=1) / len(by_turn) ** 0.5
+        rows.append(row("seconds_over_dsm", np.median(by_turn), error=spread, n=settings.timed, **labels))
+    return rows

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from common.evaluation.yardstick import Yardstick, fid_to, yardstick
+from common.evaluation.yardstick import Space, Yardstick, fid_to, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import from_unit, rescaled
 from common.measure.features import read_feature_net
@@ -34,7 +34,6 @@ from replications.ncsn.sample_measures import (
 from replications.ncsn.sampler_step import Step
 
 VARIANT = ("data",)
-SAMPLERS = ("annealed", "plain")
 SHOWN, PAIRS = 24, 12  # pictures
 MOMENTS = 4  # moments kept of each level, for the picture in motion
 
@@ -48,19 +47,20 @@ class Settings(Base):
     step: Step = Field(description="the published sampler")
     others: list[Step] = Field(description="samplers that are published to do as well")
     batch: PositiveInt = Field(default=1000, description="chains that run together")
+    space: Space = Field(default="classifier", description="features of the distances; Inception's need its weights on disk")
     inception: bool = Field(default=False, description="also FID and Inception score; Inception's weights must be on disk")
 
 
 def check(settings: Settings) -> None:
     """Raise unless the data set's files are there and whole, and Inception's weights where they are asked for."""
     catalogue.load(settings.data, "test")
-    if settings.inception:
+    if settings.inception or settings.space == "inception":
         find_weights("FID and the Inception score")
 
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Run all chains and measure them."""
-    measure = yardstick(settings.data, context, settings.samples)
+    measure = yardstick(settings.data, context, settings.samples, space=settings.space)
     start = starts(settings.samples, tuple(measure.test.images.shape[1:]), context)
     ladder, single = (trained(context, settings.data, name, settings.network) for name in ("ncsn", "ncsn_single"))
     found = cells(ladder, single, start, settings, context)
@@ -72,13 +72,18 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows.append(measure.row("feature_frechet", chains.images.clamp(-1, 1), resampled=again, **labels))
         rows.append(row("diverged_share", chains.diverged, n=len(chains.images), **labels))
         rows += distance_rows(chains.images, train, measure.features, labels)
+    for other in settings.others:
+        chains = of_ladder(ladder, start, other, settings, context)
+        labels = {"dataset": settings.data, "method": "ncsn", "variant": str(other), "nfe": chains.nfe}
+        rows.append(measure.row("frechet_of_settings", chains.images.clamp(-1, 1), **labels))
     rows += held_out_rows(measure.test, train, measure.features, settings.data)
     rows += on_the_way(ladder, own, measure, train, settings.data, settings.step)
     rows.append(denoised_row(ladder, own, measure, settings.data))
-    rows += recognised(read_feature_net(context.features(settings.data)), own.images, measure.test, settings.data)
+    if settings.space == "classifier":
+        rows += recognised(read_feature_net(context.features(settings.data)), own.images, measure.test, settings.data)
     if settings.inception:
         rows += inception_rows(own, measure, settings, context)
-    pictures = {"_".join(name): chains.images for name, chains in found.items() if name[1] in SAMPLERS}
+    pictures = {"_".join(name): chains.images for name, chains in found.items()}
     shown = {name: images[:SHOWN] for name, images in pictures.items()}
     arrays = {**shown, "moments": own.kept[:, :SHOWN], **nearest_images(own.images[:PAIRS], train, measure.features)}
     return Outcome(rows, arrays=halves(arrays), samples=halves(pictures))
@@ -89,22 +94,22 @@ def halves(arrays: dict[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: images.clamp(-1, 1).half().cpu().numpy() for name, images in arrays.items()}
 
 
+def of_ladder(ladder: Trained, start: Tensor, step: Step, settings: Settings, context: Context, **more: Any) -> Chains:
+    """Return annealed chains of the ladder's network, or of what answers in its place."""
+    more |= {"generator": noise_of_chains(context), "batch": settings.batch}
+    return run_chains(ladder, start, steps=step.steps, rho=step.rho, **more)
+
+
 def cells(ladder: Trained, single: Trained, start: Tensor, settings: Settings, context: Context) -> dict[tuple[str, str], Chains]:
-    """Return the chains of each network and sampler, and those of NCSN with other settings of the sampler."""
-    levels, total = ladder.model.known_times, settings.step.steps * len(ladder.model.known_times)
-
-    def chains(network: Trained, steps: int, rho: float = settings.step.rho, **more: Any) -> Chains:
-        return run_chains(network, start, steps=steps, rho=rho, generator=noise_of_chains(context), batch=settings.batch, **more)
-
-    steps = settings.step.steps
-    found = {
-        ("ncsn", "annealed"): chains(ladder, steps, keep_every=max(1, steps // MOMENTS)),
-        ("ncsn", "plain"): chains(ladder, total, levels=levels[-1:]),
-        ("ncsn_single", "annealed"): chains(ladder, steps, model=at_every_level(single, ladder)),
-        ("ncsn_single", "plain"): chains(single, total),
+    """Return the chains of each network and sampler, all of them with as many evaluations."""
+    step, levels = settings.step, ladder.model.known_times
+    at_least = step.model_copy(update={"steps": step.steps * len(levels)})
+    return {
+        ("ncsn", "annealed"): of_ladder(ladder, start, step, settings, context, keep_every=max(1, step.steps // MOMENTS)),
+        ("ncsn", "plain"): of_ladder(ladder, start, at_least, settings, context, levels=levels[-1:]),
+        ("ncsn_single", "annealed"): of_ladder(ladder, start, step, settings, context, model=at_every_level(single, ladder)),
+        ("ncsn_single", "plain"): of_ladder(single, start, at_least, settings, context),
     }
-    more = {f"T = {other.steps}, rho = {other.rho:g}": chains(ladder, other.steps, other.rho) for other in settings.others}
-    return found | {("ncsn", name): other for name, other in more.items()}
 
 
 def reference_rows(measure: Yardstick, start: Tensor, settings: Settings) -> list[dict[str, Any]]:
