@@ -5,7 +5,6 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 
 from common.measure.figure_data import measured
 from common.measure.figures import BLACK, BLUE, GREY, VERMILION, Figure, Runs, colour
@@ -14,7 +13,6 @@ from replications.ncsn.names import NAMES, name
 
 SHADES = {"dsm": BLUE, "ssm": VERMILION}
 MARKERS = "ovsP^D"
-CONFIGURED = r"T = \d+, rho = [\d.e-]+"  # a variant that names a sampler's settings
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
@@ -32,8 +30,11 @@ def levels(runs: Runs, dataset: str) -> Figure:
     """Losses and size of the score by noise level, and the drift of the sampler's steps over their noise (Section 4.2, 4.3)."""
     found = [*runs.find("objectives", dataset=dataset), *runs.find("samples", dataset=dataset)]
     rows = rows_of(found)
-    rows = rows[rows.method == "ncsn"]
-    loss, norm, drift = (rows[rows.metric == metric] for metric in ("weighted_loss", "score_norm", "drift_over_noise"))
+    rows = rows[rows.method.isin(["ncsn", "bound"])]
+    bound = rows[rows.method == "bound"].groupby("at").value.mean()
+    loss, norm, drift = (
+        rows[(rows.metric == metric) & (rows.method == "ncsn")] for metric in ("weighted_loss", "score_norm", "drift_over_noise")
+    )
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8.6, 2.5))
     against_sigma(left, loss, colour("ncsn"), "times σ²")
     against_sigma(left, loss.assign(value=loss.value / loss["at"] ** 2), GREY, "as it is")
@@ -43,6 +44,8 @@ def levels(runs: Runs, dataset: str) -> Figure:
     sigmas = np.array(sorted(norm["at"].unique()))
     largest = norm[norm["at"] == sigmas[-1]].value.mean()
     middle.plot(sigmas, largest * sigmas[-1] / sigmas, color=BLACK, linestyle="--", linewidth=1, label="∝ 1/σ")
+    if len(bound):
+        middle.plot(bound.index, bound, color=GREY, linestyle=":", label="largest possible")
     middle.set(yscale="log", title="norm of the score")
     middle.legend()
     if len(drift):
@@ -55,8 +58,9 @@ def levels(runs: Runs, dataset: str) -> Figure:
         f"levels-{dataset}",
         f"What differs between noise levels, and what does not: {dataset}",
         "Cf. Sections 4.2 and 4.3. On unseen images, for noise levels of pixels in [0, 1]: the loss of each level, with its "
-        "weight and without; the mean norm of the score; and the mean square of a Langevin step's drift over that of its "
-        "noise, which is ρ / 2 where the score is as large as the noise's own. Bands span the replicates.",
+        "weight and without; the mean norm of the score, and the largest that dequantised images can have; and the mean square "
+        "of a Langevin step's drift over that of its noise, which is ρ / 2 where the score is as large as the noise's own. "
+        "Bands span the replicates.",
         "Three plots against the noise level. The weighted loss changes far less than the loss itself; the norm of the score "
         "grows as the noise falls, at first like 1/σ and then more slowly; the ratio of drift to noise falls.",
         figure,
@@ -154,15 +158,14 @@ def sampler_steps(runs: Runs, dataset: str) -> Figure:
     """Fréchet distance with the published sampler and with other numbers and sizes of steps (Section 5)."""
     found = runs.find("samples", dataset=dataset)
     rows, step = rows_of(found), found[0].info["settings"]["step"]
-    rows = rows[rows.metric == "feature_frechet"]
-    own = rows[rows.method == "ncsn"]
-    others = [variant for variant in dict.fromkeys(own.variant) if pd.Series([variant]).str.fullmatch(CONFIGURED).all()]
-    labels = {"annealed": f"T = {step['steps']}, rho = {step['rho']:g}", "annealed, denoised": "and one denoising step"}
+    own = rows[(rows.method == "ncsn") & rows.metric.isin(["feature_frechet", "frechet_of_settings"])]
+    others = own[own.metric == "frechet_of_settings"].variant.unique()
+    labels = {"annealed": f"T = {step['steps']}, ρ = {step['rho']:g}", "annealed, denoised": "and one denoising step"}
     figure, axis = plt.subplots(figsize=(5.6, 2))
     values = {variant: own[own.variant == variant].value for variant in (*labels, *others)}
-    dots(axis, values, lambda _: colour("ncsn"), lambda variant: labels.get(variant, variant).replace("rho", "ρ"))
-    axis.axvline(rows.floor.mean(), color=BLACK, linestyle="--", linewidth=1)
-    axis.text(rows.floor.mean(), -0.3, " data", va="top")
+    dots(axis, values, lambda _: colour("ncsn"), lambda variant: labels.get(variant, variant))
+    axis.axvline(own.floor.mean(), color=BLACK, linestyle="--", linewidth=1)
+    axis.text(own.floor.mean(), -0.3, " data", va="top")
     axis.set(xlabel="feature Fréchet distance", xlim=(0, None))
     return Figure(
         f"sampler-steps-{dataset}",
@@ -173,5 +176,5 @@ def sampler_steps(runs: Runs, dataset: str) -> Figure:
         "Dots of the Fréchet distance for each setting of the sampler, and a line for data.",
         figure,
         runs=found,
-        data=measured(own[own.variant.isin(values)], "feature_frechet"),
+        data=measured(own[own.variant.isin(values)], "feature_frechet", "frechet_of_settings"),
     )

@@ -6,6 +6,7 @@ NAMES = {
     "ncsn_single": "one noise level",
     "dsm": "denoising, small",
     "ssm": "sliced, small",
+    "ssm_forward": "sliced, forward mode",
     "data": "data",
     "noise": "uniform noise",
     "langevin": "Langevin",

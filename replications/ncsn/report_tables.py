@@ -24,6 +24,7 @@ LEVELS = {
     "weighted_loss": "loss × σ²",
     "loss": "loss",
     "score_norm": "norm of the score",
+    "bound": "its bound",
     "scaled_norm": "norm × σ",
     "drift_over_noise": "drift over noise",
 }
@@ -39,9 +40,7 @@ HOLES = {
     "hole_error_of_strangers": "of training images",
     "spread_over_posterior": "spread over posterior's",
 }
-SETTINGS = {
-    metric: SAMPLES[metric] for metric in ("feature_frechet", "nearest_in_pixels", "nearest_in_features", "diverged_share")
-}
+SETTINGS = {"feature_frechet": SAMPLES["feature_frechet"]}
 SETTING_NAMES = {"annealed": "as published", "annealed, denoised": "and one denoising step", "train split": NAMES["data"]}
 MIXTURE = {"heavy_share": "samples in the heavy mode", "variance_in_modes": "variance in the modes"}
 
@@ -75,21 +74,21 @@ def cells(rows: pd.DataFrame) -> Table:
         "for the first column, test images for the others. Mean ± s.d. over replicates."
     )
     frame = pivot(shown.assign(network=shown.method.map(name), sampler=sampler), ["network", "sampler"], SAMPLES)
-    return marked(Table("samples", "All noise levels or one, annealed or not", caption, frame), KINDS, "network")
+    return marked(Table("network-and-sampler", "All noise levels or one, annealed or not", caption, frame), KINDS, "network")
 
 
 def settings(rows: pd.DataFrame) -> Table:
     """Return settings of the sampler x what is said of NCSN's samples with them."""
     own = (rows.method == "ncsn") & rows.nfe.notna() & (rows.variant != "plain")
-    shown = rows[own | (rows.variant == "train split")]
-    setting = shown.variant.replace(SETTING_NAMES).str.replace("rho", "ρ")
+    shown = rows[own | (rows.variant == "train split")].replace({"metric": {"frechet_of_settings": "feature_frechet"}})
+    setting = shown.variant.replace(SETTING_NAMES)
     evaluations = shown.nfe.map("{:g}".format).where(shown.nfe.notna(), "–")
     caption = (
         "Cf. Section 5. NCSN with T steps at each level, the drift coefficient being ρ times the level's variance. Data: "
         "training images in the samples' place. Mean ± s.d. over replicates."
     )
     frame = pivot(shown.assign(setting=setting, NFE=evaluations), ["setting", "NFE"], SETTINGS)
-    return marked(Table("sampler-steps", "Numbers and sizes of Langevin steps", caption, frame), KINDS, "setting")
+    return marked(Table("sampler-settings", "Numbers and sizes of Langevin steps", caption, frame), KINDS, "setting")
 
 
 def mixture(rows: pd.DataFrame) -> Table:
@@ -108,8 +107,10 @@ def mixture(rows: pd.DataFrame) -> Table:
 
 
 def levels(rows: pd.DataFrame) -> Table:
-    """Return noise levels x losses, size of the score, and drift over noise, of NCSN."""
-    mine = rows[(rows.method == "ncsn") & (rows.axis == "sigma")].sort_values(["dataset", "at"], ascending=[True, False])
+    """Return noise levels x losses, size of the score and its bound, and drift over noise, of NCSN."""
+    mine = rows[rows.method.isin(["ncsn", "bound"]) & (rows.axis == "sigma")]
+    mine = mine.assign(metric=mine.metric.mask(mine.method == "bound", "bound"))
+    mine = mine.sort_values(["dataset", "at"], ascending=[True, False])
     loss, norm = (mine[mine.metric == metric] for metric in ("weighted_loss", "score_norm"))
     derived = (
         loss.assign(metric="loss", value=loss.value / loss["at"] ** 2),
@@ -117,8 +118,8 @@ def levels(rows: pd.DataFrame) -> Table:
     )
     caption = (
         "Cf. Sections 4.2 and 4.3. NCSN on unseen images, pixels in [0, 1]: the denoising loss with its weight and without, "
-        "the mean norm of the score, and while sampling the mean square of a step's drift over that of its noise. Mean ± s.d. "
-        "over replicates."
+        "the mean norm of the score and the largest that dequantised images can have, and while sampling a step's mean squared "
+        "drift over its noise's. Mean ± s.d. over replicates."
     )
     every = pd.concat([mine, *derived], ignore_index=True)
     return Table("levels", "Noise levels", caption, pivot(every.assign(σ=every["at"].map("{:.3g}".format)), ["σ"], LEVELS))

@@ -51,9 +51,10 @@ def sample_rows():
     rows = [row("feature_frechet", 1, method="data", variant="train split", floor=1, **DATA)]
     rows += [row("feature_frechet", 30, method="noise", variant="uniform noise", floor=1, **DATA)]
     rows += [row("nearest_in_pixels", 2, method="data", variant="test split", **DATA)]
-    cells = {("ncsn", "annealed"): 3, ("ncsn", "plain"): 6, ("ncsn_single", "plain"): 40, ("ncsn", "T = 30, rho = 0.2"): 4}
+    cells = {("ncsn", "annealed"): 3, ("ncsn", "plain"): 6, ("ncsn_single", "plain"): 40}
     for (method, variant), value in cells.items():
         rows += [row("feature_frechet", value, method=method, variant=variant, nfe=1000, floor=1, **DATA)]
+    rows += [row("frechet_of_settings", 4, method="ncsn", variant="T = 30, ρ = 0.2", nfe=300, floor=1, **DATA)]
     rows += [row("feature_frechet", 3.5, method="ncsn", variant="annealed, denoised", nfe=1001, floor=1, **DATA)]
     rows += [row("confidence", 0.9, method=method, variant="digits", **DATA) for method in ("ncsn", "data")]
     rows += along("nearest_on_the_way", (7, 3, 2)) + along("frechet_on_the_way", (9, 4, 3))
@@ -62,9 +63,11 @@ def sample_rows():
 
 def objective_rows():
     rows = along("weighted_loss", (2, 4, 8)) + along("score_norm", (8, 80, 400))
+    rows += along("score_norm", (9, 90, 500), "bound")
     rows += along("weighted_loss", (2, 4, 8), "dsm") + along("weighted_loss", (3, 4, 4), "ssm")
     for place, method in enumerate(("ncsn", "dsm", "ssm", "ncsn at 30%")):
         rows += [row("objective", 10 + place, method=method, **DATA), row("feature_frechet", 3 + place, method=method, **DATA)]
+    rows += [row("operations_over_dsm", 2.5, method="ssm_forward", variant="mlp", **DATA)]
     return [*rows, row("operations_over_dsm", 1.7, method="ssm", variant="mlp", **DATA)]
 
 
@@ -183,10 +186,13 @@ def test_losses_without_their_weight_and_the_slope_of_the_score(drawn, tables):
     np.testing.assert_allclose(line(left, "times σ²"), [8, 4, 2])
     np.testing.assert_allclose(line(left, "as it is"), [8e4, 4e2, 2])
     np.testing.assert_allclose(line(middle, "∝ 1/σ"), [800, 80, 8])
+    np.testing.assert_allclose(line(middle, "largest possible"), [500, 90, 9])
+    np.testing.assert_allclose(line(middle, "network"), [400, 80, 8])
     assert line(right, "ρ / 2")[0] == pytest.approx(0.1)
     frame = tables["levels"].frame
     assert frame["σ"].tolist() == ["1", "0.1", "0.01"]
     assert frame["loss"].tolist() == ["2", "400", "8e+04"] and frame["norm × σ"].tolist() == ["8", "8", "4"]
+    assert frame["its bound"].tolist() == ["9", "90", "500"]
     assert frame["drift over noise"].tolist() == ["0.1", "0.09", "0.08"]
 
 
@@ -212,7 +218,7 @@ def test_floors_on_the_way_and_settings_without_the_samplers_that_are_no_anneali
     (axis,) = drawn["sampler-steps-digits"].figure.axes
     labels = ["T = 100, ρ = 0.2", "and one denoising step", "T = 30, ρ = 0.2"]
     assert [label.get_text() for label in axis.get_yticklabels()] == labels
-    frame = tables["sampler-steps"].frame.set_index("setting")["feature Fréchet distance"]
+    frame = tables["sampler-settings"].frame.set_index("setting")["feature Fréchet distance"]
     assert frame.to_dict() == {"as published": "3", "T = 30, ρ = 0.2": "4", "and one denoising step": "3.5", "data": "1"}
 
 
@@ -264,7 +270,7 @@ def test_rows_of_samples_and_of_their_nearest_images_are_those_saved(drawn):
 
 
 def test_the_table_of_networks_and_samplers(tables):
-    table = tables["samples"]
+    table = tables["network-and-sampler"]
     frame = table.frame.set_index(["network", "sampler"])
     distances = {("NCSN", "annealed"): "3", ("NCSN", "not annealed"): "6", ("one noise level", "not annealed"): "40"}
     distances |= {("data", "–"): "1", ("uniform noise", "–"): "30"}
@@ -284,6 +290,6 @@ def test_scores_by_the_published_network_are_columns_where_they_are(runs):
 def test_costs_stand_beside_the_objective_that_has_them(tables):
     frame = tables["objectives"].frame.set_index("method")
     assert frame["operations of a step"].to_dict() == {
-        "NCSN": "–", "denoising, small": "–", "sliced, small": "1.7", "NCSN at 30%": "–"
+        "NCSN": "–", "denoising, small": "–", "sliced, small": "1.7", "sliced, forward mode": "2.5", "NCSN at 30%": "–"
     }  # fmt: skip
     assert figures_levels.SHADES.keys() == {"dsm", "ssm"}
