@@ -30,7 +30,7 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     for run in runs.find("mixture", seed=0):
         yield partial(mixture, run)
     if runs.find("mixture"):
-        yield partial(mixture_shares, runs)
+        yield partial(mode_shares, runs)
 
 
 def manifold(runs: Runs, dataset: str) -> Figure:
@@ -134,7 +134,7 @@ def mixture(run: RunFolder) -> Figure:
     )
 
 
-def mixture_shares(runs: Runs) -> Figure:
+def mode_shares(runs: Runs) -> Figure:
     """Share of the heavy mode by method, and by its weight for Langevin dynamics alone (Figure 3, Section 3.2.2)."""
     found = runs.find("mixture")
     rows = rows_of(found)
@@ -159,7 +159,7 @@ def mixture_shares(runs: Runs) -> Figure:
     right.set_title("Langevin, not annealed")
     right.legend(loc="upper left")
     return Figure(
-        "mixture-shares",
+        "mode-shares",
         "What share of samples falls into the heavy mode",
         "Cf. Figure 3 and Section 3.2.2. Left: exact scores, a dot for each replicate and a bar at their mean; the dashed line "
         "is the true weight. Right: without annealing the share does not depend on the weight.",

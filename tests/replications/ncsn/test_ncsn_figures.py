@@ -133,12 +133,17 @@ PICTURES = {"score-regions", "samples-digits", "annealing-digits", "copies-digit
 
 def test_each_names_its_runs_and_where_its_numbers_are(drawn):
     others = {"levels-digits", "sliced-digits", "ranking-digits", "on-the-way-digits", "sampler-steps-digits"}
-    assert set(drawn) == PICTURES | others | {"manifold-digits", "mixture", "mixture-shares"}
+    assert set(drawn) == PICTURES | others | {"manifold-digits", "mixture", "mode-shares"}
     assert {name for name, figure in drawn.items() if figure.photographic} == PICTURES
     for figure in drawn.values():
         assert figure.runs and (figure.arrays or len(figure.data))
         assert not figure.arrays or (figure.runs[0].path / figure.arrays).is_file()
         assert figure.alt.endswith(".") and figure.caption.startswith("Cf. ")
+
+
+def test_no_id_is_taken_for_another_with_a_data_set_at_its_end(drawn):
+    stems = {name.removesuffix("-digits") for name in drawn}
+    assert not [(one, other) for one in stems for other in stems if other.startswith(f"{one}-")]
 
 
 def test_the_paper_has_colours_of_its_own():
@@ -167,7 +172,7 @@ def test_panels_of_the_mixture_say_the_share_for_the_mixture_itself(drawn):
 
 
 def test_what_diverges_is_said_to(drawn, tables):
-    (left, right) = drawn["mixture-shares"].figure.axes
+    (left, right) = drawn["mode-shares"].figure.axes
     names = [label.get_text() for label in left.get_yticklabels()]
     said = {names[round(text.get_position()[1])] for text in left.texts}
     assert "annealed, main text" in said and "Langevin" not in said
