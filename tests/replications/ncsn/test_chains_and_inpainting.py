@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from ncsn_stand_ins import F64, MEAN, RANGES, SHAPE, STD, generator, level_network
 
 from common.dynamics.answers import Answering
 from common.dynamics.denoiser import Conditioning, Denoiser
-from common.dynamics.oracles import gaussian
 from common.dynamics.paths import level_times, ve
 from common.dynamics.samplers import loop
 from common.dynamics.samplers.result import Samples
@@ -16,23 +16,7 @@ from replications.ncsn.chains import OUT, at_every_level, noise_of_chains, run_c
 from replications.ncsn.inpainting import keeping, masks
 from replications.ncsn.networks import Trained, levels_of
 
-F64, SHAPE, LEVELS = torch.float64, (1, 4, 4), 5
-RANGES = {"half": (0.0, 1.0), "unit": (-1.0, 1.0)}
-MEAN, STD = torch.linspace(-0.5, 0.5, 16, dtype=F64), 0.3  # of images in [-1, 1]
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def known_network(pixel_range, mean=MEAN, std=STD, levels=LEVELS, sigma_max=1.0):
-    """What is exact for images of independent Gaussian pixels; its noise levels are 1 to 0.01 in units of the range's width."""
-    low, high = pixel_range
-    path = ve(0.01 * (high - low), sigma_max * (high - low))
-    oracle = gaussian(path, rescaled(mean, (-1.0, 1.0), pixel_range), std * (high - low) / 2)
-    known = level_times(path, levels)
-    model = Answering(path, "score", lambda x, t: oracle.score(x.flatten(1), t).reshape(x.shape), known)
-    return Trained(model, pixel_range)
+LEVELS = 5
 
 
 def start_of(n):
@@ -47,12 +31,12 @@ def context(tmp_path):
 def test_levels_are_named_for_pixels_between_0_and_1():
     ladder = 0.01 ** torch.linspace(0, 1, LEVELS, dtype=F64)
     for pixel_range in RANGES.values():
-        torch.testing.assert_close(levels_of(known_network(pixel_range)), ladder.round(decimals=6))
+        torch.testing.assert_close(levels_of(level_network(pixel_range, LEVELS)), ladder.round(decimals=6))
 
 
 def test_both_ranges_of_pixels_give_the_same_chains():
     half, unit = (
-        run_chains(known_network(each), start_of(6), rho=0.2, steps=7, generator=generator(), keep_every=3)
+        run_chains(level_network(each, LEVELS), start_of(6), rho=0.2, steps=7, generator=generator(), keep_every=3)
         for each in RANGES.values()
     )
     torch.testing.assert_close(half.images, unit.images, rtol=0, atol=1e-12)
@@ -64,7 +48,7 @@ def test_both_ranges_of_pixels_give_the_same_chains():
 @pytest.mark.parametrize("pixel_range", RANGES.values())
 def test_chains_reach_the_data(pixel_range):
     """The variance goes from step to step as v <- (1 - a / S)^2 v + 2 a with S = s^2 + sigma^2 and a = rho sigma^2."""
-    found = run_chains(known_network(pixel_range), start_of(4000), rho=0.2, steps=60, generator=generator())
+    found = run_chains(level_network(pixel_range, LEVELS), start_of(4000), rho=0.2, steps=60, generator=generator())
     variance = 1 / 3  # of uniform noise on [-1, 1]
     for level in 0.01 ** torch.linspace(0, 1, LEVELS, dtype=F64).repeat_interleave(60):
         a = 0.2 * (2 * level) ** 2
@@ -76,7 +60,7 @@ def test_chains_reach_the_data(pixel_range):
 @pytest.mark.parametrize("pixel_range", RANGES.values())
 def test_the_start_is_told_in_the_networks_range(pixel_range):
     seen = []
-    network = known_network(pixel_range)
+    network = level_network(pixel_range, LEVELS)
     model = Answering(
         network.model.path, "score", lambda x, t: seen.append(x.clone()) or torch.zeros_like(x), network.model.known_times
     )
@@ -86,7 +70,7 @@ def test_the_start_is_told_in_the_networks_range(pixel_range):
 
 
 def test_what_is_kept_is_the_state_after_every_few_steps():
-    network, seen = known_network(RANGES["half"]), []
+    network, seen = level_network(RANGES["half"], LEVELS), []
     found = run_chains(
         network,
         start_of(2),
@@ -104,7 +88,7 @@ def test_what_is_kept_is_the_state_after_every_few_steps():
 
 
 def test_a_callback_replaces_the_state():
-    network = known_network(RANGES["half"])
+    network = level_network(RANGES["half"], LEVELS)
     found = run_chains(
         network,
         start_of(2),
@@ -118,7 +102,7 @@ def test_a_callback_replaces_the_state():
 
 
 def test_batches_follow_one_another_in_the_stream_of_noise():
-    network, start, more = known_network(RANGES["unit"]), start_of(5), {"rho": 0.2, "steps": 2, "keep_every": 2}
+    network, start, more = level_network(RANGES["unit"], LEVELS), start_of(5), {"rho": 0.2, "steps": 2, "keep_every": 2}
     found, noise = run_chains(network, start, generator=generator(), batch=2, **more), generator()
     parts = [run_chains(network, part, generator=noise, **more) for part in start.split(2)]
     torch.testing.assert_close(found.images, torch.cat([part.images for part in parts]), rtol=0, atol=0)
@@ -163,7 +147,7 @@ def test_one_level_stands_for_all():
         return 3 * x
 
     network = Trained(Answering(single, "score", score, level_times(single, 1)), (0.0, 1.0))
-    model = at_every_level(network, known_network((0.0, 1.0)))
+    model = at_every_level(network, level_network((0.0, 1.0), LEVELS))
     x = start_of(2)
     assert torch.equal(model.known_times, level_times(path, LEVELS)) and model.path.prior_std == 1.0
     for t in level_times(path, LEVELS).tolist():
@@ -220,7 +204,7 @@ def test_masks():
 
 @pytest.mark.parametrize("pixel_range", RANGES.values())
 def test_known_pixels_end_within_the_least_noise_and_the_others_follow_the_data(pixel_range):
-    network, n = known_network(pixel_range), 500
+    network, n = level_network(pixel_range, LEVELS), 500
     truth = (MEAN.reshape(1, *SHAPE) + STD * torch.randn(n, *SHAPE, generator=generator(3), dtype=F64)).clamp(-1, 1)
     mask = masks(SHAPE, generator=generator())["half"].expand(n, *SHAPE)
     known = rescaled(truth, (-1.0, 1.0), pixel_range)

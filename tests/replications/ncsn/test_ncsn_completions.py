@@ -2,44 +2,22 @@
 
 import pytest
 import torch
+from ncsn_stand_ins import F64, RANGES, SHAPE, draw, level_network
 
-from common.dynamics.answers import Answering
-from common.dynamics.oracles import gaussian
-from common.dynamics.paths import level_times, ve
 from common.learning.data.scale import rescaled
 from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.ncsn.chains import Chains
 from replications.ncsn.experiments import inpainting
-from replications.ncsn.networks import Trained
 
-F64, SHAPE, PACKAGE, LEVELS = torch.float64, (1, 4, 4), "replications.ncsn", 3
-D, MEAN, STD = 16, torch.linspace(-0.5, 0.5, 16, dtype=F64), 0.3
+PACKAGE, D = "replications.ncsn", 16
 NO_IMAGES = ImageSplit(torch.empty(0, 1, 1, 1), None, 17)
-RANGES = {"half": (0.0, 1.0), "unit": (-1.0, 1.0)}
 
 
 @pytest.fixture
 def context(tmp_path):
     return Context("ncsn", "samples", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def draw(*shape, seed=0):
-    return torch.randn(*shape, generator=generator(seed), dtype=F64)
-
-
-def ladder_network(pixel_range, score=None):
-    """Noise levels of 1, 0.1 and 0.01 widths of the range; what is exact for images of Gaussian pixels, or any score(x, t)."""
-    width = pixel_range[1] - pixel_range[0]
-    path = ve(0.01 * width, width)
-    oracle = gaussian(path, rescaled(MEAN, (-1.0, 1.0), pixel_range), STD * width / 2)
-    exact = lambda x, t: oracle.score(x.flatten(1), t).reshape(x.shape)  # noqa: E731
-    return Trained(Answering(path, "score", score or exact, level_times(path, LEVELS)), pixel_range)
 
 
 def by_method(rows, metric):
@@ -80,7 +58,7 @@ def test_errors_are_of_the_hole_and_shares_of_the_known_pixels():
 @pytest.mark.parametrize("pixel_range", RANGES.values())
 def test_every_mask_and_image_has_its_own_completions(pixel_range, context, monkeypatch):
     """Chains that the callback alone has moved: known pixels are the image's, as noisy as the last level, the hole is grey."""
-    network = ladder_network(pixel_range)
+    network = level_network(pixel_range)
     settings = resolve(PACKAGE, "inpainting", "smoke", ["completions=3", "step.steps=2"])
     truth = torch.linspace(-0.8, 0.8, 5).reshape(5, 1, 1, 1).expand(5, *SHAPE).contiguous()
     shapes = {"left": torch.arange(4).expand(SHAPE) < 2, "top": torch.arange(4)[:, None].expand(SHAPE) < 1}
@@ -88,7 +66,7 @@ def test_every_mask_and_image_has_its_own_completions(pixel_range, context, monk
 
     def run(network, start, *, callback, steps, batch, **more):
         assert batch == len(start) == 2 * 5 * 3
-        for number in range(steps * LEVELS):
+        for number in range(steps * 3):
             x = callback(number, 0.0, torch.full(start.shape, grey))
         return Chains(rescaled(x, pixel_range), x[None], 6, 0.0)
 
@@ -109,7 +87,7 @@ def test_known_pixels_are_judged_by_the_least_level(context, monkeypatch):
     )
     settings = resolve(PACKAGE, "inpainting", "smoke")
     for pixel_range in RANGES.values():
-        monkeypatch.setattr(inpainting, "trained", lambda *_, pixel_range=pixel_range: ladder_network(pixel_range))
+        monkeypatch.setattr(inpainting, "trained", lambda *_, pixel_range=pixel_range: level_network(pixel_range))
         monkeypatch.setattr(inpainting, "completions", lambda network, truth, shapes, *_: dict.fromkeys(shapes, truth[:, None]))
         inpainting.run(settings, context)
     assert [least for least, _ in seen] == [pytest.approx(0.02)] * 6

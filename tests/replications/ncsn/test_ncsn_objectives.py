@@ -7,14 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from ncsn_stand_ins import MEAN, RANGES, SHAPE, STD, draw, generator, level_network
 from torch import nn
 
-from common.dynamics.answers import Answering
-from common.dynamics.oracles import gaussian
-from common.dynamics.paths import broadcast, level_times, ve
+from common.dynamics.paths import broadcast
 from common.errors import RetraceError
 from common.evaluation.yardstick import Yardstick
-from common.learning.data.scale import rescaled
 from common.learning.data.split import ImageSplit
 from common.learning.data.training import training_batches
 from common.learning.objectives import Objective, draw_times, regression_loss
@@ -23,36 +21,17 @@ from common.runs.settings import resolve
 from replications.ncsn import states
 from replications.ncsn.chains import Chains
 from replications.ncsn.experiments import objectives
-from replications.ncsn.networks import Trained, shared_description
+from replications.ncsn.networks import shared_description
 from replications.ncsn.operations import operations
 from replications.ncsn.score_matching import sliced_score_matching
 
-F64, SHAPE, PACKAGE, LEVELS = torch.float64, (1, 4, 4), "replications.ncsn", 3
-D, MEAN, STD = 16, torch.linspace(-0.5, 0.5, 16, dtype=F64), 0.3
+PACKAGE, D = "replications.ncsn", 16
 NO_IMAGES = ImageSplit(torch.empty(0, 1, 1, 1), None, 17)
-RANGES = {"half": (0.0, 1.0), "unit": (-1.0, 1.0)}
 
 
 @pytest.fixture
 def context(tmp_path):
     return Context("ncsn", "samples", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def draw(*shape, seed=0):
-    return torch.randn(*shape, generator=generator(seed), dtype=F64)
-
-
-def ladder_network(pixel_range, score=None):
-    """Noise levels of 1, 0.1 and 0.01 widths of the range; what is exact for images of Gaussian pixels, or any score(x, t)."""
-    width = pixel_range[1] - pixel_range[0]
-    path = ve(0.01 * width, width)
-    oracle = gaussian(path, rescaled(MEAN, (-1.0, 1.0), pixel_range), STD * width / 2)
-    exact = lambda x, t: oracle.score(x.flatten(1), t).reshape(x.shape)  # noqa: E731
-    return Trained(Answering(path, "score", score or exact, level_times(path, LEVELS)), pixel_range)
 
 
 def by_method(rows, metric):
@@ -62,7 +41,7 @@ def by_method(rows, metric):
 def test_losses_and_scores_of_every_level_in_closed_form(context):
     """Of Gaussian data: sigma^2 times the loss is (D / 2) s^2 / (s^2 + sigma^2), and |score| is chi / sqrt(s^2 + sigma^2)."""
     images = MEAN.reshape(SHAPE) + STD * draw(4000, *SHAPE)
-    half, unit = (objectives.by_level(ladder_network(each), images, context) for each in RANGES.values())
+    half, unit = (objectives.by_level(level_network(each), images, context) for each in RANGES.values())
     assert list(half) == list(unit) == [1.0, 0.1, 0.01]
     chi = math.sqrt(2) * math.exp(math.lgamma((D + 1) / 2) - math.lgamma(D / 2))
     for level in half:
@@ -75,7 +54,9 @@ def test_losses_and_scores_of_every_level_in_closed_form(context):
 
 
 def test_a_network_that_says_nothing_loses_half_the_dimensions(context):
-    found = objectives.by_level(ladder_network((0.0, 1.0), lambda x, t: torch.zeros_like(x)), torch.zeros(1500, *SHAPE), context)
+    found = objectives.by_level(
+        level_network((0.0, 1.0), score=lambda x, t: torch.zeros_like(x)), torch.zeros(1500, *SHAPE), context
+    )
     assert [loss for loss, _ in found.values()] == [pytest.approx(D / 2, rel=0.05)] * 3
     assert [norm for _, norm in found.values()] == [0, 0, 0]
 
@@ -187,7 +168,7 @@ def test_sliced_steps_cost_more(small, context):
     """Counted: a sliced step differentiates what a denoising step evaluates."""
     wide = resolve(PACKAGE, "objectives", "smoke", ["backbone.width=128", "backbone.embedding=2", "train.batch=12", "timed=2"])
     counted = by_method(objectives.cost_rows(wide, context), "operations_over_dsm")
-    # f for all products of a layer of x with a batch. Denoising: forward, to the weights, and to all inputs but x. Sliced: forward,
+    # f: products of all layers of x with a batch. Denoising: forward, to the weights, to all inputs but x. Sliced: forward,
     # down to x, from there to weights and to all factors but the probe, and from the value to weights and inputs
     enter, f = 64 * 128, 2 * 128**2 + 2 * 64 * 128
     assert counted["ssm"] == pytest.approx((6 * f - enter) / (3 * f - enter), rel=0.01) and 1.9 < counted["ssm_forward"] < 3
@@ -203,7 +184,7 @@ def test_all_models_are_sampled_from_the_same_starts_with_the_same_noise(small, 
     measure = Yardstick(NO_IMAGES, lambda images: images.flatten(1).numpy().astype(float), np.zeros((4, D)), np.zeros((4, D)))
     monkeypatch.setattr(objectives, "run_chains", run)
     monkeypatch.setattr(objectives, "yardstick", lambda *_, **__: measure)
-    models = {"a": ladder_network(RANGES["half"]), "b": ladder_network(RANGES["unit"])}
+    models = {"a": level_network(RANGES["half"]), "b": level_network(RANGES["unit"])}
     rows = objectives.sample_rows(models, small, context)
     assert [entry[0] for entry in seen] == list(models.values())
     assert (

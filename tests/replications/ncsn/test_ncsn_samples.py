@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from ncsn_stand_ins import F64, RANGES, SHAPE, draw, level_network
 from torch import nn
 
 from common.dynamics.answers import Answering
-from common.dynamics.oracles import gaussian
 from common.dynamics.paths import level_times, ve
 from common.learning.data import catalogue
-from common.learning.data.scale import rescaled, to_unit
+from common.learning.data.scale import to_unit
 from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
@@ -22,32 +22,13 @@ from replications.ncsn.experiments import samples
 from replications.ncsn.networks import Trained
 from replications.ncsn.sampler_step import Step
 
-F64, SHAPE, PACKAGE, LEVELS = torch.float64, (1, 4, 4), "replications.ncsn", 3
-D, MEAN, STD = 16, torch.linspace(-0.5, 0.5, 16, dtype=F64), 0.3
+PACKAGE, D = "replications.ncsn", 16
 NO_IMAGES = ImageSplit(torch.empty(0, 1, 1, 1), None, 17)
-RANGES = {"half": (0.0, 1.0), "unit": (-1.0, 1.0)}
 
 
 @pytest.fixture
 def context(tmp_path):
     return Context("ncsn", "samples", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def draw(*shape, seed=0):
-    return torch.randn(*shape, generator=generator(seed), dtype=F64)
-
-
-def ladder_network(pixel_range, score=None):
-    """Noise levels of 1, 0.1 and 0.01 widths of the range; what is exact for images of Gaussian pixels, or any score(x, t)."""
-    width = pixel_range[1] - pixel_range[0]
-    path = ve(0.01 * width, width)
-    oracle = gaussian(path, rescaled(MEAN, (-1.0, 1.0), pixel_range), STD * width / 2)
-    exact = lambda x, t: oracle.score(x.flatten(1), t).reshape(x.shape)  # noqa: E731
-    return Trained(Answering(path, "score", score or exact, level_times(path, LEVELS)), pixel_range)
 
 
 def by_method(rows, metric):
@@ -63,7 +44,7 @@ def test_each_cell_is_its_network_with_its_sampler_at_equal_cost(context):
 
     path = ve(0.02, 0.02)
     single = Trained(Answering(path, "score", said("single"), level_times(path, 1)), (-1.0, 1.0))
-    ladder = ladder_network((-1.0, 1.0), said("ladder"))
+    ladder = level_network((-1.0, 1.0), score=said("ladder"))
     settings = resolve(PACKAGE, "samples", "smoke", ["step.steps=4", "step.rho=0.125"])
     start, found = starts(3, SHAPE, context), {}
     cells = samples.cells(ladder, single, start, settings, context)
@@ -92,7 +73,7 @@ def test_each_cell_is_its_network_with_its_sampler_at_equal_cost(context):
 
 @pytest.mark.parametrize(("steps", "kept"), [(4, 4), (100, 4), (30, 2), (9, 1), (2, 2)])
 def test_the_end_of_every_level_is_kept(steps, kept, context, monkeypatch):
-    network = ladder_network((0.0, 1.0), lambda x, t: torch.zeros_like(x))
+    network = level_network((0.0, 1.0), score=lambda x, t: torch.zeros_like(x))
     settings = resolve(PACKAGE, "samples", "smoke", [f"step.steps={steps}"])
     chosen = {}
     monkeypatch.setattr(
@@ -144,7 +125,7 @@ def test_a_settled_chain_drifts_as_much_as_theory_says():
     rho, n = 0.2, 4000
     path = ve(0.01, 1.0)
     score = lambda x, t: -x / path.sigma(torch.tensor(t, dtype=F64)) ** 2  # noqa: E731
-    network = Trained(Answering(path, "score", score, level_times(path, LEVELS)), (0.0, 1.0))
+    network = Trained(Answering(path, "score", score, level_times(path, 3)), (0.0, 1.0))
     widths = torch.tensor([1.0, 0.1, 0.01], dtype=F64).reshape(3, 1, 1, 1, 1) / (1 - rho / 2) ** 0.5
     moments = 2 * widths * draw(3, n, *SHAPE) - 1
     rows = measures.on_the_way(
@@ -162,7 +143,7 @@ def test_the_step_that_the_paper_does_not_make(pixel_range):
     path = ve(0.01 * (high - low), high - low)
     grey = low + 0.75 * (high - low)
     score = lambda x, t: (grey - x) / (0.01 * (high - low)) ** 2  # noqa: E731
-    network, measure = Trained(Answering(path, "score", score, level_times(path, LEVELS)), pixel_range), Recorder()
+    network, measure = Trained(Answering(path, "score", score, level_times(path, 3)), pixel_range), Recorder()
     row = measures.denoised_row(network, Chains(draw(4, *SHAPE), draw(0, 4, *SHAPE), 30, 0.0), measure, "d")
     torch.testing.assert_close(measure.images[0], torch.full((4, *SHAPE), 0.5, dtype=F64), rtol=1e-8, atol=1e-8)
     assert row["nfe"] == 31 and (row["method"], row["variant"]) == ("ncsn", "annealed, denoised")
