@@ -46,13 +46,16 @@ def run_chains(
     model, low_high = model or network.model, network.pixel_range
     times = annealing(network.model.known_times if levels is None else levels, steps)
     limit = OUT * (low_high[1] - low_high[0])
-    parts, kept = [], []
+    parts, kept, out = [], [], []
     for part in start.split(batch):
         moments: list[Tensor] = []
+        # a chain that comes back from so far, as a wide level's may under a narrow one, has diverged all the same
+        held = torch.zeros(len(part), dtype=torch.bool, device=part.device)
 
-        def on_step(number: int, t: float, x: Tensor, moments: list[Tensor] = moments) -> Tensor:
+        def on_step(number: int, t: float, x: Tensor, moments: list[Tensor] = moments, held: Tensor = held) -> Tensor:
             if callback and (new := callback(number, t, x)) is not None:
                 x = new
+            held.logical_or_(x.flatten(1).abs().amax(1) >= limit)
             x = x.clamp(-limit, limit)
             if keep_every and (number + 1) % keep_every == 0:
                 moments.append(x)
@@ -60,10 +63,10 @@ def run_chains(
 
         found = annealed_langevin(rho)(model, rescaled(part, (0.0, 1.0), low_high), times, generator=generator, callback=on_step)
         parts.append(found.x)
+        out.append(held)
         kept.append(torch.stack(moments) if moments else found.x.new_empty(0, *found.x.shape))
-    ends = torch.cat(parts)
-    diverged = float((ends.flatten(1).abs().amax(1) >= limit).double().mean())
-    return Chains(rescaled(ends, low_high), rescaled(torch.cat(kept, 1), low_high), int(found.nfe[0]), diverged)
+    diverged = float(torch.cat(out).double().mean())
+    return Chains(rescaled(torch.cat(parts), low_high), rescaled(torch.cat(kept, 1), low_high), int(found.nfe[0]), diverged)
 
 
 def starts(n: int, shape: tuple[int, ...], context: Context) -> Float[Tensor, "n c h w"]:

@@ -4,6 +4,7 @@ The paper compares a network of all levels with annealing to a network of one le
 network with either sampler, at one number of evaluations, from the same starts with the same noise.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from replications.ncsn.sampler_step import Step
 
 VARIANT = ("data",)
 SHOWN, PAIRS = 24, 12  # pictures
-MOMENTS = 4  # moments kept of each level, for the picture in motion
+MOMENTS = 4  # moments kept of each level at the most, for the picture in motion
 
 
 class Settings(Base):
@@ -104,8 +105,9 @@ def cells(ladder: Trained, single: Trained, start: Tensor, settings: Settings, c
     """Return the chains of each network and sampler, all of them with as many evaluations."""
     step, levels = settings.step, ladder.model.known_times
     at_least = step.model_copy(update={"steps": step.steps * len(levels)})
+    keep_every = step.steps // math.gcd(step.steps, MOMENTS)  # divides them, so that every level's end is kept
     return {
-        ("ncsn", "annealed"): of_ladder(ladder, start, step, settings, context, keep_every=max(1, step.steps // MOMENTS)),
+        ("ncsn", "annealed"): of_ladder(ladder, start, step, settings, context, keep_every=keep_every),
         ("ncsn", "plain"): of_ladder(ladder, start, at_least, settings, context, levels=levels[-1:]),
         ("ncsn_single", "annealed"): of_ladder(ladder, start, step, settings, context, model=at_every_level(single, ladder)),
         ("ncsn_single", "plain"): of_ladder(single, start, at_least, settings, context),

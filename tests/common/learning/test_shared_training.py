@@ -12,6 +12,7 @@ from common.dynamics.samplers.ode import heun
 from common.errors import CheckpointError, DataError, SettingsError, UnsupportedModelError
 from common.experiments import train
 from common.experiments.train import check, description
+from common.learning import fit
 from common.learning.data import catalogue
 from common.learning.data.training import training_batches
 from common.learning.models import ConditioningSettings, ModelSettings, ObjectiveSettings, Recipe, load_denoiser, read_description
@@ -97,7 +98,7 @@ def test_a_step_is_fed_from_its_own_stream(tmp_path, monkeypatch):
         seen.append((x0, t, noise))
         return (network(x0, t) - noise).square().flatten(1).mean(1)
 
-    monkeypatch.setattr(train, "regression_loss", spy)
+    monkeypatch.setattr(fit, "regression_loss", spy)
     base = settings("data=digits", "objective=fm_ot", "train.steps=2", "train.batch=16")
     context = Context("common", "train", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
     train.run(base, context)
@@ -121,7 +122,7 @@ def test_a_ladder_is_trained_at_its_levels_alone(tmp_path, monkeypatch):
         times.append(t)
         return (network(x0, t) - noise).square().flatten(1).mean(1)
 
-    monkeypatch.setattr(train, "regression_loss", spy)
+    monkeypatch.setattr(fit, "regression_loss", spy)
     base = settings("data=digits", "objective=ladder_ve", "train.steps=3")
     train.run(base, Context("common", "train", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu")))
     known = level_times(ve(), OBJECTIVES["ladder_ve"].objective.noise_levels).float()
