@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from common.dynamics.answers import Answering, Answers
@@ -17,12 +17,17 @@ OUT = 1000.0  # ranges of pixels: a chain that has come so far is held there, so
 
 
 class Chains(NamedTuple):
-    """Where chains ended and what was kept on the way, in [-1, 1]; evaluations of each; the share that diverged."""
+    """Where chains ended and what was kept on the way, in [-1, 1]; evaluations of each; which of them never diverged."""
 
     images: Float[Tensor, "n c h w"]
     kept: Float[Tensor, "moments n c h w"]
     nfe: int
-    diverged: float
+    stayed: Bool[Tensor, " n"]
+
+    @property
+    def diverged(self) -> float:
+        """The share of chains that diverged."""
+        return float((~self.stayed).double().mean())
 
 
 def run_chains(
@@ -65,8 +70,8 @@ def run_chains(
         parts.append(found.x)
         out.append(held)
         kept.append(torch.stack(moments) if moments else found.x.new_empty(0, *found.x.shape))
-    diverged = float(torch.cat(out).double().mean())
-    return Chains(rescaled(torch.cat(parts), low_high), rescaled(torch.cat(kept, 1), low_high), int(found.nfe[0]), diverged)
+    stayed = ~torch.cat(out)
+    return Chains(rescaled(torch.cat(parts), low_high), rescaled(torch.cat(kept, 1), low_high), int(found.nfe[0]), stayed)
 
 
 def starts(n: int, shape: tuple[int, ...], context: Context) -> Float[Tensor, "n c h w"]:

@@ -12,6 +12,7 @@ KINDS = {NAMES["data"]: "floor", NAMES["noise"]: "baseline"}
 # columns of samples, by metric; those of FID's network are there where its weights were asked for
 SAMPLES = {
     "feature_frechet": "feature Fréchet distance",
+    "frechet_of_stayed": "of chains that stayed",
     "nearest_in_pixels": "nearest, pixels",
     "nearest_in_features": "nearest, features",
     "diverged_share": "diverged",
@@ -69,7 +70,8 @@ def cells(rows: pd.DataFrame) -> Table:
     sampler = variant.where(method).map(NAMES).fillna("–")
     caption = (
         "Cf. Appendix C. Either network with either sampler, from the same starts with as many evaluations: distance to data "
-        "in a small network's features; median distance to the nearest training image; share of chains that diverged; how sure "
+        "in a small network's features, and the same without the baseline's chains that diverged (as many of NCSN's); median "
+        "distance to the nearest training image; share of chains that diverged; how sure "
         "the small network is of what it sees, and the entropy of the classes that it finds, over log k. Data: training images "
         "for the first column, test images for the others. Mean ± s.d. over replicates."
     )

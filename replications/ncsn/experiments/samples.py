@@ -12,6 +12,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from common.errors import RetraceError
 from common.evaluation.yardstick import Space, Yardstick, fid_to, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import from_unit, rescaled
@@ -19,7 +20,7 @@ from common.measure.features import read_feature_net
 from common.measure.metrics.inception import find_weights
 from common.measure.metrics.inception_score import class_probabilities, inception_score
 from common.runs.experiment import Context
-from common.runs.folders import Outcome, row
+from common.runs.folders import Outcome, refused, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.chains import Chains, at_every_level, noise_of_chains, run_chains, starts
 from replications.ncsn.networks import Network, Trained, trained
@@ -73,6 +74,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows.append(measure.row("feature_frechet", chains.images.clamp(-1, 1), resampled=again, **labels))
         rows.append(row("diverged_share", chains.diverged, n=len(chains.images), **labels))
         rows += distance_rows(chains.images, train, measure.features, labels)
+    rows += stayed_rows(found, measure, settings.data)
     for other in settings.others:
         chains = of_ladder(ladder, start, other, settings, context)
         labels = {"dataset": settings.data, "method": "ncsn", "variant": str(other), "nfe": chains.nfe}
@@ -112,6 +114,23 @@ def cells(ladder: Trained, single: Trained, start: Tensor, settings: Settings, c
         ("ncsn_single", "annealed"): of_ladder(ladder, start, step, settings, context, model=at_every_level(single, ladder)),
         ("ncsn_single", "plain"): of_ladder(single, start, at_least, settings, context),
     }
+
+
+def stayed_rows(found: dict[tuple[str, str], Chains], measure: Yardstick, data: str) -> list[dict[str, Any]]:
+    """Return the baseline's distance without the chains that diverged, and NCSN's with as many: the baseline at its best."""
+    baseline, own = found["ncsn_single", "plain"], found["ncsn", "annealed"]
+    compared = {
+        ("ncsn_single", "plain"): baseline.images[baseline.stayed],
+        ("ncsn", "annealed"): own.images[: baseline.stayed.sum()],
+    }
+    rows = []
+    for (method, sampler), images in compared.items():
+        labels = {"dataset": data, "method": method, "variant": sampler, "nfe": own.nfe}
+        try:
+            rows.append(measure.row("frechet_of_stayed", images.clamp(-1, 1), **labels))
+        except RetraceError as error:  # too few of them
+            rows.append(refused("frechet_of_stayed", error, **labels))
+    return rows
 
 
 def reference_rows(measure: Yardstick, start: Tensor, settings: Settings) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from torch import nn
 
 from common.dynamics.answers import Answering
 from common.dynamics.paths import level_times, ve
+from common.errors import RetraceError
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
 from common.learning.data.split import ImageSplit
@@ -24,6 +25,11 @@ from replications.ncsn.sampler_step import Step
 
 PACKAGE, D = "replications.ncsn", 16
 NO_IMAGES = ImageSplit(torch.empty(0, 1, 1, 1), None, 17)
+
+
+def all_stayed(images):
+    """Return that no chain diverged."""
+    return torch.ones(len(images), dtype=torch.bool)
 
 
 @pytest.fixture
@@ -110,7 +116,14 @@ def test_what_is_seen_on_the_way_is_seen_at_the_ends_of_levels(pixel_range):
     network = Trained(Answering(path, "score", score, torch.tensor(known, dtype=F64)), pixel_range)
     moments = torch.tensor([9.0, 0.5, 9.0, 0.5, 9.0, 0.5], dtype=F64).reshape(6, 1, 1, 1, 1).expand(6, 2, *SHAPE)
     train, measure = torch.zeros(3, *SHAPE), Recorder()
-    rows = measures.on_the_way(network, Chains(moments[-1], moments, 60, 0.0), measure, train, "d", Step(steps=20, rho=0.2))
+    rows = measures.on_the_way(
+        network,
+        Chains(moments[-1], moments, 60, all_stayed(moments[-1])),
+        measure,
+        train,
+        "d",
+        Step(steps=20, rho=0.2),
+    )
     at = {(row["metric"], row["at"]): row["value"] for row in rows}
     x = low + (high - low) * 0.75  # in the network's own range
     for k, level in enumerate((1.0, 0.1, 0.01), 1):
@@ -129,7 +142,12 @@ def test_a_settled_chain_drifts_as_much_as_theory_says():
     widths = torch.tensor([1.0, 0.1, 0.01], dtype=F64).reshape(3, 1, 1, 1, 1) / (1 - rho / 2) ** 0.5
     moments = 2 * widths * draw(3, n, *SHAPE) - 1
     rows = measures.on_the_way(
-        network, Chains(moments[-1], moments, 3, 0.0), Recorder(), torch.zeros(1, *SHAPE), "d", Step(steps=1, rho=rho)
+        network,
+        Chains(moments[-1], moments, 3, all_stayed(moments[-1])),
+        Recorder(),
+        torch.zeros(1, *SHAPE),
+        "d",
+        Step(steps=1, rho=rho),
     )
     for row in rows:
         if row["metric"] == "drift_over_noise":
@@ -219,7 +237,10 @@ def test_inception_sees_whole_numbers_of_256(context, monkeypatch):
     monkeypatch.setattr(samples, "fid_to", lambda split, device: lambda images: float(images.max()))
     images = torch.tensor([-7.0, -1.0, 0.0, 0.999, 1.0, 7.0]).reshape(6, 1, 1, 1).expand(6, 3, 1, 1)
     rows = samples.inception_rows(
-        Chains(images, images[None], 1000, 0.0), SimpleNamespace(test=NO_IMAGES), resolve(PACKAGE, "samples", "smoke"), context
+        Chains(images, images[None], 1000, all_stayed(images)),
+        SimpleNamespace(test=NO_IMAGES),
+        resolve(PACKAGE, "samples", "smoke"),
+        context,
     )
     assert seen["pixels"][:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255, 255] and seen["pixels"].dtype == np.uint8
     assert [(row["metric"], row["value"], row["n"], row["nfe"]) for row in rows] == [
@@ -227,3 +248,38 @@ def test_inception_sees_whole_numbers_of_256(context, monkeypatch):
         ("inception_score", 8.87, 6, 1000),
     ]
     assert rows[1]["error"] == 0.12
+
+
+def test_the_baseline_is_compared_without_the_chains_that_diverged():
+    """And with as many of NCSN's: a distance depends on how many samples it is read from."""
+    seen = {}
+
+    class Seeing(Recorder):
+        def row(self, metric, images, **labels):
+            seen[labels["method"]] = images
+            return {"metric": metric, "value": float(images.mean()), **labels}
+
+    values = torch.arange(6.0).reshape(6, 1, 1, 1) / 10
+    stayed = torch.tensor([True, False, True, True, False, True])
+    baseline, own = (
+        Chains(values, values[None], 9, stayed),
+        Chains(values + 0.1, values[None], 9, all_stayed(values)),
+    )
+    rows = samples.stayed_rows({("ncsn_single", "plain"): baseline, ("ncsn", "annealed"): own}, Seeing(), "d")
+    assert torch.equal(seen["ncsn_single"].flatten(), torch.tensor([0.0, 0.2, 0.3, 0.5]))
+    assert torch.equal(seen["ncsn"].flatten(), (values + 0.1).flatten()[:4])
+    assert [(row["metric"], row["method"], row["variant"]) for row in rows] == [
+        ("frechet_of_stayed", "ncsn_single", "plain"),
+        ("frechet_of_stayed", "ncsn", "annealed"),
+    ]
+
+
+def test_with_too_few_that_stayed_the_comparison_is_refused():
+    class Needing(Recorder):
+        def row(self, metric, images, **labels):
+            raise RetraceError("first set: 1 points; at least 2 are needed")
+
+    values = torch.zeros(3, 1, 1, 1)
+    chains = Chains(values, values[None], 9, torch.tensor([True, False, False]))
+    rows = samples.stayed_rows({("ncsn_single", "plain"): chains, ("ncsn", "annealed"): chains}, Needing(), "d")
+    assert [row["status"] for row in rows] == ["refused", "refused"] and "at least 2" in rows[0]["message"]
