@@ -18,12 +18,12 @@ from common.learning.data.training import training_batches
 from common.learning.objectives import Objective, draw_times, regression_loss
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.ncsn import states
+from replications.ncsn import states, step_cost
 from replications.ncsn.chains import Chains
 from replications.ncsn.experiments import objectives
 from replications.ncsn.networks import shared_description
-from replications.ncsn.operations import operations
 from replications.ncsn.score_matching import sliced_score_matching
+from replications.ncsn.step_cost import compared_costs, operations
 
 PACKAGE, D = "replications.ncsn", 16
 NO_IMAGES = ImageSplit(torch.empty(0, 1, 1, 1), None, 17)
@@ -153,8 +153,8 @@ def test_operations_of_a_linear_layer_and_of_a_convolution():
 
 def test_costs_are_ratios_to_the_denoising_step(small, context, monkeypatch):
     took = {"dsm": [1.0, 2.0, 4.0], "ssm": [2.0, 6.0, 16.0], "ssm_forward": [1.0, 4.0, 12.0]}
-    monkeypatch.setattr(objectives, "interleaved_seconds", lambda work, repeats: {name: took[name] for name in work})
-    monkeypatch.setattr(objectives, "operations", lambda step: next(counts))
+    monkeypatch.setattr(step_cost, "interleaved_seconds", lambda work, repeats: {name: took[name] for name in work})
+    monkeypatch.setattr(step_cost, "operations", lambda step: next(counts))
     counts = iter([100, 350, 250])
     rows = objectives.cost_rows(small, context)
     counted, seconds = by_method(rows, "operations_over_dsm"), by_method(rows, "seconds_over_dsm")
@@ -215,3 +215,12 @@ def test_states_nearest_to_shares_of_the_training(context, monkeypatch, tmp_path
     assert list(keep(steps=60, snapshots=2).values()) == ["snapshots/30.safetensors", "snapshots/30.safetensors"]
     with pytest.raises(RetraceError, match=r"kept no states; .* --set train\.snapshots=10"):
         keep(steps=60)
+
+
+def test_a_step_that_torch_cannot_make_is_refused_with_the_reason():
+    def unable():
+        raise RuntimeError("no forward mode")
+
+    rows = compared_costs({"dsm": lambda: None, "ssm_forward": unable}, "dsm", 2, {"dataset": "d"})
+    assert [row["metric"] for row in rows] == ["operations_over_dsm", "seconds_over_dsm"]
+    assert all(row["status"] == "refused" and "no forward mode" in row["message"] for row in rows)
