@@ -55,7 +55,7 @@ def manifold(runs: Runs, dataset: str) -> Figure:
     axes[0].set_yticks([0, *(-(10.0**power) for power in range(2, 6))])
     axes[0].axhline(limit, color=BLACK, linestyle="--", linewidth=1, label=f"limit with noise, {limit:g}".replace("-", "−"))
     axes[0].set(title=f"circle in {settings['dimensions']} dimensions", ylabel="sliced score matching loss")
-    axes[0].legend(loc="lower left")
+    axes[0].legend(loc="upper left")
     return Figure(
         f"manifold-{dataset}",
         "Score matching on data that fill no volume",
