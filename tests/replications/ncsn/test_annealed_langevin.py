@@ -6,7 +6,7 @@ import torch
 from common.dynamics.answers import Answering
 from common.dynamics.denoiser import Conditioning, Denoiser
 from common.dynamics.oracles import gaussian
-from common.dynamics.paths import level_times, uniform_times, ve
+from common.dynamics.paths import level_times, ve
 from common.dynamics.samplers import loop
 from common.dynamics.samplers.noise import SampleStreams
 from common.dynamics.samplers.result import Samples
@@ -166,14 +166,3 @@ def test_no_step_waits_for_a_device(monkeypatch):
     assert found.x.shape == start.shape and found.x.device.type == "meta" and found.nfe.tolist() == [20]
     with pytest.raises(RuntimeError):
         float(found.x.sum())
-
-
-def test_steps_that_move_in_time_refuse_to_stay():
-    with pytest.raises(SolverError, match="decreasing times"):
-        loop.check_times(PATH, torch.tensor([1.0, 0.5, 0.5]), "it", downwards=True, singular_at_noise=False)
-    with pytest.raises(SolverError, match="none may be repeated"):
-        loop.check_times(PATH, torch.tensor([0.5, 0.5, 1.0]), "it", downwards=False, singular_at_noise=False)
-    for allowed in ([1.0, 1.0, 0.5], [0.5, 0.5], uniform_times(PATH, 3).tolist()):
-        loop.check_times(PATH, torch.tensor(allowed), "it", downwards=True, singular_at_noise=False, repeats=True)
-    with pytest.raises(SolverError, match="decreasing times"):
-        loop.check_times(PATH, torch.tensor([1.0, 1.0, 1.1]), "it", downwards=True, singular_at_noise=False, repeats=True)
