@@ -329,7 +329,7 @@ MUTANTS = [
         "-network(x, t) * broadcast(sigma, x)",
         f"{TS}/test_ncsn_objectives.py",
     ),
-    (f"{S}/step_cost.py", "self.total += cost", "self.total = cost", f"{TS}/test_ncsn_objectives.py"),
+    ("common/measure/step_cost.py", "self.total += cost", "self.total = cost", "tests/common/measure/test_step_cost.py"),
     (f"{S}/states.py", "step - share * settings.steps", "step - share", f"{TS}/test_ncsn_objectives.py"),
     (f"{S}/sample_measures.py", "step.rho * sigma**2", "step.rho * sigma", f"{TS}/test_ncsn_samples.py"),
     (f"{S}/sample_measures.py", "kept[of_level - 1 :: of_level]", "kept[::of_level]", f"{TS}/test_ncsn_samples.py"),

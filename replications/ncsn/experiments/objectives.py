@@ -26,6 +26,7 @@ from common.learning.objectives import draw_times
 from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.measure.metrics.inception import find_weights
+from common.measure.step_cost import compared_costs
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
@@ -40,7 +41,6 @@ from replications.ncsn.score_matching import (
     sliced_score_matching_forward,
 )
 from replications.ncsn.states import kept_states
-from replications.ncsn.step_cost import compared_costs
 
 VARIANT = ("data",)
 

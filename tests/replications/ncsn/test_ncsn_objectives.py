@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from ncsn_stand_ins import MEAN, RANGES, SHAPE, STD, draw, generator, level_network
-from torch import nn
 
 from common.dynamics.paths import broadcast
 from common.errors import RetraceError
@@ -16,14 +15,14 @@ from common.evaluation.yardstick import Yardstick
 from common.learning.data.split import ImageSplit
 from common.learning.data.training import training_batches
 from common.learning.objectives import Objective, draw_times, regression_loss
+from common.measure import step_cost
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.ncsn import states, step_cost
+from replications.ncsn import states
 from replications.ncsn.chains import Chains
 from replications.ncsn.experiments import objectives
 from replications.ncsn.networks import shared_description
 from replications.ncsn.score_matching import sliced_score_matching
-from replications.ncsn.step_cost import compared_costs, operations
 
 PACKAGE, D = "replications.ncsn", 16
 NO_IMAGES = ImageSplit(torch.empty(0, 1, 1, 1), None, 17)
@@ -131,26 +130,6 @@ def test_both_small_networks_start_alike_and_are_told_apart_by_name(small, conte
     assert of_first["of"] == small
 
 
-def test_operations_of_a_linear_layer_and_of_a_convolution():
-    linear, x = nn.Linear(5, 7), torch.ones(3, 5)
-    once = 2 * 3 * 5 * 7
-    assert operations(lambda: linear(x)) == once
-    assert operations(lambda: linear(x).sum().backward()) == 2 * once  # the weights' gradient
-    assert operations(lambda: linear(x.clone().requires_grad_()).sum().backward()) == 3 * once  # and the input's
-    assert operations(lambda: linear(x).relu() + 1) == once
-    convolution, image = nn.Conv2d(2, 3, 3, padding=1), torch.ones(4, 2, 6, 5)
-    assert operations(lambda: convolution(image)) == 2 * (4 * 6 * 5) * (2 * 9) * 3
-
-    def inside():
-        """v^T W v with its gradient in W: forward, to the input, and back through both."""
-        state = x.clone().requires_grad_()
-        (product,) = torch.autograd.grad(square(state), state, torch.ones(3, 5), create_graph=True)
-        product.sum().backward(inputs=[square.weight])
-
-    square = nn.Linear(5, 5, bias=False)
-    assert operations(inside) == 3 * 2 * 3 * 5 * 5
-
-
 def test_costs_are_ratios_to_the_denoising_step(small, context, monkeypatch):
     took = {"dsm": [1.0, 2.0, 4.0], "ssm": [2.0, 6.0, 16.0], "ssm_forward": [1.0, 4.0, 12.0]}
     monkeypatch.setattr(step_cost, "interleaved_seconds", lambda work, repeats: {name: took[name] for name in work})
@@ -215,12 +194,3 @@ def test_states_nearest_to_shares_of_the_training(context, monkeypatch, tmp_path
     assert list(keep(steps=60, snapshots=2).values()) == ["snapshots/30.safetensors", "snapshots/30.safetensors"]
     with pytest.raises(RetraceError, match=r"kept no states; .* --set train\.snapshots=10"):
         keep(steps=60)
-
-
-def test_a_step_that_torch_cannot_make_is_refused_with_the_reason():
-    def unable():
-        raise RuntimeError("no forward mode")
-
-    rows = compared_costs({"dsm": lambda: None, "ssm_forward": unable}, "dsm", 2, {"dataset": "d"})
-    assert [row["metric"] for row in rows] == ["operations_over_dsm", "seconds_over_dsm"]
-    assert all(row["status"] == "refused" and "no forward mode" in row["message"] for row in rows)
