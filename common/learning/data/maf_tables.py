@@ -31,7 +31,8 @@ MD5 = "9b9c9b0375315ad270eba4ce80c093ab"  # as Zenodo lists it
 SPLITS = ("train", "validation", "test")
 
 Rows = Float[np.ndarray, "rows columns"]
-Parts = tuple[Rows, Rows, Rows]  # train, validation and test
+# train, validation and test
+Parts = tuple[Float[np.ndarray, "train columns"], Float[np.ndarray, "validation columns"], Float[np.ndarray, "test columns"]]
 
 
 def load_maf_table(name: str, split: str) -> Float[Tensor, "rows columns"]:

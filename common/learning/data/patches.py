@@ -3,8 +3,8 @@
 Each photograph (427 x 640) is cut by columns: the left 70 % are for training, the next 10 % for validation, the rest for testing,
 and patches lie inside one part, so no pixel is in two splits.
 
-As rows of a table, grey patches of several sizes are treated as those of BSDS300 (Uria et al. 2013; Papamakarios et al. 2017), and
-every replicate has its own cut: where the left begins is drawn, and what lies left of it follows at the right end.
+As rows of a table, grey patches of several sizes are treated as those of BSDS300 (Uria et al. 2013; Papamakarios et al. 2017),
+and every replicate has its own cut: where the left begins is drawn, and what lies left of it follows at the right end.
 """
 
 import functools
@@ -36,9 +36,9 @@ def _cut(image: Tensor, split: str, size: int, stride: int) -> Tensor:
 
 
 def flat_patches(size: int, split: str, replicate: int = 0) -> Float[Tensor, "rows columns"]:
-    """Return grey patches as rows of size^2 - 1 numbers, in random order: dequantised in [0, 1], minus their mean, the last left out.
+    """Return grey patches as rows of size^2 - 1 numbers, in random order: dequantised in [0, 1], minus their mean, less the last.
 
-    Patches stand half their size apart. Their last pixel says nothing more: it is minus the sum of the others.
+    Patches stand half their size apart. The last pixel says nothing more: it is minus the sum of the others.
     """
     random = generator("flat patches", size, split, replicate)
     values = torch.cat([_cut_anew(_grey(image), split, size, replicate) for image in _photographs()]).flatten(1)
@@ -48,10 +48,11 @@ def flat_patches(size: int, split: str, replicate: int = 0) -> Float[Tensor, "ro
 
 def _cut_anew(image: Tensor, split: str, size: int, replicate: int) -> Tensor:
     """Return the patches [n, size, size] of one photograph's part in a replicate; none lies across the photograph's ends."""
-    width, stride = image.shape[-1], size // 2
+    width, stride = image.shape[-1], (size + 1) // 2
+    left = derive_seed("cut of photographs", replicate) % width
     start, end = (round(fraction * width) for fraction in PARTS[split])
     windows = image[0].unfold(0, size, stride).unfold(1, size, stride)
-    place = (stride * torch.arange(windows.shape[1]) - derive_seed("cut of photographs", replicate)) % width
+    place = (stride * torch.arange(windows.shape[1]) - left) % width
     return windows[:, (place >= start) & (place + size <= end)].reshape(-1, size, size)
 
 
