@@ -4,9 +4,9 @@ A coupling leaves one half of the columns as it is and moves the other by a netw
 
     b' = exp(l(a)) b + t(a),    log|det| = sum of l(a),
 
-the halves taking turns; they are the columns of even and of odd number. Glow puts a learned full matrix W = P L (U + diag(s))
-before each coupling, with P fixed and L and U unit and strictly triangular, so that log|det W| = sum of log|s| (Kingma &
-Dhariwal, eqs. 10 and 11). Both map data to the base N(0, I).
+the halves taking turns; they are the columns of even and of odd number. Glow puts a learned full matrix W = L (U + diag(s))
+before each coupling, with L unit and U strictly triangular, so that log|det W| = sum of log|s| (Kingma & Dhariwal, eqs. 10 and
+11; their fixed permutation of the rows would make one random rotation of another). Both map data to the base N(0, I).
 
 What layers of a kind have in common is kept in one tensor, and l and t come from one network.
 """
@@ -55,7 +55,7 @@ class CouplingFlow(nn.Module):
         counts = (settings.layers + 1) // 2, settings.layers // 2
         # layer 0 moves the second half, layer 1 the first, and so on
         self.networks = nn.ModuleList(
-            _Networks(count, kept, moved, settings.hidden, generator)
+            _Networks(count, kept, moved, settings, generator)
             for count, kept, moved in zip(counts, sizes, reversed(sizes))
             if count
         )
@@ -129,16 +129,16 @@ Layers = tuple[Sequence[tuple[Tensor, Tensor]], Tensor]
 class _Networks(nn.Module):
     """The networks of the couplings that move the same half, side by side; as they begin, l(a) = l(0) and t = 0."""
 
-    def __init__(self, count: int, kept: int, moved: int, hidden: Sequence[int], generator: Generator) -> None:
+    def __init__(self, count: int, kept: int, moved: int, settings: CouplingSettings, generator: Generator) -> None:
         super().__init__()
-        widths = [kept, *hidden, 2 * moved]
+        widths = [kept, *settings.hidden, 2 * moved]
 
         def uniform(inputs: int, *shape: int) -> nn.Parameter:
             return nn.Parameter((2 * torch.rand(count, *shape, generator=generator) - 1) / math.sqrt(inputs))
 
         self.weights = nn.ParameterList(uniform(i, i, o) for i, o in pairwise(widths))
         self.biases = nn.ParameterList(uniform(i, o) for i, o in pairwise(widths))
-        self.factor = nn.Parameter(torch.ones(count, moved))
+        self.factor = nn.Parameter(torch.ones(count, moved), requires_grad=settings.scale == "tanh")
         nn.init.zeros_(self.weights[-1])
         nn.init.zeros_(self.biases[-1])
 
@@ -155,18 +155,17 @@ class _Matrices(nn.Module):
     def __init__(self, layers: int, dim: int, generator: Generator) -> None:
         super().__init__()
         rotations = torch.linalg.qr(torch.randn(layers, dim, dim, generator=generator)).Q
-        permutation, lower, upper = torch.linalg.lu(rotations)
+        _, lower, upper = torch.linalg.lu(rotations)  # less its permutation, a rotation still
         diagonal = upper.diagonal(dim1=1, dim2=2)
         self.lower, self.upper = nn.Parameter(lower.tril(-1)), nn.Parameter(upper.triu(1))
         self.log_scale = nn.Parameter(diagonal.abs().log())
         self.register_buffer("sign", diagonal.sign())
-        self.register_buffer("permutation", permutation)
 
     def forward(self) -> Float[Tensor, "layers dim dim"]:
-        """Return P L (U + diag(s)) of every layer; a row x becomes x W."""
+        """Return L (U + diag(s)) of every layer; a row x becomes x W."""
         unit = torch.eye(self.lower.shape[1], dtype=self.lower.dtype, device=self.lower.device)
         diagonal = torch.diag_embed(self.sign * self.log_scale.exp())
-        return self.permutation @ (self.lower.tril(-1) + unit) @ (self.upper.triu(1) + diagonal)
+        return (self.lower.tril(-1) + unit) @ (self.upper.triu(1) + diagonal)
 
     def log_det(self) -> Float[Tensor, ""]:
         """Return the sum of the layers' log|det|."""
