@@ -21,8 +21,9 @@ class MAFSettings(Settings):
     transforms: PositiveInt = 5
     hidden: tuple[PositiveInt, ...] = (64, 64)
 
-    def build(self, dim: int, *, seed: int) -> "MAF":
-        """Return an untrained flow on `dim` columns, its weights from the seed alone; the global random state stays as it was."""
+    def build(self, dim: int, *, generator: Generator) -> "MAF":
+        """Return an untrained flow on `dim` columns; the global random state stays as it was."""
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # zuko's initialisers take no generator
             return MAF(dim, self)
