@@ -36,6 +36,8 @@ from common.runs.folders import COLUMNS, NUMERIC, verified
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+# Tol's wine and olive, where more methods have a colour of their own
+WINE, OLIVE = "#882255", "#999933"
 # One colour per method in every figure of the report.
 COLOURS = {
     "fm_ot": BLUE,
@@ -44,6 +46,8 @@ COLOURS = {
     "ddpm_vp": PURPLE,
     "scoreflow_vp": ORANGE,
     "score_ve": SKY,
+    "ncsn": WINE,
+    "ncsn_single": OLIVE,
     "data": BLACK,
     "exact": BLACK,
     "noise": GREY,

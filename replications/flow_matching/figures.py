@@ -9,6 +9,7 @@ import pandas as pd
 
 from common.measure.figure_data import measured, stacked
 from common.measure.figures import Figure, RunFolder, Runs, colour, frame, mean_and_range, plain_ticks
+from common.measure.image_lines import image_lines
 from replications.flow_matching.names import NAMES
 from replications.flow_matching.report_tables import tables
 
@@ -191,15 +192,6 @@ def curves(axis: plt.Axes, rows: pd.DataFrame, metric: str, methods: Iterable[st
         mine = rows[(rows.metric == metric) & (rows.method == method)]
         if len(mine):
             mean_and_range(axis, mine.pivot_table(index="at", columns="seed", values="value"), colour(method), NAMES[method])
-
-
-def image_lines(axis: plt.Axes, images: np.ndarray, label: str, per_line: int = 15) -> None:
-    """Draw images [n, c, h, w] in [-1, 1] side by side, a label on the left."""
-    shown = (images.astype(np.float32).clip(-1, 1) / 2 + 0.5).transpose(0, 2, 3, 1)
-    lines = np.concatenate([np.concatenate(list(shown[i : i + per_line]), 1) for i in range(0, len(shown), per_line)])
-    axis.imshow(lines.squeeze(-1) if lines.shape[-1] == 1 else lines, cmap="gray", vmin=0, vmax=1)
-    axis.set(xticks=[], yticks=[])
-    axis.set_ylabel(label, rotation=0, ha="right", va="center")
 
 
 def samples(run: RunFolder) -> Figure:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from common.dynamics.answers import Answering, Answers
@@ -17,12 +17,17 @@ OUT = 1000.0  # ranges of pixels: a chain that has come so far is held there, so
 
 
 class Chains(NamedTuple):
-    """Where chains ended and what was kept on the way, in [-1, 1]; evaluations of each; the share that diverged."""
+    """Where chains ended and what was kept on the way, in [-1, 1]; evaluations of each; which of them never diverged."""
 
     images: Float[Tensor, "n c h w"]
     kept: Float[Tensor, "moments n c h w"]
     nfe: int
-    diverged: float
+    stayed: Bool[Tensor, " n"]
+
+    @property
+    def diverged(self) -> float:
+        """The share of chains that diverged."""
+        return float((~self.stayed).double().mean())
 
 
 def run_chains(
@@ -46,13 +51,16 @@ def run_chains(
     model, low_high = model or network.model, network.pixel_range
     times = annealing(network.model.known_times if levels is None else levels, steps)
     limit = OUT * (low_high[1] - low_high[0])
-    parts, kept = [], []
+    parts, kept, out = [], [], []
     for part in start.split(batch):
         moments: list[Tensor] = []
+        # a chain that comes back from so far, as a wide level's may under a narrow one, has diverged all the same
+        held = torch.zeros(len(part), dtype=torch.bool, device=part.device)
 
-        def on_step(number: int, t: float, x: Tensor, moments: list[Tensor] = moments) -> Tensor:
+        def on_step(number: int, t: float, x: Tensor, moments: list[Tensor] = moments, held: Tensor = held) -> Tensor:
             if callback and (new := callback(number, t, x)) is not None:
                 x = new
+            held.logical_or_(x.flatten(1).abs().amax(1) >= limit)
             x = x.clamp(-limit, limit)
             if keep_every and (number + 1) % keep_every == 0:
                 moments.append(x)
@@ -60,10 +68,10 @@ def run_chains(
 
         found = annealed_langevin(rho)(model, rescaled(part, (0.0, 1.0), low_high), times, generator=generator, callback=on_step)
         parts.append(found.x)
+        out.append(held)
         kept.append(torch.stack(moments) if moments else found.x.new_empty(0, *found.x.shape))
-    ends = torch.cat(parts)
-    diverged = float((ends.flatten(1).abs().amax(1) >= limit).double().mean())
-    return Chains(rescaled(ends, low_high), rescaled(torch.cat(kept, 1), low_high), int(found.nfe[0]), diverged)
+    stayed = ~torch.cat(out)
+    return Chains(rescaled(torch.cat(parts), low_high), rescaled(torch.cat(kept, 1), low_high), int(found.nfe[0]), stayed)
 
 
 def starts(n: int, shape: tuple[int, ...], context: Context) -> Float[Tensor, "n c h w"]:

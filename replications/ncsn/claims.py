@@ -66,7 +66,7 @@ def frechet_over_settings(metrics: pd.DataFrame) -> pd.Series:
 # Table 1; Figures 5 and 7 to 10
 OWN = {"method": "ncsn", "variant": "annealed"}
 FRECHET = SAMPLES.also(metric="feature_frechet")
-baseline_over_ncsn_frechet = FRECHET.ratio({"method": "ncsn_single", "variant": "plain"}, OWN)
+baseline_over_ncsn_frechet = SAMPLES.also(metric="frechet_of_stayed").ratio({"method": "ncsn_single", "variant": "plain"}, OWN)
 confidence_over_data = SAMPLES.also(metric="confidence").ratio("ncsn", "data")
 class_entropy = SAMPLES.also(metric="class_entropy").value("ncsn")
 nearest_over_held_out = over(

@@ -12,6 +12,11 @@ MARKED = {
         "toy-2d": {"data": "floor"},
         "upsampling": {"enlarged small image": "baseline"},
     },
+    "ncsn": {
+        "network-and-sampler": {"data": "floor", "uniform noise": "baseline"},
+        "sampler-settings": {"data": "floor"},
+        "mixture": {"data": "floor"},
+    },
     "neural_ode": {
         "spirals": {"mean of the observed points": "baseline", "last observed point": "baseline"},
         "probes": {"one observation, linear": "baseline", "one observation, nearest neighbours": "baseline"},

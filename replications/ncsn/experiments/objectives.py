@@ -26,14 +26,12 @@ from common.learning.objectives import draw_times
 from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.measure.metrics.inception import find_weights
-from common.measure.timing import interleaved_seconds
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.chains import noise_of_chains, run_chains, starts
 from replications.ncsn.dequantised import largest_score_norm
 from replications.ncsn.networks import Network, Trained, levels_of, shared_description, trained
-from replications.ncsn.operations import operations
 from replications.ncsn.score_matching import (
     denoising_score_matching,
     half_square,
@@ -42,6 +40,7 @@ from replications.ncsn.score_matching import (
     sliced_score_matching_forward,
 )
 from replications.ncsn.states import kept_states
+from replications.ncsn.step_cost import compared_costs
 
 VARIANT = ("data",)
 
@@ -194,14 +193,5 @@ def cost_rows(settings: Settings, context: Context) -> list[dict[str, Any]]:
 
         return step
 
-    steps = {name: stepped(name) for name in LOSSES}
-    counted = {name: operations(step) for name, step in steps.items()}
-    seconds = interleaved_seconds(steps, settings.timed)
-    rows = []
-    for name in ("ssm", "ssm_forward"):
-        by_turn = np.array(seconds[name]) / np.array(seconds["dsm"])
-        labels = {"dataset": settings.data, "method": name, "variant": settings.backbone.kind, "unit": "ratio"}
-        rows.append(row("operations_over_dsm", counted[name] / counted["dsm"], **labels))
-        spread = by_turn.std(ddof=1) / len(by_turn) ** 0.5
-        rows.append(row("seconds_over_dsm", np.median(by_turn), error=spread, n=settings.timed, **labels))
-    return rows
+    labels = {"dataset": settings.data, "variant": settings.backbone.kind}
+    return compared_costs({name: stepped(name) for name in LOSSES}, "dsm", settings.timed, labels)

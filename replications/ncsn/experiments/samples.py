@@ -4,6 +4,7 @@ The paper compares a network of all levels with annealing to a network of one le
 network with either sampler, at one number of evaluations, from the same starts with the same noise.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from common.errors import RetraceError
 from common.evaluation.yardstick import Space, Yardstick, fid_to, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import from_unit, rescaled
@@ -18,7 +20,7 @@ from common.measure.features import read_feature_net
 from common.measure.metrics.inception import find_weights
 from common.measure.metrics.inception_score import class_probabilities, inception_score
 from common.runs.experiment import Context
-from common.runs.folders import Outcome, row
+from common.runs.folders import Outcome, refused, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.chains import Chains, at_every_level, noise_of_chains, run_chains, starts
 from replications.ncsn.networks import Network, Trained, trained
@@ -35,7 +37,7 @@ from replications.ncsn.sampler_step import Step
 
 VARIANT = ("data",)
 SHOWN, PAIRS = 24, 12  # pictures
-MOMENTS = 4  # moments kept of each level, for the picture in motion
+MOMENTS = 4  # moments kept of each level at the most, for the picture in motion
 
 
 class Settings(Base):
@@ -72,6 +74,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows.append(measure.row("feature_frechet", chains.images.clamp(-1, 1), resampled=again, **labels))
         rows.append(row("diverged_share", chains.diverged, n=len(chains.images), **labels))
         rows += distance_rows(chains.images, train, measure.features, labels)
+    rows += stayed_rows(found, measure, settings.data)
     for other in settings.others:
         chains = of_ladder(ladder, start, other, settings, context)
         labels = {"dataset": settings.data, "method": "ncsn", "variant": str(other), "nfe": chains.nfe}
@@ -104,12 +107,30 @@ def cells(ladder: Trained, single: Trained, start: Tensor, settings: Settings, c
     """Return the chains of each network and sampler, all of them with as many evaluations."""
     step, levels = settings.step, ladder.model.known_times
     at_least = step.model_copy(update={"steps": step.steps * len(levels)})
+    keep_every = step.steps // math.gcd(step.steps, MOMENTS)  # divides them, so that every level's end is kept
     return {
-        ("ncsn", "annealed"): of_ladder(ladder, start, step, settings, context, keep_every=max(1, step.steps // MOMENTS)),
+        ("ncsn", "annealed"): of_ladder(ladder, start, step, settings, context, keep_every=keep_every),
         ("ncsn", "plain"): of_ladder(ladder, start, at_least, settings, context, levels=levels[-1:]),
         ("ncsn_single", "annealed"): of_ladder(ladder, start, step, settings, context, model=at_every_level(single, ladder)),
         ("ncsn_single", "plain"): of_ladder(single, start, at_least, settings, context),
     }
+
+
+def stayed_rows(found: dict[tuple[str, str], Chains], measure: Yardstick, data: str) -> list[dict[str, Any]]:
+    """Return the baseline's distance without the chains that diverged, and NCSN's with as many: the baseline at its best."""
+    baseline, own = found["ncsn_single", "plain"], found["ncsn", "annealed"]
+    compared = {
+        ("ncsn_single", "plain"): baseline.images[baseline.stayed],
+        ("ncsn", "annealed"): own.images[: baseline.stayed.sum()],
+    }
+    rows = []
+    for (method, sampler), images in compared.items():
+        labels = {"dataset": data, "method": method, "variant": sampler, "nfe": own.nfe}
+        try:
+            rows.append(measure.row("frechet_of_stayed", images.clamp(-1, 1), **labels))
+        except RetraceError as error:  # too few of them
+            rows.append(refused("frechet_of_stayed", error, **labels))
+    return rows
 
 
 def reference_rows(measure: Yardstick, start: Tensor, settings: Settings) -> list[dict[str, Any]]:

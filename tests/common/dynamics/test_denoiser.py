@@ -5,6 +5,7 @@ from torch import nn
 from common.dynamics.answers import QUANTITIES, convert
 from common.dynamics.denoiser import Conditioning, Denoiser
 from common.dynamics.paths import level_times, optimal_transport, ve, vp
+from common.errors import UnsupportedModelError
 
 F64 = torch.float64
 
@@ -20,6 +21,16 @@ class Recorder(nn.Module):
     def forward(self, x, t):
         self.x, self.t = x, t
         return x + t[:, None]
+
+
+class Timed(nn.Linear):
+    """A linear layer that adds its time."""
+
+    def __init__(self):
+        super().__init__(2, 2)
+
+    def forward(self, x, t):
+        return super().forward(x) + t[:, None]
 
 
 @pytest.mark.parametrize(("t", "times"), [(0.3, 1), (torch.tensor(0.3), 1), (torch.full((4,), 0.3, dtype=F64), 4)])
@@ -75,3 +86,26 @@ def test_state_is_scaled_to_unit_variance(path, draw):
     scaled, _ = given({"x": "unit_variance", "data_std": 3.0}, x, t, path)
     torch.testing.assert_close(scaled.std(1), torch.ones(3, dtype=F64), rtol=0.02, atol=0)
     assert given({}, x, t, path)[0] is x
+
+
+def test_the_times_of_the_levels_stay_on_the_host_and_what_tells_them_apart_moves(draw):
+    """A number read off a device would make every evaluation wait: the device without values refuses to give one."""
+    times = level_times(ve(), 10)
+    model = Denoiser(Timed(), ve(), "noise", times, Conditioning(t="index")).to("meta")
+    assert model.known_times.device.type == "cpu" and model.levels.device.type == "meta"
+    assert "levels" not in model.state_dict() and len(list(model.parameters())) == 2
+    x = torch.empty(4, 2, device="meta")
+    assert model.score(x, float(times[3])).device.type == "meta"
+    with pytest.raises(UnsupportedModelError, match=r"t = 0\.5 is none"):
+        model.score(x, 0.5)
+    assert Denoiser(Recorder(), ve(), "noise").levels is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_module_in_another_dtype_still_knows_its_levels(dtype, draw):
+    net, times = Recorder(), level_times(ve(), 10)
+    model = Denoiser(net, ve(), "noise", times, Conditioning(t="index")).to(dtype)
+    for index, t in enumerate(times.tolist()):
+        model.noise(draw(3, 2), t)
+        assert net.t.tolist() == [index]
+    assert model.known_times.dtype == F64

@@ -130,3 +130,22 @@ def test_empirical_distribution_survives_tiny_noise(draw):
     x = draw(3, 4)
     for method in ("denoised", "noise", "score", "velocity"):
         assert torch.isfinite(getattr(empirical, method)(x, 1e-5)).all()
+
+
+def test_components_samples_and_dimensions_are_told_apart(draw):
+    """Three counts that differ: 3 components in 4 dimensions at 5 states, against torch's own mixture."""
+    path, t = vp(), torch.linspace(0.1, 0.9, 5, dtype=F64)
+    weights, stds, means = torch.tensor([0.5, 0.3, 0.2], dtype=F64), torch.tensor([0.3, 0.6, 0.2], dtype=F64), draw(3, 4)
+    oracle, x = GaussianMixture(path, weights=weights, means=means, stds=stds), draw(5, 4)
+    for k, time in enumerate(t):
+        alpha, sigma = path.alpha(time), path.sigma(time)
+        spread = (alpha.square() * stds.square() + sigma.square()).sqrt()[:, None].expand(3, 4)
+        parts = torch.distributions.Independent(torch.distributions.Normal(alpha * means, spread), 1)
+        exact = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(weights), parts)
+        torch.testing.assert_close(oracle.log_density(x, t)[k], exact.log_prob(x[k]))
+        posterior = parts.log_prob(x[k]).add(weights.log()).softmax(0)
+        denoised = posterior @ ((sigma**2 * means + alpha * stds[:, None] ** 2 * x[k]) / spread.square())
+        torch.testing.assert_close(oracle.denoised(x, t)[k], denoised)
+        torch.testing.assert_close(oracle.score(x, t)[k], posterior @ ((alpha * means - x[k]) / spread.square()))
+    for method in ("denoised", "noise", "score", "velocity"):
+        torch.testing.assert_close(getattr(oracle, method)(x, 0.3)[2], getattr(oracle, method)(x[[2]], 0.3)[0])

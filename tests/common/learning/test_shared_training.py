@@ -12,6 +12,7 @@ from common.dynamics.samplers.ode import heun
 from common.errors import CheckpointError, DataError, SettingsError, UnsupportedModelError
 from common.experiments import train
 from common.experiments.train import check, description
+from common.learning import fit
 from common.learning.data import catalogue
 from common.learning.data.training import training_batches
 from common.learning.models import ConditioningSettings, ModelSettings, ObjectiveSettings, Recipe, load_denoiser, read_description
@@ -97,7 +98,7 @@ def test_a_step_is_fed_from_its_own_stream(tmp_path, monkeypatch):
         seen.append((x0, t, noise))
         return (network(x0, t) - noise).square().flatten(1).mean(1)
 
-    monkeypatch.setattr(train, "regression_loss", spy)
+    monkeypatch.setattr(fit, "regression_loss", spy)
     base = settings("data=digits", "objective=fm_ot", "train.steps=2", "train.batch=16")
     context = Context("common", "train", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
     train.run(base, context)
@@ -121,7 +122,7 @@ def test_a_ladder_is_trained_at_its_levels_alone(tmp_path, monkeypatch):
         times.append(t)
         return (network(x0, t) - noise).square().flatten(1).mean(1)
 
-    monkeypatch.setattr(train, "regression_loss", spy)
+    monkeypatch.setattr(fit, "regression_loss", spy)
     base = settings("data=digits", "objective=ladder_ve", "train.steps=3")
     train.run(base, Context("common", "train", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu")))
     known = level_times(ve(), OBJECTIVES["ladder_ve"].objective.noise_levels).float()
@@ -226,3 +227,39 @@ def test_the_check_before_a_run_looks_at_every_data_set_of_the_level(monkeypatch
     monkeypatch.setattr(catalogue, "LOADERS", {name: loader(name) for name in catalogue.LOADERS})
     check_one(PACKAGE, "table1", "gpu")
     assert asked == ["cifar10", "fashion_mnist"]
+
+
+def test_ncsns_ladder_is_its_own_on_pixels_twice_as_wide():
+    """Published as ten levels from 1 to 0.01 for pixels in [0, 1]; the baseline knows the least alone, and is not told it."""
+    ratio = 100 ** (-1 / 9)
+    for name, sigmas, t in (("ncsn", [2 * ratio**k for k in range(10)], "index"), ("ncsn_single", [0.02], "none")):
+        recipe = OBJECTIVES[name]
+        objective = recipe.objective.build()
+        assert objective.path.sigma(objective.known_times).tolist() == pytest.approx(sigmas)
+        assert (objective.prediction, objective.weight) == ("noise", "one")
+        assert (recipe.conditioning.x, recipe.conditioning.t, recipe.conditioning.data_std) == ("unit_variance", t, 0.5)
+
+
+def test_a_fit_hands_on_what_it_was_asked_for(tmp_path, monkeypatch):
+    """Flips, pixel range, replicate and label; at every level of the ladder the loss is of the description's objective."""
+    batches, losses = [], []
+    real, loss = fit.training_batches, fit.regression_loss
+    monkeypatch.setattr(fit, "training_batches", lambda *given, **more: batches.append((given, more)) or real(*given, **more))
+    monkeypatch.setattr(
+        fit,
+        "regression_loss",
+        lambda network, objective, x0, **more: losses.append(objective) or loss(network, objective, x0, **more),
+    )
+    base = settings("data=digits", "objective=ncsn", "train.steps=2", "train.batch=8", "pixel_range=[0.0, 1.0]")
+    context = Context("common", "train", "smoke", 3, 2, tmp_path, tmp_path, torch.device("cpu"))
+    for flip in (False, True):
+        outcome = fit.fitted(description(base), base.train, context, data="digits", method="mine", seed=7, of=base, flip=flip)
+        given, more = batches[-1]
+        assert given == ("digits", 8, 7, torch.device("cpu"), (0.0, 1.0)) and more == {"replicate": 3, "flip": flip}
+        assert {(row["method"], row["dataset"], row["variant"]) for row in outcome.rows} == {("mine", "digits", "mlp")}
+        assert outcome.model["pixel_range"] == [0.0, 1.0] and len(outcome.arrays["loss"]) == len(outcome.arrays["loss_step"])
+    assert losses[0].prediction == "noise" and len(losses[0].known_times) == 10
+    fit.fitted(
+        description(base).model_copy(update={"pixel_range": None}), base.train, context, data="digits", method="", seed=7, of=base
+    )
+    assert batches[-1][0][4] == (-1.0, 1.0)

@@ -151,8 +151,9 @@ def cells(metric, annealed, plain, single, **more):
 
 
 def test_distances_of_samples():
-    rows = cells("feature_frechet", 4.0, 6.0, 20.0, floor=1.0)
-    assert value("baseline_over_ncsn_frechet", *rows) == pytest.approx(5)
+    stayed = cells("frechet_of_stayed", 4.0, 6.0, 20.0, floor=1.0)
+    assert value("baseline_over_ncsn_frechet", *stayed) == pytest.approx(5)
+    rows = cells("feature_frechet", 4.0, 6.0, 80.0, floor=1.0)
     assert inside("baseline_over_ncsn_frechet", 5) and not inside("baseline_over_ncsn_frechet", 1.5)
     others = [sample("frechet_of_settings", "ncsn", f"T = {t}", distance) for t, distance in ((30, 5.0), (50, 3.0))]
     assert value("frechet_over_settings", *rows, *others) == pytest.approx(1.25)

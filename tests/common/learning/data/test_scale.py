@@ -2,7 +2,7 @@ import pytest
 import torch
 
 import common.learning.data.scale as scale
-from common.learning.data.scale import from_unit, to_unit
+from common.learning.data.scale import from_unit, rescaled, to_unit
 
 NEAREST_TO_ONE = 1 - 2**-24  # the largest float32 that torch.rand draws
 
@@ -49,3 +49,12 @@ def test_noise_follows_from_the_generator_alone():
     before = torch.get_rng_state()
     assert torch.equal(to_unit(values, 256, generator=generator(1)), to_unit(values, 256, generator=generator(1)))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_ends_of_one_range_become_ends_of_the_other():
+    x = torch.tensor([0.0, 0.25, 1.0, 3.0], dtype=torch.float64)
+    assert rescaled(x, (0.0, 1.0)).tolist() == [-1, -0.5, 1, 5]
+    assert rescaled(x, (0.0, 1.0), (2.0, 6.0)).tolist() == [2, 3, 6, 14]
+    assert rescaled(torch.tensor([-1.0, 0.0, 1.0]), (-1.0, 1.0), (0.0, 1.0)).tolist() == [0, 0.5, 1]
+    assert rescaled(x, (0.5, 2.0), (0.5, 2.0)) is x
+    torch.testing.assert_close(rescaled(rescaled(x, (-2.0, 5.0), (0.0, 3.0)), (0.0, 3.0), (-2.0, 5.0)), x)

@@ -1,0 +1,63 @@
+"""What a training step costs beside another: floating-point operations, counted by torch's own formulas, and time by turns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from common.measure.timing import interleaved_seconds
+from common.runs.folders import refused, row
+
+
+class _Counting(TorchDispatchMode):
+    """Adds up what operations cost. (torch's own FlopCounterMode hooks the leaves, which a gradient inside a loss forbids.)"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if cost := flop_registry.get(func._overloadpacket):
+            self.total += cost(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def operations(work: Callable[[], Any]) -> int:
+    """Return the floating-point operations of matrix products and convolutions, backward passes included."""
+    with _Counting() as counter:
+        work()
+    return counter.total
+
+
+def compared_costs(
+    steps: Mapping[str, Callable[[], Any]], base: str, repeats: int, labels: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return each step's operations over those of the step `base`, and the median ratio of their times in `repeats` turns.
+
+    A step that torch cannot make is a row with the reason.
+    """
+    metrics, rows, work = (f"operations_over_{base}", f"seconds_over_{base}"), [], {}
+    for name, step in steps.items():
+        if reason := unable(step):
+            rows += [refused(metric, reason, method=name, unit="ratio", **labels) for metric in metrics]
+        else:
+            work[name] = step
+    counted, seconds = {name: operations(step) for name, step in work.items()}, interleaved_seconds(work, repeats)
+    for name in (name for name in work if name != base):
+        by_turn = np.array(seconds[name]) / np.array(seconds[base])
+        spread = by_turn.std(ddof=1) / len(by_turn) ** 0.5
+        rows.append(row(metrics[0], counted[name] / counted[base], method=name, unit="ratio", **labels))
+        rows.append(row(metrics[1], np.median(by_turn), error=spread, n=repeats, method=name, unit="ratio", **labels))
+    return rows
+
+
+def unable(step: Callable[[], Any]) -> str:
+    """Return why a step cannot be made, or nothing: torch has no forward mode of fused attention."""
+    try:
+        step()
+    except RuntimeError as error:
+        return f"torch cannot differentiate this network so: {error}"
+    return ""
