@@ -360,6 +360,49 @@ MUTANTS = [
         f"{TL}/test_shared_training.py",
     ),
     (f"{L}/fit.py", "model.pixel_range or PIXELS", "PIXELS", f"{TL}/test_shared_training.py"),
+    # FFJORD's rivals on flat data, and tables
+    *(
+        ("replications/ffjord/coupling_flows.py", old, new, "tests/replications/ffjord/test_coupling_flows.py")
+        for old, new in (
+            ("log_det + self.matrices.log_det()", "log_det - self.matrices.log_det()"),
+            ("density(z) + log_det", "density(z) - log_det"),
+            ("(shift, halves[1 - k % 2], log_scale.exp())", "(shift, halves[1 - k % 2], (-log_scale).exp())"),
+            (
+                "(network, halves[k % 2])\n            halves[1 - k % 2] = torch",
+                "(network, halves[0])\n            halves[1] = torch",
+            ),
+            ("x[:, ::2], x[:, 1::2] = halves", "x[:] = torch.cat(halves, 1)"),
+            ("torch.linalg.inv(self.matrices())", "self.matrices().transpose(1, 2)"),
+            ("@ inverses[k])", "@ inverses[-1 - k])"),
+            ("networks[k % 2][k // 2]", "networks[k % 2][0]"),
+            ("torch.sigmoid(2 * raw)", "torch.sigmoid(raw)"),
+        )
+    ),
+    *(
+        ("replications/ffjord/autoregressive.py", old, new, "tests/replications/ffjord/test_autoregressive.py")
+        for old, new in (
+            ("- self.factor.diagonal().log()", "+ self.factor.diagonal().log()"),
+            ("self.mean.device) @ self.factor.T", "self.mean.device) @ self.factor"),
+            ("cov(correction=0)", "cov(correction=1)"),
+        )
+    ),
+    *(
+        (f"{L}/data/maf_tables.py", old, new, f"{TL}/data/test_maf_tables.py")
+        for old, new in (
+            ("seen = np.concatenate(parts[:2])", "seen = np.concatenate(parts)"),
+            ("np.delete(rows, (1, 3), axis=1)", "np.delete(rows, (1, 4), axis=1)"),
+            ("np.hstack((active, voltage,", "np.hstack((voltage, active,"),
+            ("test = (test - train.mean(0))", "test = (test - test.mean(0))"),
+            ("elif not check_integrity(path, MD5):", "elif False:"),
+        )
+    ),
+    (f"{L}/data/columns.py", "rows.min(0)", "rows.max(0)", f"{TL}/data/test_columns.py"),
+    (f"{L}/data/columns.py", "copied.argmax()", "np.flatnonzero(copied)[-1]", f"{TL}/data/test_columns.py"),
+    (f"{L}/data/frame_pickle.py", '[block["mgr_locs"]]', "", f"{TL}/data/test_frame_pickle.py"),
+    (f"{L}/data/tables.py", "(wanted - train.mean(0))", "(wanted - wanted.mean(0))", f"{TL}/data/test_tables.py"),
+    (f"{L}/data/tables.py", "rows[:, ~least_repeated(rows)]", "rows", f"{TL}/data/test_tables.py"),
+    (f"{L}/data/patches.py", "place + size <= end", "place < end", f"{TL}/data/test_tables.py"),
+    (f"{L}/data/patches.py", "keepdim=True))[:, :-1]", "keepdim=True))[:, 1:]", f"{TL}/data/test_tables.py"),
 ]
 
 

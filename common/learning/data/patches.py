@@ -2,14 +2,19 @@
 
 Each photograph (427 x 640) is cut by columns: the left 70 % are for training, the next 10 % for validation, the rest for testing,
 and patches lie inside one part, so no pixel is in two splits.
+
+As rows of a table, grey patches of several sizes are treated as those of BSDS300 (Uria et al. 2013; Papamakarios et al. 2017),
+and every replicate has its own cut: where the left begins is drawn, and what lies left of it follows at the right end.
 """
 
 import functools
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from common.learning.data.split import ImageSplit
+from common.runs.seeds import derive_seed, generator
 
 GREY_VALUES = 256
 PARTS = {"train": (0.0, 0.7), "validation": (0.7, 0.8), "test": (0.8, 1.0)}
@@ -28,6 +33,27 @@ def _cut(image: Tensor, split: str, size: int, stride: int) -> Tensor:
     start, end = (round(fraction * width) for fraction in PARTS[split])
     windows = image[:, :, start:end].unfold(1, size, stride).unfold(2, size, stride)
     return windows.permute(1, 2, 0, 3, 4).reshape(-1, image.shape[0], size, size)
+
+
+def flat_patches(size: int, split: str, replicate: int = 0) -> Float[Tensor, "rows columns"]:
+    """Return grey patches as rows of size^2 - 1 numbers, in random order: dequantised in [0, 1], minus their mean, less the last.
+
+    Patches stand half their size apart. The last pixel says nothing more: it is minus the sum of the others.
+    """
+    random = generator("flat patches", size, split, replicate)
+    values = torch.cat([_cut_anew(_grey(image), split, size, replicate) for image in _photographs()]).flatten(1)
+    pixels = (values[torch.randperm(len(values), generator=random)] + torch.rand(values.shape, generator=random)) / GREY_VALUES
+    return (pixels - pixels.mean(1, keepdim=True))[:, :-1]
+
+
+def _cut_anew(image: Tensor, split: str, size: int, replicate: int) -> Tensor:
+    """Return the patches [n, size, size] of one photograph's part in a replicate; none lies across the photograph's ends."""
+    width, stride = image.shape[-1], (size + 1) // 2
+    left = derive_seed("cut of photographs", replicate) % width
+    start, end = (round(fraction * width) for fraction in PARTS[split])
+    windows = image[0].unfold(0, size, stride).unfold(1, size, stride)
+    place = (stride * torch.arange(windows.shape[1]) - left) % width
+    return windows[:, (place >= start) & (place + size <= end)].reshape(-1, size, size)
 
 
 def _grey(image: Tensor) -> Tensor:

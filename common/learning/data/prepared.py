@@ -1,6 +1,7 @@
-"""Image sets that are prepared once from what was published: arrays in one folder, memory-mapped, digests checked on every use.
+"""Data sets that are prepared once from what was published: arrays in one folder, memory-mapped, digests checked on every use.
 
-    <name>/*.npy           below $RETRACE_DATA or ./data: uint8 images [n, channels, height, width], and what belongs to them
+    <name>/*.npy           below $RETRACE_DATA or ./data: uint8 images [n, channels, height, width], and what belongs to them;
+                           or float32 rows of a table
     <name>/digests.json    written last: SHA-256 of every array
 
 The digests tell a damaged file, not another source: they are of what was prepared here.
