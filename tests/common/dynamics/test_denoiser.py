@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.dynamics.answers import QUANTITIES, convert
+from common.dynamics import denoiser as denoisers
+from common.dynamics.answers import QUANTITIES, convert, level_of
 from common.dynamics.denoiser import Conditioning, Denoiser
 from common.dynamics.paths import level_times, optimal_transport, ve, vp
 from common.errors import UnsupportedModelError
@@ -88,14 +89,16 @@ def test_state_is_scaled_to_unit_variance(path, draw):
     assert given({}, x, t, path)[0] is x
 
 
-def test_the_times_of_the_levels_stay_on_the_host_and_what_tells_them_apart_moves(draw):
+def test_the_times_of_the_levels_stay_on_the_host_and_what_tells_them_apart_moves(monkeypatch):
     """A number read off a device would make every evaluation wait: the device without values refuses to give one."""
     times = level_times(ve(), 10)
     model = Denoiser(Timed(), ve(), "noise", times, Conditioning(t="index")).to("meta")
     assert model.known_times.device.type == "cpu" and model.levels.device.type == "meta"
     assert "levels" not in model.state_dict() and len(list(model.parameters())) == 2
-    x = torch.empty(4, 2, device="meta")
+    x, compared = torch.empty(4, 2, device="meta"), []
+    monkeypatch.setattr(denoisers, "level_of", lambda known, t: compared.append(known) or level_of(known, t))
     assert model.score(x, float(times[3])).device.type == "meta"
+    assert compared[0].device.type == "meta", "nothing is copied to the device at every evaluation"
     with pytest.raises(UnsupportedModelError, match=r"t = 0\.5 is none"):
         model.score(x, 0.5)
     assert Denoiser(Recorder(), ve(), "noise").levels is None
