@@ -1,0 +1,140 @@
+"""Continuous flows on images: logit transform, flows at one scale or several, a standard normal base (Grathwohl 2019, Section 4.2).
+
+With z the latent, x in [0, 1] the dequantised image, and flows that run from time 0 at the data to T at the base,
+
+    log p(x) = log N(z; 0, I) + sum over flows of int_0^T div f dt + log |dy/dx|    (eq. 3; y: the logit of x) .
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Generator, Tensor, nn
+
+from common.dynamics.divergence import DivergenceField, gaussian_probe, rademacher, with_exact_divergence
+from common.errors import RefusedError, SettingsError
+from common.learning.data.scale import rescaled, to_unit
+from common.measure.metrics import density
+from common.runs.settings import Settings
+from replications.ffjord.conv_fields import encoder_decoder, same_grid, with_probe
+from replications.ffjord.logit import ALPHA, from_logit, logit
+from replications.ffjord.multiscale import Multiscale
+from replications.ffjord.solve import SolverSettings, push
+
+Images = Float[Tensor, "batch channels y x"]
+Trace = Literal["rademacher", "gaussian", "exact"]
+PROBES = {"rademacher": rademacher, "gaussian": gaussian_probe}
+
+
+class Encoded(NamedTuple):
+    """Latents, log |dz/dx| in nats, and the evaluations of every flow, in the order they were run."""
+
+    latent: Float[Tensor, "batch dim"]
+    log_det: Float[Tensor, " batch"]
+    nfe: tuple[int, ...]
+
+
+class ImageFlowSettings(Settings):
+    """Everything needed to build a flow on images again."""
+
+    shape: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(description="channels, height, width of an image")
+    field: Literal["same_grid", "encoder_decoder"] = Field(default="same_grid", description="what the convolutions do to the grid")
+    widths: tuple[PositiveInt, ...] = Field(min_length=1, description="channels of the convolutions (of the encoder's)")
+    flows: PositiveInt = Field(default=2, description="flows before a squeeze, and as many after it")
+    scales: PositiveInt | None = Field(default=None, description="blocks; as many as the images are good for unless given")
+    alpha: float = Field(default=ALPHA, ge=0, lt=0.5, description="how far the logit keeps off the ends of [0, 1]")
+    end_time: PositiveFloat = Field(default=1.0, description="T of every flow")
+
+    def build(self, seed: int) -> "ImageFlow":
+        """Return an untrained flow, whose weights depend on `seed` alone."""
+        # torch's initialisers take no generator, so the global one is seeded for their sake and put back
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return ImageFlow(self)
+
+    def field_on(self, shape: tuple[int, int, int]) -> nn.Module:
+        """Return an untrained field for maps of one shape. Raises `SettingsError` if its grid cannot be halved as asked."""
+        if self.field == "same_grid":
+            return same_grid(shape[0], self.widths)
+        reduced = 2 ** (len(self.widths) // 2)
+        if shape[1] % reduced or shape[2] % reduced:
+            raise SettingsError(
+                f"{len(self.widths)} widths of an encoder divide the grid by {reduced}, which {shape[1]} x {shape[2]} is no "
+                "multiple of: pad or crop the images, or give fewer widths"
+            )
+        return encoder_decoder(shape[0], self.widths)
+
+
+class ImageFlow(nn.Module):
+    """A normalising flow between images in [0, 1] and a standard normal latent."""
+
+    def __init__(self, settings: ImageFlowSettings) -> None:
+        super().__init__()
+        self.settings, self.dim = settings, math.prod(settings.shape)
+        self.flows = Multiscale(settings.shape, settings.flows, settings.field_on, settings.scales)
+
+    def encode(
+        self, x: Images, solver: SolverSettings, *, trace: Trace = "rademacher", generator: Generator | None = None
+    ) -> Encoded:
+        """Return the latents of images in [0, 1]; every flow's solve draws a probe of its own, unless the trace is exact."""
+        y, log_det = logit(x, self.settings.alpha)
+        nfe = []
+
+        def carry(field: nn.Module, y: Tensor) -> Tensor:
+            nonlocal log_det
+            both = with_trace(field, y, trace, generator)
+            end = push(both, y, 0.0, self.settings.end_time, solver, parameters=tuple(field.parameters()))
+            log_det = log_det + end.integral
+            nfe.append(end.nfe)
+            return end.z
+
+        return Encoded(self.flows.encode(y, carry), log_det, tuple(nfe))
+
+    def log_density(
+        self, x: Images, solver: SolverSettings, *, trace: Trace = "rademacher", generator: Generator | None = None
+    ) -> Float[Tensor, " batch"]:
+        """Return log p(x) in nats of images in [0, 1]: an estimate, unless the trace is exact."""
+        encoded = self.encode(x, solver, trace=trace, generator=generator)
+        return base_log_density(encoded.latent) + encoded.log_det
+
+    @torch.no_grad()
+    def decode(self, latent: Float[Tensor, "batch dim"], solver: SolverSettings) -> Images:
+        """Return the images of latents."""
+
+        def carry(field: nn.Module, y: Tensor) -> Tensor:
+            return push(lambda t, z: (field(t, z), z.new_zeros(len(z))), y, self.settings.end_time, 0.0, solver).z
+
+        return from_logit(self.flows.decode(latent, carry), self.settings.alpha)
+
+    def sample(self, n: int, solver: SolverSettings, *, generator: Generator) -> Images:
+        """Return n images drawn from the model, clamped to [0, 1]."""
+        parameter = next(self.parameters())
+        latent = torch.randn(n, self.dim, generator=generator, device=generator.device).to(parameter)
+        return self.decode(latent, solver).clamp(0, 1)
+
+
+def with_trace(field: nn.Module, z: Images, trace: Trace, generator: Generator | None) -> DivergenceField:
+    """Return a field that gives its divergence for one solve that starts at z. Raises `RefusedError` for probes from nowhere."""
+    if trace == "exact":
+        return with_exact_divergence(field)
+    if generator is None:
+        raise RefusedError(f"a {trace} estimate of the trace draws a probe for every solve: pass a generator, or trace='exact'")
+    return with_probe(field, PROBES[trace](z, generator=generator))
+
+
+def base_log_density(latent: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+    """Return log N(z; 0, I) in nats."""
+    return -0.5 * (latent.square().sum(1) + latent.shape[1] * math.log(2 * math.pi))
+
+
+def dequantised(values: Integer[Tensor, "batch channels y x"], grey_values: int, *, generator: Generator) -> Images:
+    """Return (v + u) / L in (0, 1), u uniform: fresh noise with every call."""
+    return rescaled(to_unit(values, grey_values, generator=generator), (-1.0, 1.0), (0.0, 1.0))
+
+
+def bits_per_dim(log_density: Float[Tensor, " batch"], dim: int, grey_values: int) -> Float[np.ndarray, " batch"]:
+    """Return bits/dim from log-densities (nats) of dequantised images in [0, 1]: -log p / (D ln 2) + log2 L."""
+    return density.bits_per_dim(log_density.detach().cpu().numpy(), dim, grey_values=grey_values, width=1.0)
