@@ -110,8 +110,11 @@ def encoder_decoder(channels: int, widths: Sequence[int]) -> EncoderDecoder:
     return EncoderDecoder(encoder, Chain([TimeConvolution(*each) for each in mirrored]))
 
 
-def with_probe(field: Chain | EncoderDecoder, probe: Float[Tensor, "batch channels y x"]) -> DivergenceField:
-    """Return a field that gives Hutchinson's estimate e^T J e beside its value, by the one probe of a solve (eq. 8)."""
+def with_probe(field: nn.Module, probe: Float[Tensor, "batch channels y x"]) -> DivergenceField:
+    """Return a field that gives Hutchinson's estimate e^T J e beside its value, by the one probe of a solve (eq. 8).
+
+    `field` is a `Chain` or an `EncoderDecoder`: any field with a method `linearised`.
+    """
 
     def both(t: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         value, derivative = field.linearised(t, z)

@@ -35,7 +35,7 @@ def flow(request):
     """Weights a good deal larger than at first, so that the flows do something."""
     flow = KINDS[request.param].build(0).double()
     for parameter in flow.parameters():
-        parameter.data *= 1.5
+        parameter.data *= 2
     return flow
 
 
@@ -71,17 +71,18 @@ def test_weights_depend_on_the_seed_alone():
 
 
 def test_log_density_is_that_of_autograds_jacobian(flow):
-    x = pixels(1)
-    encoded = flow.encode(x, FINE, trace="exact")
-    through = torch.autograd.functional.jacobian(
-        lambda flat: flow.encode(flat.view(1, *DIGITS), FINE, trace="rademacher", generator=generator()).latent[0], x.flatten()
-    )
-    expected = torch.linalg.slogdet(through).logabsdet
-    torch.testing.assert_close(encoded.log_det[0], expected, rtol=0, atol=1e-5)
+    x, solver = pixels(1), SolverSettings(method="dopri5", rtol=1e-6, atol=1e-6)
+    with torch.no_grad():
+        encoded, log_density = flow.encode(x, solver, trace="exact"), flow.log_density(x, solver, trace="exact")
+    # row i of the Jacobian from copy i of the image
+    copies = x.repeat(64, 1, 1, 1).requires_grad_()
+    latent = flow.encode(copies, solver, generator=generator()).latent
+    (jacobian,) = torch.autograd.grad(latent.diagonal().sum(), copies)
+    expected = torch.linalg.slogdet(jacobian.flatten(1)).logabsdet
+    torch.testing.assert_close(encoded.log_det[0], expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(log_density[0], base_log_density(encoded.latent)[0] + expected, rtol=0, atol=1e-4)
     # the flows' own part of it is not small
-    assert abs(float(encoded.log_det - logit(x, flow.settings.alpha)[1])) > 1
-    log_density = flow.log_density(x, FINE, trace="exact")
-    torch.testing.assert_close(log_density, base_log_density(encoded.latent) + expected, rtol=0, atol=1e-5)
+    assert abs(float(encoded.log_det - logit(x)[1])) > 0.1
 
 
 class Linear(nn.Module):

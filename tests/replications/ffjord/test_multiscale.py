@@ -9,7 +9,7 @@ from replications.ffjord.multiscale import Multiscale, entered_shapes, squeeze, 
 
 
 def numbered(*shape):
-    return torch.arange(torch.Size(shape).numel()).view(shape)
+    return torch.arange(float(torch.Size(shape).numel())).view(shape)
 
 
 def test_squeeze_is_its_definition_and_has_an_inverse():
