@@ -14,19 +14,20 @@ from jaxtyping import Float, Integer
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
-from common.dynamics.divergence import DivergenceField, gaussian_probe, rademacher, with_exact_divergence
-from common.errors import RefusedError, SettingsError
+from common.dynamics.divergence import DivergenceField, with_exact_divergence
+from common.errors import SettingsError
 from common.learning.data.scale import rescaled, to_unit
 from common.measure.metrics import density
 from common.runs.settings import Settings
-from replications.ffjord.conv_fields import encoder_decoder, same_grid, with_probe
+from replications.ffjord.conv_fields import ConvolutionalField, encoder_decoder, same_grid
+from replications.ffjord.conv_tape import ProbedField
 from replications.ffjord.logit import ALPHA, from_logit, logit
 from replications.ffjord.multiscale import Multiscale
-from replications.ffjord.solve import SolverSettings, push
+from replications.ffjord.solve import Evaluations, SolverSettings, push
+from replications.ffjord.trace_estimators import Noise, draw
 
 Images = Float[Tensor, "batch channels y x"]
-Trace = Literal["rademacher", "gaussian", "exact"]
-PROBES = {"rademacher": rademacher, "gaussian": gaussian_probe}
+Trace = Literal["exact"] | Noise
 
 
 class Encoded(NamedTuple):
@@ -47,6 +48,7 @@ class ImageFlowSettings(Settings):
     scales: PositiveInt | None = Field(default=None, description="blocks; as many as the images are good for unless given")
     alpha: float = Field(default=ALPHA, ge=0, lt=0.5, description="how far the logit keeps off the ends of [0, 1]")
     end_time: PositiveFloat = Field(default=1.0, description="T of every flow")
+    bottleneck: bool = Field(default=False, description="estimate traces between an encoder and its decoder (eq. 9)")
 
     def build(self, seed: int) -> "ImageFlow":
         """Return an untrained flow, whose weights depend on `seed` alone."""
@@ -55,7 +57,7 @@ class ImageFlowSettings(Settings):
             torch.manual_seed(seed)
             return ImageFlow(self)
 
-    def field_on(self, shape: tuple[int, int, int]) -> nn.Module:
+    def field_on(self, shape: tuple[int, int, int]) -> ConvolutionalField:
         """Return an untrained field for maps of one shape. Raises `SettingsError` if its grid cannot be halved as asked."""
         if self.field == "same_grid":
             return same_grid(shape[0], self.widths)
@@ -65,7 +67,7 @@ class ImageFlowSettings(Settings):
                 f"{len(self.widths)} widths of an encoder divide the grid by {reduced}, which {shape[1]} x {shape[2]} is no "
                 "multiple of: pad or crop the images, or give fewer widths"
             )
-        return encoder_decoder(shape[0], self.widths)
+        return encoder_decoder(shape[0], self.widths, bottleneck=self.bottleneck)
 
 
 class ImageFlow(nn.Module):
@@ -75,6 +77,7 @@ class ImageFlow(nn.Module):
         super().__init__()
         self.settings, self.dim = settings, math.prod(settings.shape)
         self.flows = Multiscale(settings.shape, settings.flows, settings.field_on, settings.scales)
+        self.evaluations = Evaluations()  # of all solves since it was last reset, summed over the flows
 
     def encode(
         self, x: Images, solver: SolverSettings, *, trace: Trace = "rademacher", generator: Generator | None = None
@@ -83,10 +86,10 @@ class ImageFlow(nn.Module):
         y, log_det = logit(x, self.settings.alpha)
         nfe = []
 
-        def carry(field: nn.Module, y: Tensor) -> Tensor:
+        def carry(field: ConvolutionalField, y: Tensor) -> Tensor:
             nonlocal log_det
-            both = with_trace(field, y, trace, generator)
-            end = push(both, y, 0.0, self.settings.end_time, solver, parameters=tuple(field.parameters()))
+            both, parameters = traced(field, y, trace, generator), tuple(field.parameters())
+            end = push(both, y, 0.0, self.settings.end_time, solver, parameters=parameters, evaluations=self.evaluations)
             log_det = log_det + end.integral
             nfe.append(end.nfe)
             return end.z
@@ -104,8 +107,9 @@ class ImageFlow(nn.Module):
     def decode(self, latent: Float[Tensor, "batch dim"], solver: SolverSettings) -> Images:
         """Return the images of latents."""
 
-        def carry(field: nn.Module, y: Tensor) -> Tensor:
-            return push(lambda t, z: (field(t, z), z.new_zeros(len(z))), y, self.settings.end_time, 0.0, solver).z
+        def carry(field: ConvolutionalField, y: Tensor) -> Tensor:
+            without_trace = lambda t, z: (field(t, z), z.new_zeros(len(z)))  # noqa: E731
+            return push(without_trace, y, self.settings.end_time, 0.0, solver, evaluations=self.evaluations).z
 
         return from_logit(self.flows.decode(latent, carry), self.settings.alpha)
 
@@ -116,13 +120,11 @@ class ImageFlow(nn.Module):
         return self.decode(latent, solver).clamp(0, 1)
 
 
-def with_trace(field: nn.Module, z: Images, trace: Trace, generator: Generator | None) -> DivergenceField:
-    """Return a field that gives its divergence for one solve that starts at z. Raises `RefusedError` for probes from nowhere."""
+def traced(field: ConvolutionalField, z: Images, trace: Trace, generator: Generator | None) -> DivergenceField:
+    """Return a field that gives its divergence for one solve from z. Raises `SolverError` for an estimate without a generator."""
     if trace == "exact":
         return with_exact_divergence(field)
-    if generator is None:
-        raise RefusedError(f"a {trace} estimate of the trace draws a probe for every solve: pass a generator, or trace='exact'")
-    return with_probe(field, PROBES[trace](z, generator=generator))
+    return ProbedField(field, draw(trace, field.traced_maps(z), generator=generator), tuple(z.shape[1:]))
 
 
 def base_log_density(latent: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:

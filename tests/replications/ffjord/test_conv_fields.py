@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from common.dynamics.divergence import exact_divergence, hutchinson_divergence
-from replications.ffjord.conv_fields import TimeConvolution, encoder_decoder, same_grid, with_bottleneck_probe, with_probe
+from replications.ffjord.conv_fields import TimeConvolution, encoder_decoder, same_grid
+from replications.ffjord.conv_tape import ProbedField
+from replications.ffjord.trace_estimators import bottleneck_divergence
 
 F64 = torch.float64
 T = torch.tensor(0.3, dtype=F64)
@@ -70,12 +72,11 @@ def test_softplus_stands_between_layers_and_not_after_the_last():
 def test_an_encoder_decoder_goes_down_to_a_quarter_of_the_grid_and_back():
     field = encoder_decoder(1, (3, 4, 5, 6))
     z, shapes = torch.zeros(2, 1, 8, 8), []
-    for layer in [*field.encoder.layers, *field.decoder.layers]:
+    for layer in field.layers:
         layer.register_forward_hook(lambda layer, args, out: shapes.append(tuple(out.shape[1:])))
     assert field(torch.tensor(0.0), z).shape == z.shape
     assert shapes == [(3, 8, 8), (4, 4, 4), (5, 4, 4), (6, 2, 2), (5, 4, 4), (4, 4, 4), (3, 8, 8), (1, 8, 8)]
-    # between encoder and decoder there is a softplus as between any two layers
-    assert field.encoder(torch.tensor(0.0), z).min() > 0
+    assert [layer.outputs for layer in field.layers] == [channels for channels, _, _ in shapes]
 
 
 def test_every_layer_sees_the_time(field):
@@ -92,7 +93,7 @@ def test_every_layer_sees_the_time(field):
 
 def test_the_estimate_is_that_of_a_vector_jacobian_product(field):
     z, probe = normal(3, 2, 8, 8), normal(3, 2, 8, 8, seed=1)
-    for found, expected in zip(with_probe(field, probe)(T, z), hutchinson_divergence(field, T, z, probe)):
+    for found, expected in zip(ProbedField(field, probe, (2, 8, 8))(T, z), hutchinson_divergence(field, T, z, probe)):
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -104,26 +105,41 @@ def test_estimates_train_as_those_of_a_vector_jacobian_product_do(field):
         return torch.autograd.grad((value * probe).sum() + divergence.sum(), [z, *parameters])
 
     expected = gradients(lambda t, z: hutchinson_divergence(field, t, z, probe))
-    for found, wanted in zip(gradients(with_probe(field, probe)), expected):
+    for found, wanted in zip(gradients(ProbedField(field, probe, (2, 8, 8))), expected):
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
 
 
-def summed_over_units(both, shape, z):
-    """The sum of e^T J e over all unit vectors e, which is the trace."""
-    units = torch.eye(shape[0] * shape[1] * shape[2], dtype=F64).view(-1, *shape)
-    return both(units)(T, z.expand(len(units), *z.shape[1:]))[1].sum()
+BOTTLENECKS = {
+    "none": (encoder_decoder(2, (3, 4, 4, 1)), (2, 4, 4)),
+    "one grid": (same_grid(2, (3, 5)), (2, 4, 4)),
+    "a quarter": (encoder_decoder(2, (3, 4, 4, 2), bottleneck=True), (2, 1, 1)),
+    "half": (encoder_decoder(2, (4, 3), bottleneck=True), (3, 2, 2)),
+}
 
 
-def test_estimates_over_unit_probes_add_up_to_the_trace(field):
-    z = normal(1, 2, 4, 4)
-    expected = exact_divergence(field, T, z)[1][0]
-    torch.testing.assert_close(summed_over_units(lambda e: with_probe(field, e), (2, 4, 4), z), expected, rtol=1e-10, atol=1e-10)
+@pytest.mark.parametrize("kind", BOTTLENECKS)
+def test_estimates_over_unit_probes_add_up_to_the_trace(kind):
+    """Between encoder and decoder there are fewer of them; they add up to the same trace (eq. 9)."""
+    field, shape = BOTTLENECKS[kind]
+    field, z = field.double(), normal(1, 2, 4, 4)
+    assert tuple(field.traced_maps(z).shape) == (1, *shape)
+    units = torch.eye(torch.Size(shape).numel(), dtype=F64).view(-1, *shape)
+    value, estimates = ProbedField(field, units, (2, 4, 4))(T, z.expand(len(units), 2, 4, 4))
+    expected, trace = exact_divergence(field, T, z)
+    torch.testing.assert_close(estimates.sum(), trace[0], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(value[:1], expected, rtol=1e-12, atol=1e-12)
 
 
-def test_the_bottlenecks_probes_are_fewer_and_add_up_to_the_same_trace():
+def test_the_bottlenecks_estimate_is_that_of_chained_products():
     torch.manual_seed(0)
-    field, z = encoder_decoder(2, (3, 4, 4, 2)).double(), normal(1, 2, 4, 4)
-    value, expected = exact_divergence(field, T, z)
-    found = summed_over_units(lambda e: with_bottleneck_probe(field, e), (2, 1, 1), z)
-    torch.testing.assert_close(found, expected[0], rtol=1e-10, atol=1e-10)
-    assert torch.equal(with_bottleneck_probe(field, torch.ones(1, 2, 1, 1, dtype=F64))(T, z)[0], value)
+    field, z, probe = encoder_decoder(2, (3, 2), bottleneck=True).double(), normal(3, 2, 4, 4), normal(3, 2, 2, 2, seed=1)
+    first, second, *rest = field.layers
+
+    def h(t, z):
+        return torch.nn.functional.softplus(second(t, torch.nn.functional.softplus(first(t, z))))
+
+    def g(t, hidden):
+        return rest[1](t, torch.nn.functional.softplus(rest[0](t, hidden)))
+
+    for found, expected in zip(ProbedField(field, probe, (2, 4, 4))(T, z), bottleneck_divergence(h, g, T, z, probe)):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
