@@ -1,8 +1,8 @@
 """A Runge-Kutta solve of a state and of the integral of its field's trace, differentiated step by step.
 
 Forwards, dopri5 with the rules of `neural_ode.dormand_prince`, except that the last step ends where the solve ends: nothing is
-interpolated, so that the result is the method's own map and its derivative is exact, discretise first. Refused steps leave no
-trace. Backwards through one step x_i = y + h sum_{j<i} a_ij k_j, y' = y + h sum_j b_j k_j of stages i = 1 ... s, last stage first,
+interpolated, and the derivative of the accepted steps is exact, step sizes held (discretise, then differentiate). Refused steps
+are forgotten. Backwards through one step x_i = y + h sum_{j<i} a_ij k_j, y' = y + h sum_j b_j k_j, the last stage first,
 
     g_k_i = h (b_i g_y' + sum_{j>i} a_ji g_x_j),    g_x_i = (df/dx)^T g_k_i,    g_y = g_y' + sum_i g_x_i,
 

@@ -4,6 +4,7 @@ Time runs from data (0) to base (`end_time`). Along dz/dt = f(t, z), log p(x) = 
 flow where there are several. What the trace is taken by is drawn once per solve (eq. 8).
 """
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -49,7 +50,7 @@ class FreeFormField(nn.Module):
         super().__init__()
         sizes = [dim, *settings.hidden, dim]
         make = LAYERS[settings.layer]
-        self.layers = nn.ModuleList(make(inputs, outputs) for inputs, outputs in zip(sizes, sizes[1:]))
+        self.layers = nn.ModuleList(make(inputs, outputs) for inputs, outputs in pairwise(sizes))
         self.nonlinearity: Nonlinearity = settings.nonlinearity
         narrowest = min(range(len(sizes) - 1), key=sizes.__getitem__)
         self.traced_after = narrowest if settings.bottleneck else 0  # so many layers
