@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 240  # a mutant that hangs is noticed too
 D, L, M, R = "common/dynamics", "common/learning", "common/measure", "common/runs"
 F, N, S = "replications/flow_matching", "replications/neural_ode", "replications/ncsn"
+J = "replications/ffjord"
 TD, TL, TM, TR = (f"tests/{room}" for room in (D, L, M, R))
-TF, TN, TS = f"tests/{F}", f"tests/{N}", f"tests/{S}"
+TF, TN, TS, TJ = f"tests/{F}", f"tests/{N}", f"tests/{S}", f"tests/{J}"
 
 MUTANTS = [
     # paths, answers, denoiser, oracles
@@ -270,6 +271,29 @@ MUTANTS = [
     (f"{S}/refinenet.py", "block(wide, wide, dilation=4)", "block(wide, wide, dilation=2)", f"{TS}/test_refinenet.py"),
     (f"{S}/refinenet.py", "norm(path, level)", "norm(total, level)", f"{TS}/test_refinenet.py"),
     (f"{S}/refinenet.py", "[maps.pop(), *refined]", "[*refined, maps.pop()]", f"{TS}/test_refinenet.py"),
+    # free-form flows: trace, solve and their derivatives
+    (f"{J}/trace_estimators.py", "return 2 * square", "return square", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "+ jacobian.mT) / 2", ") / 1", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "variance(of_h @ of_g", "variance(of_g @ of_h", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "(value, hidden, through_h", "(value, hidden, value", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/layers.py", "+ self.shift(t)", "", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain.py", "(b if i == 0 else b - w.sum(1))", "b", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain.py", "(d, d, h, value=-2)", "(d, d, h, value=-1)", f"{TJ}/test_solve.py"),
+    (f"{J}/chain.py", "(s * (1 - h) + d)", "(s + d)", f"{TJ}/test_solve.py"),
+    (f"{J}/chain.py", "(after + i) % count", "i", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain_tape.py", "matrices[i][self.traced].baddbmm_(g, before.mT)", "pass", f"{TJ}/test_solve.py"),
+    (f"{J}/chain_tape.py", "torch.mul(bent, second", "torch.mul(bent, d", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "spans[i - 1] * weight", "spans[i] * weight", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "[float(rows[-2, 0]) * spans[i]]", "[0.0]", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "gradients[0] = gradients.sum(0)", "gradients[0] = gradients[1:].sum(0)", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "needless = 1 if", "needless = 2 if", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "slopes[0] = slopes[-1]", "slopes[0] = slopes[-2]", f"{TJ}/test_solve.py"),
+    (f"{J}/autograd_tape.py", "totals[i].add_(gradient)", "gradient", f"{TJ}/test_solve.py"),
+    (f"{J}/solve.py", "ctx.evaluations.backward += len(method.rows) *", "ctx.evaluations.backward +=", f"{TJ}/test_solve.py"),
+    (f"{J}/solve.py", "parameters=parameters)[-1]", ")[-1]", f"{TJ}/test_solve.py"),
+    (f"{J}/free_form_flow.py", "(base.z) + base.integral", "(base.z) - base.integral", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/free_form_flow.py", "reversed(self.fields) if", "self.fields if", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/free_form_flow.py", "(count * self.end_time *", "(count *", f"{TJ}/test_free_form_flow.py"),
 ]
 
 
@@ -307,6 +331,12 @@ WATCHED = {
     f"{N}/planar_flow.py": f"{TN}/test_planar_flows.py",
     f"{N}/planar_solve.py": f"{TN}/test_planar_flows.py",
     f"{N}/adjoint.py": f"{TN}/test_adjoint.py",
+    f"{J}/trace_estimators.py": f"{TJ}/test_trace_estimators.py",
+    f"{J}/layers.py": f"{TJ}/test_free_form_flow.py",
+    f"{J}/chain.py": f"{TJ}/test_free_form_flow.py {TJ}/test_solve.py",
+    f"{J}/chain_tape.py": f"{TJ}/test_free_form_flow.py {TJ}/test_solve.py",
+    f"{J}/direct.py": f"{TJ}/test_solve.py",
+    f"{J}/free_form_flow.py": f"{TJ}/test_free_form_flow.py",
 }
 SWAPPED = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Lt: ">=", ast.Gt: "<=", ast.LtE: ">", ast.GtE: "<"}
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">="}

@@ -12,9 +12,7 @@ from common.dynamics.divergence import DivergenceField
 class AutogradTape:
     """What one solve evaluates of a field of states [batch, *shape]; the solver's are [features, batch]."""
 
-    def __init__(
-        self, field: DivergenceField, shape: torch.Size, parameters: Sequence[Tensor], *, recorded: bool
-    ) -> None:
+    def __init__(self, field: DivergenceField, shape: torch.Size, parameters: Sequence[Tensor], *, recorded: bool) -> None:
         self.field, self.shape, self.recorded = field, shape, recorded
         self.parameters = tuple(parameter for parameter in parameters if parameter.requires_grad)
         self.totals: list[Tensor | None] = [None] * len(self.parameters)

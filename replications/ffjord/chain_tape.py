@@ -113,7 +113,7 @@ class ChainBlock:
         """Bring the gradient of the traces to the preactivations and the matrices; called before any `pull`."""
         self.g = [torch.zeros_like(a) for a in self.a] + [torch.zeros_like(self.h[0])]
         self._g = [part.unbind(0) for part in self.g]
-        self.of_weights = [torch.zeros_like(layer.weight) for layer in self.layers]
+        self.outer: list[tuple[int, Tensor, Tensor]] = []  # whose products are the traces' share of the matrices' gradients
         tangents = len(self.seed.vectors)
         if not tangents:
             return
@@ -125,7 +125,7 @@ class ChainBlock:
                 second = second_derivative(self.nonlinearity, self.a[i][self.traced], self.h[i + 1][self.traced], d)
                 torch.mul(bent, second, out=self.g[i][self.traced])
                 g = (g.unflatten(2, (tangents, -1)) * d[:, :, None]).flatten(2)
-            self.of_weights[i][self.traced] = g @ before.mT
+            self.outer.append((i, g, before))
             g = self.layers[i].weight[self.traced].mT @ g
         del self.kept
 
@@ -139,7 +139,7 @@ class ChainBlock:
 
     def gradients(self) -> list[Affine]:
         """Return the gradients of every layer's matrices and vectors at the block's times."""
-        return [
-            Affine(torch.baddbmm(of_weight, g, h.mT), g.sum(2, keepdim=True))
-            for of_weight, g, h in zip(self.of_weights, self.g, self.h)
-        ]
+        matrices = [g @ h.mT for g, h in zip(self.g, self.h)]
+        for i, g, before in self.outer:
+            matrices[i][self.traced].baddbmm_(g, before.mT)
+        return [Affine(matrix, g.sum(2, keepdim=True)) for matrix, g in zip(matrices, self.g)]

@@ -1,8 +1,8 @@
 """A Runge-Kutta solve of a state and of the integral of its field's trace, differentiated step by step.
 
 Forwards, dopri5 with the rules of `neural_ode.dormand_prince`, except that the last step ends where the solve ends: nothing is
-interpolated, so that the result is the method's own map and its derivative is exact, discretise first. Refused steps leave no
-trace. Backwards through one step x_i = y + h sum_{j<i} a_ij k_j, y' = y + h sum_j b_j k_j of stages i = 1 ... s, last stage first,
+interpolated, and the derivative of the accepted steps is exact, step sizes held (discretise, then differentiate). Refused steps
+are forgotten. Backwards through one step x_i = y + h sum_{j<i} a_ij k_j, y' = y + h sum_j b_j k_j, the last stage first,
 
     g_k_i = h (b_i g_y' + sum_{j>i} a_ji g_x_j),    g_x_i = (df/dx)^T g_k_i,    g_y = g_y' + sum_i g_x_i,
 
@@ -98,7 +98,7 @@ class Solved(NamedTuple):
 
 
 @cache
-def _tables(method: Method) -> tuple[Tensor, list[Tensor], slice]:
+def _tables(method: Method) -> tuple[Tensor, Tensor, slice]:
     """Return the rows and the error's weights, of every stage what its gradient is made of, and which traces a block needs."""
     stages, end = len(method.rows), method.rows[-1]
     rows = torch.zeros(stages + 1, stages + 1, dtype=torch.float64)
@@ -107,7 +107,9 @@ def _tables(method: Method) -> tuple[Tensor, list[Tensor], slice]:
     if method.error is not None:
         rows[-1] = torch.tensor(method.error, dtype=torch.float64)
     # for stage j, last first: the weight of the step's end, then those of the stages after j, last first
-    back = [torch.stack([rows[-2, j], *(rows[i - 1, j] for i in range(stages - 1, j, -1))]) for j in range(stages - 1, -1, -1)]
+    back = torch.zeros(stages, stages, dtype=torch.float64)
+    for m, j in enumerate(range(stages - 1, -1, -1)):
+        back[m, : m + 1] = torch.stack([rows[-2, j], *(rows[i - 1, j] for i in range(stages - 1, j, -1))])
     needless = 1 if end[1] == 0 and (method.error is None or method.error[1] == 0) else 0
     return rows, back, slice(needless, None)
 
@@ -209,8 +211,8 @@ def pull_back(
     gradients[0] = g_z.reshape(-1)
     for i in range(len(solved.steps) - 1, -1, -1):
         h, block = solved.steps[i]
-        for m, weights in enumerate(back, 1):
-            g = (gradients[:m].T @ (weights * h).to(g_z)).view(g_z.shape)
+        for m, weights in enumerate((back * h).to(g_z).unbind(0), 1):
+            g = (gradients[:m].T @ weights[:m]).view(g_z.shape)
             stage = count - m  # 0: the step's start, which the block before evaluated
             found = block.pull(stage - 1, g) if stage else blocks[i].pull(-1, g)
             gradients[m] = found.reshape(-1)

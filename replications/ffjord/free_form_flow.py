@@ -4,6 +4,7 @@ Time runs from data (0) to base (`end_time`). Along dz/dt = f(t, z), log p(x) = 
 flow where there are several. What the trace is taken by is drawn once per solve (eq. 8).
 """
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -49,7 +50,7 @@ class FreeFormField(nn.Module):
         super().__init__()
         sizes = [dim, *settings.hidden, dim]
         make = LAYERS[settings.layer]
-        self.layers = nn.ModuleList(make(inputs, outputs) for inputs, outputs in zip(sizes, sizes[1:]))
+        self.layers = nn.ModuleList(make(inputs, outputs) for inputs, outputs in pairwise(sizes))
         self.nonlinearity: Nonlinearity = settings.nonlinearity
         narrowest = min(range(len(sizes) - 1), key=sizes.__getitem__)
         self.traced_after = narrowest if settings.bottleneck else 0  # so many layers
@@ -105,15 +106,11 @@ class FreeFormFlow(nn.Module):
         self.prior = Prior("standard normal", prior_std=1.0)
         self.evaluations = Evaluations()  # of all solves since it was last reset, summed over the flows
 
-    def to_base(
-        self, x: Points, solver: SolverSettings, *, trace: Trace = "exact", generator: Generator | None = None
-    ) -> Pushed:
+    def to_base(self, x: Points, solver: SolverSettings, *, trace: Trace = "exact", generator: Generator | None = None) -> Pushed:
         """Return the base points of x, and the integral of the trace on the way; differentiable."""
         return self._through(x, solver, trace, generator, towards_data=False)
 
-    def to_data(
-        self, z: Points, solver: SolverSettings, *, trace: Trace = "none", generator: Generator | None = None
-    ) -> Pushed:
+    def to_data(self, z: Points, solver: SolverSettings, *, trace: Trace = "none", generator: Generator | None = None) -> Pushed:
         """Return the data points of z, and the integral of the trace on the way, which runs backwards in time; differentiable."""
         return self._through(z, solver, trace, generator, towards_data=True)
 
@@ -140,8 +137,9 @@ class FreeFormFlow(nn.Module):
         count = len(self.fields)
         inside = float(as_time(t, z).reshape(-1)[0]) * count
         which = min(count - 1, max(0, int(inside)))
-        local = z.new_tensor((inside - which) * self.end_time)
-        return count * self.end_time * self.fields[which](local, z)
+        state = z.to(next(self.parameters()))
+        local = state.new_tensor((inside - which) * self.end_time)
+        return (count * self.end_time * self.fields[which](local, state)).to(z)
 
     def _through(
         self, z: Points, solver: SolverSettings, trace: Trace, generator: Generator | None, *, towards_data: bool

@@ -1,7 +1,9 @@
-"""Linear layers that know the time, each one affine map of h at any time (Grathwohl 2018, Section 4; the code's default is the first).
+"""Linear layers that know the time: at any one time, an affine map of h.
 
     concatsquash    (W h + b) * sigmoid(w_g t + b_g) + w_s t      gate and shift elementwise over the outputs
     concat          W [t; h] + b = W_h h + b + w_t t              no gate
+
+The paper's text says that the time is concatenated everywhere (Section 4); the authors' scripts for flat data take concatsquash.
 
 Both are (W h + b) * gate(t) + shift t, which is all that `chain.py` needs to know of them.
 """

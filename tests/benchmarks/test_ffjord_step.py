@@ -1,9 +1,9 @@
 """FFJORD's training step on 8 Gaussians against a plain implementation of the published recipe; one thread, in turns.
 
-Both begin at the same weights and see the same batches of 100: concatsquash layers 2-64-64-64-2 with tanh, exact trace, dopri5 at
-rtol = atol = 1e-5 over [0, 0.5], Adam at 1e-3. The rival is written from the equations as the paper's set-up says: the trace by one
-reverse pass per dimension, whose graph is kept, and gradients by torchdiffeq's `odeint_adjoint`. Held-out points are judged by one
-solve at a tolerance ten times tighter, for both the same.
+Both begin at the same weights and see the same batches of 100: concatsquash layers 2-64-64-64-2 with tanh, exact trace, dopri5
+at rtol = atol = 1e-5 over [0, 0.5], Adam at 1e-3. The rival is written from the equations as the paper's set-up says: the trace
+by one reverse pass per dimension, whose graph is kept, and gradients by torchdiffeq's `odeint_adjoint`. Held-out points are
+judged by one solve at a tolerance ten times tighter, for both the same.
 """
 
 import copy
