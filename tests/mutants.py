@@ -294,6 +294,31 @@ MUTANTS = [
     (f"{J}/free_form_flow.py", "(base.z) + base.integral", "(base.z) - base.integral", f"{TJ}/test_free_form_flow.py"),
     (f"{J}/free_form_flow.py", "reversed(self.fields) if", "self.fields if", f"{TJ}/test_free_form_flow.py"),
     (f"{J}/free_form_flow.py", "(count * self.end_time *", "(count *", f"{TJ}/test_free_form_flow.py"),
+    # flows on images
+    (f"{J}/logit.py", "(math.log(1 - 2 * alpha) - low", "(0 * alpha - low", f"{TJ}/test_logit.py"),
+    (f"{J}/logit.py", "- low - high)", "+ low + high)", f"{TJ}/test_logit.py"),
+    (f"{J}/logit.py", "for part in (x, 1 - x))", "for part in (x, 1.0 - x.float()))", f"{TJ}/test_logit.py"),
+    (f"{J}/logit.py", "(torch.sigmoid(y) - alpha)", "torch.sigmoid(y)", f"{TJ}/test_logit.py"),
+    (f"{J}/multiscale.py", "cat([y, given.pop()]", "cat([given.pop(), y]", f"{TJ}/test_multiscale.py"),
+    (f"{J}/multiscale.py", "y, given = y.chunk", "given, y = y.chunk", f"{TJ}/test_multiscale.py"),
+    (f"{J}/multiscale.py", "in reversed(after)", "in after", f"{TJ}/test_multiscale.py"),
+    (f"{J}/multiscale.py", "while side >= SMALLEST", "while side > SMALLEST", f"{TJ}/test_multiscale.py"),
+    (f"{J}/conv_fields.py", "= F.softplus(inner[-1])", "= inner[-1]", f"{TJ}/test_conv_fields.py"),
+    (f"{J}/conv_fields.py", "kind(inputs + 1, outputs", "kind(inputs + 9, outputs", f"{TJ}/test_conv_fields.py"),
+    (f"{J}/conv_fields.py", "t.to(h).expand", "(0 * t).to(h).expand", f"{TJ}/test_conv_fields.py"),
+    (
+        f"{J}/conv_fields.py",
+        "tangent * torch.sigmoid(inner[i])",
+        "tangent * torch.sigmoid(-inner[i])",
+        f"{TJ}/test_conv_fields.py",
+    ),
+    (f"{J}/conv_fields.py", "(self.traced_after + k) % count", "k", f"{TJ}/test_conv_fields.py"),
+    (f"{J}/conv_tape.py", "self.totals[i] + gradient", "gradient", f"{TJ}/test_conv_tape.py"),
+    (f"{J}/conv_tape.py", "[list(stage) for stage", "[[] for stage", f"{TJ}/test_conv_tape.py"),
+    (f"{J}/image_flows.py", "log_det + end.integral", "log_det - end.integral", f"{TJ}/test_image_flows.py"),
+    (f"{J}/image_flows.py", "width=1.0", "width=2.0", f"{TJ}/test_image_flows.py"),
+    (f"{J}/image_flows.py", "(-1.0, 1.0), (0.0, 1.0)", "(-1.0, 1.0), (0.0, 2.0)", f"{TJ}/test_image_flows.py"),
+    (f"{J}/image_flows.py", "y, self.settings.end_time, 0.0", "y, 0.0, self.settings.end_time", f"{TJ}/test_image_flows.py"),
 ]
 
 

@@ -25,7 +25,7 @@ GRID = {"none": 1.0, "halve": 0.5, "double": 2.0}
 
 
 class TimeConvolution(nn.Module):
-    """A convolution of the maps and a constant channel t: 3x3 on the same grid, 4x4 where it halves or (transposed) doubles it."""
+    """A convolution of maps and a constant channel t: 3x3 on the same grid, 4x4 where it halves or (transposed) doubles it."""
 
     def __init__(self, inputs: int, outputs: int, resample: Resampling = "none") -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class ConvolutionalField(nn.Module):
 
 
 def same_grid(channels: int, widths: Sequence[int]) -> ConvolutionalField:
-    """Return a field of len(widths) + 1 convolutions on one grid; the paper's has widths 64, 64, its authors' recipe 64, 64, 64."""
+    """Return a field of len(widths) + 1 convolutions on one grid: widths 64, 64 in the paper, a third in the authors' recipe."""
     return ConvolutionalField([TimeConvolution(*sizes) for sizes in zip((channels, *widths), (*widths, channels))])
 
 

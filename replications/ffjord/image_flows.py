@@ -1,4 +1,4 @@
-"""Continuous flows on images: logit transform, flows at one scale or several, a standard normal base (Grathwohl 2019, Section 4.2).
+"""Continuous flows on images: a logit, flows at one scale or several, a standard normal base (Grathwohl 2019, Section 4.2).
 
 With z the latent, x in [0, 1] the dequantised image, and flows that run from time 0 at the data to T at the base,
 
@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
 from common.dynamics.divergence import DivergenceField, with_exact_divergence
+from common.dynamics.paths import Prior
 from common.errors import SettingsError
 from common.learning.data.scale import rescaled, to_unit
 from common.measure.metrics import density
@@ -42,7 +43,7 @@ class ImageFlowSettings(Settings):
     """Everything needed to build a flow on images again."""
 
     shape: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(description="channels, height, width of an image")
-    field: Literal["same_grid", "encoder_decoder"] = Field(default="same_grid", description="what the convolutions do to the grid")
+    field: Literal["same_grid", "encoder_decoder"] = Field(default="same_grid", description="kind of field")
     widths: tuple[PositiveInt, ...] = Field(min_length=1, description="channels of the convolutions (of the encoder's)")
     flows: PositiveInt = Field(default=2, description="flows before a squeeze, and as many after it")
     scales: PositiveInt | None = Field(default=None, description="blocks; as many as the images are good for unless given")
@@ -58,8 +59,10 @@ class ImageFlowSettings(Settings):
             return ImageFlow(self)
 
     def field_on(self, shape: tuple[int, int, int]) -> ConvolutionalField:
-        """Return an untrained field for maps of one shape. Raises `SettingsError` if its grid cannot be halved as asked."""
+        """Return an untrained field for maps of one shape. Raises `SettingsError` for what is asked of it in vain."""
         if self.field == "same_grid":
+            if self.bottleneck:
+                raise SettingsError("bottleneck: true is for an encoder and its decoder, but field is same_grid")
             return same_grid(shape[0], self.widths)
         reduced = 2 ** (len(self.widths) // 2)
         if shape[1] % reduced or shape[2] % reduced:
@@ -77,6 +80,7 @@ class ImageFlow(nn.Module):
         super().__init__()
         self.settings, self.dim = settings, math.prod(settings.shape)
         self.flows = Multiscale(settings.shape, settings.flows, settings.field_on, settings.scales)
+        self.prior = Prior("standard normal", prior_std=1.0)
         self.evaluations = Evaluations()  # of all solves since it was last reset, summed over the flows
 
     def encode(
@@ -101,22 +105,24 @@ class ImageFlow(nn.Module):
     ) -> Float[Tensor, " batch"]:
         """Return log p(x) in nats of images in [0, 1]: an estimate, unless the trace is exact."""
         encoded = self.encode(x, solver, trace=trace, generator=generator)
-        return base_log_density(encoded.latent) + encoded.log_det
+        return self.prior.prior_log_density(encoded.latent) + encoded.log_det
 
     @torch.no_grad()
     def decode(self, latent: Float[Tensor, "batch dim"], solver: SolverSettings) -> Images:
         """Return the images of latents."""
 
         def carry(field: ConvolutionalField, y: Tensor) -> Tensor:
-            without_trace = lambda t, z: (field(t, z), z.new_zeros(len(z)))  # noqa: E731
+            def without_trace(t: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+                return field(t, z), z.new_zeros(len(z))
+
             return push(without_trace, y, self.settings.end_time, 0.0, solver, evaluations=self.evaluations).z
 
         return from_logit(self.flows.decode(latent, carry), self.settings.alpha)
 
     def sample(self, n: int, solver: SolverSettings, *, generator: Generator) -> Images:
         """Return n images drawn from the model, clamped to [0, 1]."""
-        parameter = next(self.parameters())
-        latent = torch.randn(n, self.dim, generator=generator, device=generator.device).to(parameter)
+        weight = next(self.parameters())
+        latent = self.prior.prior_sample((n, self.dim), generator=generator, device=weight.device, dtype=weight.dtype)
         return self.decode(latent, solver).clamp(0, 1)
 
 
@@ -125,11 +131,6 @@ def traced(field: ConvolutionalField, z: Images, trace: Trace, generator: Genera
     if trace == "exact":
         return with_exact_divergence(field)
     return ProbedField(field, draw(trace, field.traced_maps(z), generator=generator), tuple(z.shape[1:]))
-
-
-def base_log_density(latent: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
-    """Return log N(z; 0, I) in nats."""
-    return -0.5 * (latent.square().sum(1) + latent.shape[1] * math.log(2 * math.pi))
 
 
 def dequantised(values: Integer[Tensor, "batch channels y x"], grey_values: int, *, generator: Generator) -> Images:

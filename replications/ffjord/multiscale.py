@@ -1,8 +1,8 @@
 """The multiscale arrangement of flows on images (Dinh et al. 2017; Grathwohl 2019, Section 4.2).
 
-A block entered with c channels runs N flows, squeezes the grid (c x H x W becomes 4c x H/2 x W/2), runs N flows more, gives half of
-the channels to the latent and passes 2c on. The last block has no squeeze: it runs N flows and gives all that it has. There are as
-many blocks as the side can be halved, rounding down, while it is at least 4: 4 for 32 pixels, 3 for 28, 2 for 8.
+A block entered with c channels runs N flows, squeezes the grid (c x H x W becomes 4c x H/2 x W/2), runs N flows more, gives half
+of the channels to the latent and passes 2c on. The last block has no squeeze: it runs N flows and gives all that it has. There
+are as many blocks as the side can be halved, rounding down, while it is at least 4: 4 for 32 pixels, 3 for 28, 2 for 8.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def squeezed(shape: Shape) -> Shape:
     channels, height, width = shape
     if height % 2 or width % 2:
         raise SettingsError(
-            f"a grid of {height} x {width} cannot be squeezed, its sides must be even: pad or crop the images, or take fewer scales"
+            f"a {height} x {width} grid cannot be squeezed, its sides are not even: pad or crop the images, or take fewer scales"
         )
     return 4 * channels, height // 2, width // 2
 

@@ -61,5 +61,5 @@ def test_a_solve_that_nothing_learns_from_gives_the_same(both, solver):
 def test_weights_that_are_frozen_get_no_gradient(both):
     frozen = both.field.layers[0].state.requires_grad_(False)
     learnt = [parameter for parameter in both.parameters() if parameter is not frozen]
-    end, gradients, _ = pushed(both, normal(3, *SHAPE).requires_grad_(), SOLVERS["rk4"], learnt)
+    _, gradients, _ = pushed(both, normal(3, *SHAPE).requires_grad_(), SOLVERS["rk4"], learnt)
     assert len(gradients) == 1 + len(learnt) and frozen.grad is None
