@@ -304,7 +304,7 @@ MUTANTS = [
     (f"{J}/multiscale.py", "in reversed(after)", "in after", f"{TJ}/test_multiscale.py"),
     (f"{J}/multiscale.py", "while side >= SMALLEST", "while side > SMALLEST", f"{TJ}/test_multiscale.py"),
     (f"{J}/conv_fields.py", "= F.softplus(inner[-1])", "= inner[-1]", f"{TJ}/test_conv_fields.py"),
-    (f"{J}/conv_fields.py", "kind(inputs + 1, outputs", "kind(inputs + 9, outputs", f"{TJ}/test_conv_fields.py"),
+    (f"{J}/conv_fields.py", '("none", "halve") *', '("halve", "none") *', f"{TJ}/test_conv_fields.py"),
     (f"{J}/conv_fields.py", "t.to(h).expand", "(0 * t).to(h).expand", f"{TJ}/test_conv_fields.py"),
     (
         f"{J}/conv_fields.py",
