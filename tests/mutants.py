@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 240  # a mutant that hangs is noticed too
 D, L, M, R = "common/dynamics", "common/learning", "common/measure", "common/runs"
 F, N, S = "replications/flow_matching", "replications/neural_ode", "replications/ncsn"
+J = "replications/ffjord"
 TD, TL, TM, TR = (f"tests/{room}" for room in (D, L, M, R))
-TF, TN, TS = f"tests/{F}", f"tests/{N}", f"tests/{S}"
+TF, TN, TS, TJ = f"tests/{F}", f"tests/{N}", f"tests/{S}", f"tests/{J}"
 
 MUTANTS = [
     # paths, answers, denoiser, oracles
@@ -403,6 +404,54 @@ MUTANTS = [
     (f"{L}/data/tables.py", "rows[:, ~least_repeated(rows)]", "rows", f"{TL}/data/test_tables.py"),
     (f"{L}/data/patches.py", "place + size <= end", "place < end", f"{TL}/data/test_tables.py"),
     (f"{L}/data/patches.py", "keepdim=True))[:, :-1]", "keepdim=True))[:, 1:]", f"{TL}/data/test_tables.py"),
+    # free-form flows: trace, solve and their derivatives
+    (f"{J}/trace_estimators.py", "return 2 * square", "return square", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "+ jacobian.mT) / 2", ") / 1", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "variance(of_h @ of_g", "variance(of_g @ of_h", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "(value, hidden, through_h", "(value, hidden, value", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/layers.py", "+ self.shift(t)", "", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain.py", "(b if i == 0 else b - w.sum(1))", "b", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain.py", "(d, d, h, value=-2)", "(d, d, h, value=-1)", f"{TJ}/test_solve.py"),
+    (f"{J}/chain.py", "(s * (1 - h) + d)", "(s + d)", f"{TJ}/test_solve.py"),
+    (f"{J}/chain.py", "(after + i) % count", "i", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain_tape.py", "matrices[i][self.traced].baddbmm_(g, before.mT)", "pass", f"{TJ}/test_solve.py"),
+    (f"{J}/chain_tape.py", "torch.mul(bent, second", "torch.mul(bent, d", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "spans[i - 1] * weight", "spans[i] * weight", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "[float(rows[-2, 0]) * spans[i]]", "[0.0]", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "gradients[0] = gradients.sum(0)", "gradients[0] = gradients[1:].sum(0)", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "needless = 1 if", "needless = 2 if", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "slopes[0] = slopes[-1]", "slopes[0] = slopes[-2]", f"{TJ}/test_solve.py"),
+    (f"{J}/autograd_tape.py", "totals[i].add_(gradient)", "gradient", f"{TJ}/test_solve.py"),
+    (f"{J}/solve.py", "ctx.evaluations.backward += len(method.rows) *", "ctx.evaluations.backward +=", f"{TJ}/test_solve.py"),
+    (f"{J}/solve.py", "parameters=parameters)[-1]", ")[-1]", f"{TJ}/test_solve.py"),
+    (f"{J}/free_form_flow.py", "(base.z) + base.integral", "(base.z) - base.integral", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/free_form_flow.py", "reversed(self.fields) if", "self.fields if", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/free_form_flow.py", "(count * self.end_time *", "(count *", f"{TJ}/test_free_form_flow.py"),
+    # flows on images
+    (f"{J}/logit.py", "(math.log(1 - 2 * alpha) - low", "(0 * alpha - low", f"{TJ}/test_logit.py"),
+    (f"{J}/logit.py", "- low - high)", "+ low + high)", f"{TJ}/test_logit.py"),
+    (f"{J}/logit.py", "for part in (x, 1 - x))", "for part in (x, 1.0 - x.float()))", f"{TJ}/test_logit.py"),
+    (f"{J}/logit.py", "(torch.sigmoid(y) - alpha)", "torch.sigmoid(y)", f"{TJ}/test_logit.py"),
+    (f"{J}/multiscale.py", "cat([y, given.pop()]", "cat([given.pop(), y]", f"{TJ}/test_multiscale.py"),
+    (f"{J}/multiscale.py", "y, given = y.chunk", "given, y = y.chunk", f"{TJ}/test_multiscale.py"),
+    (f"{J}/multiscale.py", "in reversed(after)", "in after", f"{TJ}/test_multiscale.py"),
+    (f"{J}/multiscale.py", "while side >= SMALLEST", "while side > SMALLEST", f"{TJ}/test_multiscale.py"),
+    (f"{J}/conv_fields.py", "= F.softplus(inner[-1])", "= inner[-1]", f"{TJ}/test_conv_fields.py"),
+    (f"{J}/conv_fields.py", '("none", "halve") *', '("halve", "none") *', f"{TJ}/test_conv_fields.py"),
+    (f"{J}/conv_fields.py", "t.to(h).expand", "(0 * t).to(h).expand", f"{TJ}/test_conv_fields.py"),
+    (
+        f"{J}/conv_fields.py",
+        "tangent * torch.sigmoid(inner[i])",
+        "tangent * torch.sigmoid(-inner[i])",
+        f"{TJ}/test_conv_fields.py",
+    ),
+    (f"{J}/conv_fields.py", "(self.traced_after + k) % count", "k", f"{TJ}/test_conv_fields.py"),
+    (f"{J}/conv_tape.py", "self.totals[i] + gradient", "gradient", f"{TJ}/test_conv_tape.py"),
+    (f"{J}/conv_tape.py", "[list(stage) for stage", "[[] for stage", f"{TJ}/test_conv_tape.py"),
+    (f"{J}/image_flows.py", "log_det + end.integral", "log_det - end.integral", f"{TJ}/test_image_flows.py"),
+    (f"{J}/image_flows.py", "width=1.0", "width=2.0", f"{TJ}/test_image_flows.py"),
+    (f"{J}/image_flows.py", "(-1.0, 1.0), (0.0, 1.0)", "(-1.0, 1.0), (0.0, 2.0)", f"{TJ}/test_image_flows.py"),
+    (f"{J}/image_flows.py", "y, self.settings.end_time, 0.0", "y, 0.0, self.settings.end_time", f"{TJ}/test_image_flows.py"),
 ]
 
 
@@ -444,6 +493,12 @@ WATCHED = {
     f"{S}/annealed_langevin.py": f"{TS}/test_annealed_langevin.py",
     f"{S}/chains.py": f"{TS}/test_chains_and_inpainting.py",
     f"{S}/inpainting.py": f"{TS}/test_chains_and_inpainting.py",
+    f"{J}/trace_estimators.py": f"{TJ}/test_trace_estimators.py",
+    f"{J}/layers.py": f"{TJ}/test_free_form_flow.py",
+    f"{J}/chain.py": f"{TJ}/test_free_form_flow.py {TJ}/test_solve.py",
+    f"{J}/chain_tape.py": f"{TJ}/test_free_form_flow.py {TJ}/test_solve.py",
+    f"{J}/direct.py": f"{TJ}/test_solve.py",
+    f"{J}/free_form_flow.py": f"{TJ}/test_free_form_flow.py",
 }
 SWAPPED = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Lt: ">=", ast.Gt: "<=", ast.LtE: ">", ast.GtE: "<"}
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">="}
