@@ -10,59 +10,75 @@ Forward mode: a training differentiates this once, where a vector-Jacobian produ
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
+from torch.nn.functional import softplus
 
 from common.dynamics.divergence import rademacher
 from replications.ffjord.amortised_layers import Layer
+from replications.ffjord.amortised_tape import AmortisedTape
 
-Activation = Callable[[Tensor], tuple[Tensor, Tensor]]  # a -> sigma(a), sigma'(a)
 ActivationName = Literal["tanh", "softplus"]
 
 
-def tanh(a: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
-    """Return tanh(a) and its derivative; through the sigmoid, which costs a third of torch's tanh on a CPU."""
-    h = 2 * torch.sigmoid(2 * a) - 1
-    return h, 1 - h.square()
+class Activation(NamedTuple):
+    """sigma(a), sigma'(a, sigma), and sigma''(sigma, sigma')."""
+
+    value: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor, Tensor], Tensor]
+    curvature: Callable[[Tensor, Tensor], Tensor]
 
 
-def softplus(a: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
-    """Return log(1 + e^a) and its derivative."""
-    return torch.nn.functional.softplus(a), torch.sigmoid(a)
-
-
-ACTIVATIONS: dict[str, Activation] = {"tanh": tanh, "softplus": softplus}
+ACTIVATIONS: dict[str, Activation] = {
+    # through the sigmoid, which costs a quarter of torch's tanh on a CPU
+    "tanh": Activation(lambda a: 2 * torch.sigmoid(2 * a) - 1, lambda a, h: 1 - h.square(), lambda h, s: -2 * h * s),
+    "softplus": Activation(softplus, lambda a, h: torch.sigmoid(a), lambda h, s: s - s.square()),
+}
 
 
 class AmortisedField:
     """`field(t, z) -> dz/dt, trace` for one batch of images, to be used for one solve: the rows stay the same.
 
     `constants` is everything beside t and z that the field depends on: an adjoint must be told, or it gives them no gradient.
+    They are aliases: the rows' images are made of the layers' tensors, not of their aliases, so no gradient is counted twice.
     """
 
     def __init__(self, layers: Sequence[Layer], rows: Float[Tensor, "batch rows dim"], activation: ActivationName) -> None:
-        self.first, *self.middle, self.last = layers
+        ends = [layers[0].linear(rows), layers[-1].transposed(rows)]
+        if len(layers) == 2:
+            ends = [(ends[0] * ends[1]).sum(1)]  # with one hidden layer they only meet each other
+        self.ends = [end.view_as(end) for end in ends]
+        self.layers = [layer.aliased() for layer in layers]
         self.activation = ACTIVATIONS[activation]
-        self.entering, self.leaving = self.first.linear(rows), self.last.transposed(rows)
-        # with one hidden layer they only meet each other
-        self.gains = None if self.middle else (self.entering * self.leaving).sum(1)
-        ends = [self.entering, self.leaving] if self.gains is None else [self.gains]
-        self.constants = (*(part for layer in layers for part in layer.tensors()), *ends)
+        self.constants = (*(part for layer in self.layers for part in layer.tensors()), *self.ends)
 
     def __call__(
         self, t: Float[Tensor, ""], z: Float[Tensor, "batch dim"]
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, " batch"]]:
         """Return dz/dt and the trace of its Jacobian (or Hutchinson's estimate of it)."""
-        h, slope = self.activation(self.first.at(t, z[:, None]))
-        tangents = self.entering
-        for layer in self.middle:
-            tangents = layer.linear(tangents * slope)
-            h, slope = self.activation(layer.at(t, h))
-        gains = (tangents * self.leaving).sum(1) if self.gains is None else self.gains
-        return self.last.at(t, h)[:, 0], (gains * slope[:, 0]).sum(1)
+        h, slopes = z[:, None], []
+        for layer in self.layers[:-1]:
+            a = layer.at(t, h)
+            h = self.activation.value(a)
+            slopes.append(self.activation.slope(a, h))
+        return self.layers[-1].at(t, h)[:, 0], self.trace(slopes)[:, 0]
+
+    def trace(self, slopes: Sequence[Float[Tensor, "batch points _"]]) -> Float[Tensor, "batch points"]:
+        """Return the trace at several points of every item, from the hidden layers' slopes there."""
+        if len(slopes) == 1:
+            return torch.linalg.vecdot(slopes[0], self.ends[0][:, None])
+        tangents, leaving = (end[:, None] for end in self.ends)
+        for layer, slope in zip(self.layers[1:-1], slopes):
+            bent = tangents * slope[:, :, None]
+            tangents = layer.linear(bent.flatten(1, 2)).unflatten(1, bent.shape[1:3])
+        return torch.linalg.vecdot((tangents * leaving).sum(2), slopes[-1])
+
+    def tape(self, *, recorded: bool) -> AmortisedTape:
+        """Return what a solve is written on: its backward pass needs no graph of every evaluation."""
+        return AmortisedTape(self, recorded=recorded)
 
 
 def unit_rows(z: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim dim"]:

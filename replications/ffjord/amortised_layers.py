@@ -3,7 +3,8 @@
     low rank    (W + U(x) V(x)^T) h + w t + b + b(x)     W, w, b shared; U, V, b linear in the encoder's feature
     full        W(x) h + w(x) t + b(x)                   a hypernetwork: everything is linear in the feature
 
-All of it stays the same during a solve: `LayersOf(image features)` is computed once, before the solve.
+All of it stays the same during a solve and is computed once, before it: also W + U V^T, where its product with h costs less than
+those with W, U and V.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+SMALL = 4  # a weight of so many times the numbers of U and V is still worth adding up: fewer products, each with a call's cost
 
 
 class Layer(NamedTuple):
@@ -24,9 +27,13 @@ class Layer(NamedTuple):
     left: Float[Tensor, "batch outputs rank"] | None = None
     right: Float[Tensor, "batch inputs rank"] | None = None
 
-    def linear(self, h: Float[Tensor, "batch rows inputs"]) -> Float[Tensor, "batch rows outputs"]:
-        """Return (W + U V^T) h of every row, without materialising the sum."""
-        moved = h @ self.weight.mT
+    def linear(
+        self, h: Float[Tensor, "batch rows inputs"], shift: Tensor | None = None
+    ) -> Float[Tensor, "batch rows outputs"]:
+        """Return (W + U V^T) h of every row, plus `shift`."""
+        if shift is not None and self.weight.ndim == 3:
+            return torch.baddbmm(shift, h, self.weight.mT)
+        moved = h @ self.weight.mT if shift is None else torch.add(h @ self.weight.mT, shift)
         return moved if self.left is None else torch.baddbmm(moved, h @ self.right, self.left.mT)
 
     def transposed(self, g: Float[Tensor, "batch rows outputs"]) -> Float[Tensor, "batch rows inputs"]:
@@ -34,9 +41,27 @@ class Layer(NamedTuple):
         moved = g @ self.weight
         return moved if self.left is None else torch.baddbmm(moved, g @ self.left, self.right.mT)
 
-    def at(self, t: Float[Tensor, ""], h: Float[Tensor, "batch rows inputs"]) -> Float[Tensor, "batch rows outputs"]:
-        """Return the layer's output at time t."""
-        return self.linear(h) + torch.addcmul(self.shift, self.time, t)
+    def at(self, t: Float[Tensor, "*times"], h: Float[Tensor, "batch rows inputs"]) -> Float[Tensor, "batch rows outputs"]:
+        """Return the layer's output at time t, one for all or [rows, 1], one for each."""
+        return self.linear(h, torch.addcmul(self.shift, self.time, t))
+
+    def merged(self) -> "Layer":
+        """Return the layer with W + U V^T for its weight if that is small beside U and V, otherwise itself."""
+        if self.left is None:
+            return self
+        outputs, inputs = self.weight.shape
+        if outputs * inputs > SMALL * (outputs + inputs) * self.left.shape[2]:
+            return self
+        # stored with the longer side last, which products with few rows like
+        if outputs > inputs:
+            weight = torch.baddbmm(self.weight.mT, self.right, self.left.mT).mT
+        else:
+            weight = torch.baddbmm(self.weight, self.left, self.right.mT)
+        return Layer(weight, self.time, self.shift)
+
+    def aliased(self) -> "Layer":
+        """Return the same layer of tensors that stand for these in a graph."""
+        return Layer(*(None if part is None else part.view_as(part) for part in self))
 
     def tensors(self) -> list[Tensor]:
         """Return everything that the layer's output depends on beside t and h."""
@@ -65,7 +90,7 @@ class LowRankLayers(nn.Module):
                 left=next(own).unflatten(1, (-1, self.rank)),
                 right=next(own).unflatten(1, (-1, self.rank)),
                 shift=layer.shift + next(own)[:, None],
-            )
+            ).merged()
             for layer in layers
         ]
 
