@@ -1,4 +1,4 @@
-"""FFJORD as a posterior's flow: fields whose weights move with the image, solved from z_0 (time 0) to z_K (time T, one by one)."""
+"""FFJORD as a posterior's flow: fields whose weights move with the image, each solved from time 0 to its end, one after another."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ Amortisation = Literal["low_rank", "full"]
 class AmortisedFFJORD(nn.Module):
     """`flows` fields in turn, each on [0, end_time] with layers of its own; `solver` may be replaced at any time.
 
-    With rank 0 the fields are the same for every image. The field of "full" is the encoder's alone (Section 4.3: too hard to solve).
+    With rank 0 the fields are the same for every image. With "full" amortisation they are the encoder's alone (Section 4.3).
     """
 
     def __init__(

@@ -27,9 +27,7 @@ class Layer(NamedTuple):
     left: Float[Tensor, "batch outputs rank"] | None = None
     right: Float[Tensor, "batch inputs rank"] | None = None
 
-    def linear(
-        self, h: Float[Tensor, "batch rows inputs"], shift: Tensor | None = None
-    ) -> Float[Tensor, "batch rows outputs"]:
+    def linear(self, h: Float[Tensor, "batch rows inputs"], shift: Tensor | None = None) -> Float[Tensor, "batch rows outputs"]:
         """Return (W + U V^T) h of every row, plus `shift`."""
         if shift is not None and self.weight.ndim == 3:
             return torch.baddbmm(shift, h, self.weight.mT)

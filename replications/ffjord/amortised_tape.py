@@ -77,9 +77,7 @@ class AmortisedBlock:
         """Return the traces of the evaluations in `traced`, once all are made."""
         self.h = [torch.cat(parts, 1) for parts in list(zip(*self.inputs))[1:]]
         with torch.no_grad():
-            self.slopes = [
-                self.activation.slope(torch.cat(parts, 1), h) for parts, h in zip(zip(*self.preactivations), self.h)
-            ]
+            self.slopes = [self.activation.slope(torch.cat(parts, 1), h) for parts, h in zip(zip(*self.preactivations), self.h)]
         del self.preactivations
         with torch.set_grad_enabled(self.tape.recorded):
             self.leaves = [slope[:, self.traced].requires_grad_(self.tape.recorded) for slope in self.slopes]

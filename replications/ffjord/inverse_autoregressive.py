@@ -2,8 +2,8 @@
 
     [m, s] = masked network of (z, context),    z <- g z + (1 - g) m,    g = sigmoid(s),    log|det| = sum_i log g_i
 
-m_i and s_i see z_1 ... z_{i-1} only, so the Jacobian is triangular. The order of z is reversed between steps. The encoder's feature
-enters each step's first hidden layer; the masked weights are shared by all images.
+m_i and s_i see z_1 ... z_{i-1} only, so the Jacobian is triangular. The order of z is reversed between steps. The feature
+enters each step's first hidden layer; all images share the masked weights.
 """
 
 from itertools import pairwise

@@ -1,7 +1,7 @@
 """Flows of a posterior: from z_0 ~ N(mu(x), sigma^2(x)) to z_K, with log|det dz_K/dz_0|.
 
-A flow is a module `flow(z, feature, generator=None, exact=True) -> Moved`: the encoder's feature amortises its parameters, and
-what draws or estimates does it from `generator` where `exact` is not asked for. Here: none, planar, and the orthogonal Sylvester flow.
+A flow is a module `flow(z, feature, generator=None, exact=True) -> Moved`. The encoder's feature amortises its parameters; an
+estimate of the determinant draws from `generator`, where not `exact`. Here: none, planar, and the orthogonal Sylvester flow.
 """
 
 from typing import NamedTuple

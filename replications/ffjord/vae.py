@@ -54,9 +54,7 @@ class VAE(nn.Module):
         mean, raw = self.posterior(feature).chunk(2, 1)
         return mean, softplus(raw).clamp(*VARIANCE[self.pixels]), feature
 
-    def forward(
-        self, images: Integer[Tensor, "batch channels y x"], generator: Generator, *, exact: bool = True
-    ) -> Bound:
+    def forward(self, images: Integer[Tensor, "batch channels y x"], generator: Generator, *, exact: bool = True) -> Bound:
         """Return the bound at one z_0 per image, drawn from `generator`; with `exact` the flow's trace is no estimate."""
         mean, variance, feature = self.encode(images)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
@@ -92,7 +90,7 @@ def bits_per_dim(nats: Float[Tensor, "*batch"], dim: int) -> Float[Tensor, "*bat
 def held_out(
     model: VAE, images: Integer[Tensor, "n channels y x"], *, samples: int, batch: int, generator: Generator
 ) -> tuple[Float[Tensor, " n"], float]:
-    """Return each image's negative ELBO in nats with the exact trace, a mean over `samples` of z_0, and the mean NFE of a solve."""
+    """Return each image's negative ELBO in nats, exact trace, a mean over `samples` of z_0, and the mean NFE of a batch."""
     bounds = [[model(part, generator) for _ in range(samples)] for part in images.split(batch)]
     means = torch.cat([torch.stack([bound.negative_elbo for bound in drawn]).mean(0) for drawn in bounds])
     counts = [bound.nfe for drawn in bounds for bound in drawn]

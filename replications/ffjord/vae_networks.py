@@ -4,6 +4,7 @@ An encoder maps images [batch, channels, y, x] in [0, 1] to a feature vector; a 
 channel and pixel, [batch, outputs, channels, y, x].
 """
 
+from itertools import pairwise
 from math import prod
 from typing import Annotated, Literal
 
@@ -40,7 +41,7 @@ class MLPCoders(Settings):
 
 
 class GatedConvolutions(Settings):
-    """Six gated convolutions each way, two of which halve (double) the grid; the defaults are the paper's (and Sylvester VAE's)."""
+    """Six gated convolutions each way, two of which halve or double the grid; by default the paper's and the Sylvester VAE's."""
 
     kind: Literal["gated_convolutions"] = "gated_convolutions"
     filters: PositiveInt = Field(default=32, description="channels at full resolution; twice as many below")
@@ -58,9 +59,7 @@ class GatedConvolutions(Settings):
         """Return an untrained decoder; where a pixel has many outputs, one more convolution widens to them."""
         few, many, grid = self.filters, 2 * self.filters, self._grid(shape)
         plan = [(many, many, 1), (many, few, 2), (few, few, 1), (few, few, 2), (few, few, 1)]
-        gates = [
-            Gated(nn.ConvTranspose2d(i, 2 * o, self.kernel, stride, self.kernel // 2, stride - 1)) for i, o, stride in plan
-        ]
+        gates = [Gated(nn.ConvTranspose2d(i, 2 * o, self.kernel, stride, self.kernel // 2, stride - 1)) for i, o, stride in plan]
         wide = [nn.Conv2d(few, outputs, self.kernel, padding=self.kernel // 2)] if outputs > 1 else []
         last = nn.Conv2d(outputs if wide else few, outputs * shape[0], 1)
         start = [nn.Unflatten(1, (latent, 1, 1)), Gated(nn.ConvTranspose2d(latent, 2 * many, grid))]
@@ -88,7 +87,7 @@ class Gated(nn.Module):
 
 
 def _layers(*widths: int) -> list[nn.Module]:
-    return [part for inputs, outputs in zip(widths, widths[1:]) for part in (nn.Linear(inputs, outputs), nn.SiLU())]
+    return [part for inputs, outputs in pairwise(widths) for part in (nn.Linear(inputs, outputs), nn.SiLU())]
 
 
 CoderSettings = Annotated[MLPCoders | GatedConvolutions, Field(discriminator="kind")]

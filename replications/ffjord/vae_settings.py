@@ -108,8 +108,6 @@ class VAESettings(Settings):
             torch.manual_seed(seed)
             encoder = self.coders.encoder(shape)
             decoder = self.coders.decoder(self.latent, shape, OUTPUTS[self.pixels])
-            model = VAE(
-                encoder, NoFlow(), decoder, features=self.coders.features, latent=self.latent, pixels=self.pixels
-            )
+            model = VAE(encoder, NoFlow(), decoder, features=self.coders.features, latent=self.latent, pixels=self.pixels)
             model.flow = self.flow.build(self.latent, self.coders.features)
             return model

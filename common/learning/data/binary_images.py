@@ -1,6 +1,6 @@
 """The images of variational autoencoders: black and white digits, MNIST, Omniglot and Caltech silhouettes, and grey Frey faces.
 
-Files are looked for in $RETRACE_DATA, ./data and /usr/share/datasets, in a folder of the set's name or flat, as they are published:
+Files are looked for in $RETRACE_DATA, ./data and /usr/share/datasets, in a folder of the set's name or flat, as published:
 
     mnist_static            binarized_mnist_{train,valid,test}.amat (Larochelle & Murray 2011): text, 50 000 / 10 000 / 10 000
     omniglot                chardata.mat (Burda et al. 2016): shares of ink in [0, 1], 24 345 for training and 8 070 for testing
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 from torch import Generator, Tensor
 
 from common.errors import DataError
@@ -91,7 +91,7 @@ def omniglot(split: str) -> ImageSplit:
     if split == "train":
         return made
     draw = Generator().manual_seed(derive_seed("omniglot pixels", split))
-    return ImageSplit(drawn_pixels(made.images, made.grey_values, generator=draw).to(torch.uint8), None, 2)
+    return ImageSplit(drawn_pixels(made.images, made.grey_values, generator=draw), None, 2)
 
 
 def caltech_silhouettes(split: str) -> ImageSplit:
@@ -108,13 +108,11 @@ def frey_faces(split: str, replicate: int = 0) -> ImageSplit:
     return _split(faces[dict(zip(FREY_SIZES, parts))[split].numpy()], GREY_VALUES)
 
 
-def drawn_pixels(
-    values: Integer[Tensor, "*shape"], grey_values: int, *, generator: Generator
-) -> Float[Tensor, "*shape"]:
+def drawn_pixels(values: Integer[Tensor, "*shape"], grey_values: int, *, generator: Generator) -> Integer[Tensor, "*shape"]:
     """Return 0/1 pixels: values of two as they are, others drawn with the probability value / (grey_values - 1)."""
     if grey_values == 2:
-        return values.float()
-    return torch.bernoulli(values.float() / (grey_values - 1), generator=generator)
+        return values
+    return torch.bernoulli(values / (grey_values - 1), generator=generator).to(torch.uint8)
 
 
 def _split(images: np.ndarray, grey_values: int) -> ImageSplit:

@@ -132,6 +132,10 @@ def test_inverse_autoregressive_step_is_the_papers():
 
 
 def test_one_dimension_is_enough():
-    for flow in (InverseAutoregressive(1, FEATURES, 2, 3, 1), AmortisedSylvester(1, FEATURES, 2, 1), AmortisedPlanar(1, FEATURES, 2)):
+    for flow in (
+        InverseAutoregressive(1, FEATURES, 2, 3, 1),
+        AmortisedSylvester(1, FEATURES, 2, 1),
+        AmortisedPlanar(1, FEATURES, 2),
+    ):
         moved = flow.double()(drawn(5, 1), drawn(5, FEATURES))
         assert moved.z.shape == (5, 1) and moved.log_det.isfinite().all()

@@ -100,14 +100,14 @@ def test_frey_faces_are_split_by_the_replicate(root, monkeypatch):
         assert [len(part.images) for part in parts] == [1565, 200, 200] and parts[0].grey_values == 256
         assert parts[0].images.shape[1:] == (1, 28, 20)
         indices = [[order[image.numpy().tobytes()] for image in part.images] for part in parts]
-        assert sorted(sum(indices, [])) == list(range(1965))
+        assert sorted(index for part in indices for index in part) == list(range(1965))
         splits[replicate] = indices
     assert len(set(splits[0][2]) & set(splits[1][2])) < 50, "a tenth of the test images is shared by chance"
 
 
 def test_pixels_are_drawn_with_their_probability():
     values = torch.tensor([0, 51, 255], dtype=torch.uint8).repeat(10_000, 1)
-    drawn = drawn_pixels(values, 256, generator=torch.Generator().manual_seed(0))
+    drawn = drawn_pixels(values, 256, generator=torch.Generator().manual_seed(0)).float()
     assert drawn.mean(0)[[0, 2]].tolist() == [0, 1] and abs(float(drawn[:, 1].mean()) - 0.2) < 0.02
     assert set(drawn.unique().tolist()) == {0, 1}
     binary = torch.tensor([0, 1, 1], dtype=torch.uint8)
@@ -116,7 +116,9 @@ def test_pixels_are_drawn_with_their_probability():
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_missing_file_says_where_it_was_sought_and_where_it_is_published(root, name):
-    with pytest.raises(DataError, match=rf"{name}: \S+ not found in .*own/{name}, .*own, data/{name}, .*put .* from http.* into "):
+    with pytest.raises(
+        DataError, match=rf"{name}: \S+ not found in .*own/{name}, .*own, data/{name}, .*put .* from http.* into "
+    ):
         catalogue.load(name, "train")
 
 
