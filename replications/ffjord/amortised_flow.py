@@ -1,4 +1,4 @@
-"""FFJORD as a posterior's flow: fields whose weights move with the image, each solved from time 0 to its end, one after another."""
+"""FFJORD as a flow of the posterior: fields whose weights move with the image, solved one after another from time 0."""
 
 from typing import Literal
 

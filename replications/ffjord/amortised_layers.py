@@ -22,8 +22,8 @@ class Layer(NamedTuple):
     """An affine layer for a batch of images; what is shared has no batch dimension. No `left` and `right` at rank 0."""
 
     weight: Float[Tensor, "*batch outputs inputs"]
-    time: Float[Tensor, "*batch_or_one 1 outputs"]
-    shift: Float[Tensor, "*batch_or_one 1 outputs"]
+    time: Float[Tensor, "*batch 1 outputs"]
+    shift: Float[Tensor, "batch_or_1 1 outputs"]
     left: Float[Tensor, "batch outputs rank"] | None = None
     right: Float[Tensor, "batch inputs rank"] | None = None
 
@@ -79,7 +79,7 @@ class LowRankLayers(nn.Module):
 
     def forward(self, feature: Float[Tensor, "batch features"]) -> list[Layer]:
         """Return the layers of a batch of images."""
-        layers = [Layer(each.weight[:, :-1], each.weight[:, -1:].mT, each.bias[None]) for each in self.shared]
+        layers = [Layer(each.weight[:, :-1], each.weight[:, -1:].mT, each.bias[None, None]) for each in self.shared]
         if self.amortised is None:
             return layers
         own = iter(self.amortised(feature).split(self.sizes, 1))

@@ -34,12 +34,12 @@ class AmortisedTape:
 
     def gradients(self, blocks: Sequence["AmortisedBlock"]) -> tuple[Tensor | None, ...]:
         """Return the gradients of `parameters` after every block was pulled."""
-        if self.parameters:
-            times = torch.cat([block.times for block in blocks])[:, None]
-            inputs, of_outputs = (
-                [torch.cat(parts, 1) for parts in zip(*rows)]
-                for rows in ([r for b in blocks for r in b.inputs], [r for b in blocks for r in b.of_outputs])
-            )
+        # a solve's last evaluation leads nowhere and was not pulled
+        pulled = [row for block in blocks for row in zip(block.times, block.inputs, block.of_outputs) if row[2]]
+        if self.parameters and pulled:
+            times, inputs, of_outputs = zip(*pulled)
+            times = torch.stack(times)[:, None]
+            inputs, of_outputs = ([torch.cat(parts, 1) for parts in zip(*rows)] for rows in (inputs, of_outputs))
             with torch.enable_grad():
                 outputs = [layer.at(times, h) for layer, h in zip(self.field.layers, inputs)]
             self.add(_pulled(outputs, self.parameters, of_outputs))

@@ -24,7 +24,7 @@ def train_vae(
     exact: bool = False,
     warmup_steps: int = 0,
 ) -> Trained:
-    """Train by the mean negative ELBO in nats, one z_0 per image; FFJORD's trace is Hutchinson's unless `exact`.
+    """Train by the mean negative ELBO in nats, one z_0 per image; with Hutchinson's trace unless `exact`.
 
     Over `warmup_steps` the weight of log q - log p(z) rises from 0 to 1. A Bernoulli model of grey images sees new pixels at every
     step. Models of one run see the same batches and, up to what their flows draw, the same noise.
