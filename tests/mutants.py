@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 240  # a mutant that hangs is noticed too
 D, L, M, R = "common/dynamics", "common/learning", "common/measure", "common/runs"
 F, N, S = "replications/flow_matching", "replications/neural_ode", "replications/ncsn"
+J = "replications/ffjord"
 TD, TL, TM, TR = (f"tests/{room}" for room in (D, L, M, R))
-TF, TN, TS = f"tests/{F}", f"tests/{N}", f"tests/{S}"
+TF, TN, TS, TJ = f"tests/{F}", f"tests/{N}", f"tests/{S}", f"tests/{J}"
 
 MUTANTS = [
     # paths, answers, denoiser, oracles
@@ -270,6 +271,31 @@ MUTANTS = [
     (f"{S}/refinenet.py", "block(wide, wide, dilation=4)", "block(wide, wide, dilation=2)", f"{TS}/test_refinenet.py"),
     (f"{S}/refinenet.py", "norm(path, level)", "norm(total, level)", f"{TS}/test_refinenet.py"),
     (f"{S}/refinenet.py", "[maps.pop(), *refined]", "[*refined, maps.pop()]", f"{TS}/test_refinenet.py"),
+    # FFJORD's variational autoencoder
+    (f"{J}/posterior_flows.py", "softplus(overlap) - 1", "softplus(overlap)", f"{TJ}/test_posterior_flows.py"),
+    (f"{J}/posterior_flows.py", "Moved(z, torch.log1p(slopes", "Moved(z, -torch.log1p(slopes", f"{TJ}/test_posterior_flows.py"),
+    (f"{J}/posterior_flows.py", "q @ r_inner.mT", "q @ r_inner", f"{TJ}/test_posterior_flows.py"),
+    (f"{J}/posterior_flows.py", "* r.diagonal(dim1=-2, dim2=-1).sign()[..., None, :]", "", f"{TJ}/test_posterior_flows.py"),
+    (f"{J}/inverse_autoregressive.py", "[:, None] > seen[-1]", "[:, None] >= seen[-1]", f"{TJ}/test_posterior_flows.py"),
+    (f"{J}/inverse_autoregressive.py", "log_det + log_gate", "log_det - log_gate", f"{TJ}/test_posterior_flows.py"),
+    (f"{J}/inverse_autoregressive.py", "z.flip(1) if number", "z if number", f"{TJ}/test_posterior_flows.py"),
+    (f"{J}/amortised_layers.py", "h @ self.right, self.left.mT", "h @ self.left, self.right.mT", f"{TJ}/test_amortised_field.py"),
+    (f"{J}/amortised_layers.py", "h, torch.addcmul(self.shift, self.time, t)", "h, self.shift", f"{TJ}/test_amortised_field.py"),
+    (f"{J}/amortised_field.py", "[layer.aliased() for layer in layers]", "list(layers)", f"{TJ}/test_amortised_field.py"),
+    (f"{J}/amortised_field.py", "-2 * h * s", "-h * s", f"{TJ}/test_amortised_field.py"),
+    (f"{J}/amortised_field.py", "s - s.square()", "s", f"{TJ}/test_amortised_field.py"),
+    (f"{J}/amortised_tape.py", "else old + new", "else new", f"{TJ}/test_amortised_field.py"),
+    (f"{J}/amortised_tape.py", "layer.at(times, h)", "layer.at(0 * times, h)", f"{TJ}/test_amortised_field.py"),
+    (f"{J}/amortised_flow.py", "log_det + pushed", "log_det - pushed", f"{TJ}/test_amortised_field.py"),
+    (f"{J}/vae.py", "log_start - moved", "log_start + moved", f"{TJ}/test_vae.py"),
+    (f"{J}/vae.py", " - 0.5 * variance.log().sum(1)", "", f"{TJ}/test_vae.py"),
+    (f"{J}/vae.py", "variance.sqrt(), noise", "variance, noise", f"{TJ}/test_vae.py"),
+    (f"{J}/vae.py", "else GREY_VALUES - 1", "else GREY_VALUES", f"{TJ}/test_vae.py"),
+    (f"{J}/vae.py", "(dim * math.log(2))", "dim", f"{TJ}/test_vae.py"),
+    (f"{J}/vae_training.py", "weight * bound.divergence", "bound.divergence", f"{TJ}/test_vae_training.py"),
+    (f"{L}/data/binary_images.py", "(1 - found", "(found", f"{TL}/data/test_binary_images.py"),
+    (f"{L}/data/binary_images.py", "swapaxes(1, 2)\n", "swapaxes(1, 1)\n", f"{TL}/data/test_binary_images.py"),
+    (f"{L}/data/binary_images.py", "values / (grey_values - 1)", "values / grey_values", f"{TL}/data/test_binary_images.py"),
 ]
 
 

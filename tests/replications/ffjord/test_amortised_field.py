@@ -117,7 +117,7 @@ def flow(hidden=(6,), rank=2, amortisation="low_rank", **solver):
         LATENT, FEATURES, 2, hidden, rank=rank, amortisation=amortisation, activation="tanh", solver=SolverSettings(**solver)
     ).double()
     for number, parameter in enumerate(made.parameters()):
-        parameter.data = 0.5 * drawn(*parameter.shape, seed=number)
+        parameter.data = 0.35 * drawn(*parameter.shape, seed=number)
     return made
 
 
