@@ -26,8 +26,8 @@ def train_vae(
 ) -> Trained:
     """Train by the mean negative ELBO in nats, one z_0 per image; with Hutchinson's trace unless `exact`.
 
-    Over `warmup_steps` the weight of log q - log p(z) rises from 0 to 1. A Bernoulli model of grey images sees new pixels at every
-    step. Models of one run see the same batches and, up to what their flows draw, the same noise.
+    Over `warmup_steps` the weight of log q - log p(z) rises from 0 to 1. A Bernoulli model of grey images sees new
+    pixels at every step. Models of one run see the same batches and, up to what their flows draw, the same noise.
     """
     draw = EpochSampler(len(split.images), schedule.batch, context.seed_for("batches"))
     images, binary = split.images.to(context.device), model.pixels == "binary"

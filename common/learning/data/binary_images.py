@@ -82,7 +82,7 @@ def omniglot(split: str) -> ImageSplit:
     """
     part = "testdata" if split == "test" else "data"
     # columns of pixels, themselves column by column
-    shares = _matrices("omniglot", "chardata.mat")[part].T.reshape(-1, 28, 28).swapaxes(1, 2)
+    shares = _matrix("omniglot", "chardata.mat", part).T.reshape(-1, 28, 28).swapaxes(1, 2)
     grey = np.rint(255 * shares).astype(np.uint8)
     if split != "test":
         order = _order("omniglot validation", len(grey))
@@ -97,13 +97,13 @@ def omniglot(split: str) -> ImageSplit:
 def caltech_silhouettes(split: str) -> ImageSplit:
     """Return a published split of the silhouettes, shapes 1 and background 0: the file has them the other way round."""
     part = "val" if split == "validation" else split
-    found = _matrices("caltech_silhouettes", "caltech101_silhouettes_28_split1.mat")[f"{part}_data"]
+    found = _matrix("caltech_silhouettes", "caltech101_silhouettes_28_split1.mat", f"{part}_data")
     return _split(1 - found.astype(np.uint8).reshape(-1, 28, 28).swapaxes(1, 2), 2)
 
 
 def frey_faces(split: str, replicate: int = 0) -> ImageSplit:
     """Return a replicate's split of the faces; there is no published one."""
-    faces = _matrices("frey_faces", "frey_rawface.mat")["ff"].T.reshape(-1, 28, 20)
+    faces = _matrix("frey_faces", "frey_rawface.mat", "ff").T.reshape(-1, 28, 20)
     parts = torch.from_numpy(_order("frey faces split", replicate, len(faces))).split(list(FREY_SIZES.values()))
     return _split(faces[dict(zip(FREY_SIZES, parts))[split].numpy()], GREY_VALUES)
 
@@ -124,10 +124,10 @@ def _order(*purpose_and_count: str | int) -> np.ndarray:
     return torch.randperm(count, generator=Generator().manual_seed(derive_seed(*purpose))).numpy()
 
 
-def _matrices(name: str, file: str) -> dict[str, np.ndarray]:
+def _matrix(name: str, file: str, key: str) -> np.ndarray:
     from scipy.io import loadmat
 
-    return loadmat(BytesIO(_read(name, file)))
+    return loadmat(BytesIO(_read(name, file)), variable_names=[key])[key]
 
 
 def _read(name: str, file: str) -> bytes:
