@@ -91,9 +91,9 @@ class TracedField(nn.Module):
         value, trace = value_and_trace(layers, field.nonlinearity, z.T, self.of_trace)
         return value.T, trace
 
-    def tape(self, *, recorded: bool) -> ChainTape:
+    def tape(self) -> ChainTape:
         """Return a tape for one solve."""
-        return ChainTape(self.field.layers, self.field.nonlinearity, self.of_trace, recorded=recorded)
+        return ChainTape(self.field.layers, self.field.nonlinearity, self.of_trace)
 
 
 class FreeFormFlow(nn.Module):
