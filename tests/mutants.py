@@ -290,7 +290,7 @@ MUTANTS = [
     (f"{J}/direct.py", "slopes[0] = slopes[-1]", "slopes[0] = slopes[-2]", f"{TJ}/test_solve.py"),
     (f"{J}/autograd_tape.py", "totals[i].add_(gradient)", "gradient", f"{TJ}/test_solve.py"),
     (f"{J}/solve.py", "ctx.evaluations.backward += len(method.rows) *", "ctx.evaluations.backward +=", f"{TJ}/test_solve.py"),
-    (f"{J}/solve.py", "parameters=parameters)[-1]", ")[-1]", f"{TJ}/test_solve.py"),
+    (f"{J}/solve.py", ", parameters=_learnt(field, parameters))[-1]", ")[-1]", f"{TJ}/test_solve.py"),
     (f"{J}/free_form_flow.py", "(base.z) + base.integral", "(base.z) - base.integral", f"{TJ}/test_free_form_flow.py"),
     (f"{J}/free_form_flow.py", "reversed(self.fields) if", "self.fields if", f"{TJ}/test_free_form_flow.py"),
     (f"{J}/free_form_flow.py", "(count * self.end_time *", "(count *", f"{TJ}/test_free_form_flow.py"),

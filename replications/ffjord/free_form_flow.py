@@ -4,6 +4,7 @@ Time runs from data (0) to base (`end_time`). Along dz/dt = f(t, z), log p(x) = 
 flow where there are several. What the trace is taken by is drawn once per solve (eq. 8).
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -77,14 +78,17 @@ class FreeFormField(nn.Module):
         return TracedField(self, seed)
 
 
-class TracedField(nn.Module):
+class TracedField:
     """A field and its trace, exact or estimated by the one probe of a solve; a `DivergenceField` with a tape of its own."""
 
     def __init__(self, field: FreeFormField, seed: Seed) -> None:
-        super().__init__()
         self.field, self.of_trace = field, seed
 
-    def forward(self, t: Float[Tensor, ""], z: Points) -> tuple[Points, Float[Tensor, " batch"]]:
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return what the field learns."""
+        return self.field.parameters()
+
+    def __call__(self, t: Float[Tensor, ""], z: Points) -> tuple[Points, Float[Tensor, " batch"]]:
         """Return dz/dt and the trace."""
         field = self.field
         layers = chain(field.layers, field.nonlinearity).at(t.reshape(1).to(z))

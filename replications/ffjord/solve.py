@@ -78,7 +78,7 @@ def push(
 ) -> Pushed:
     """Return the points at `end` of the paths through z at `start`, in either direction of time, in z's dtype.
 
-    Differentiable in z and in `parameters`: whatever the field depends on. A module's own are known without being named.
+    Differentiable in z and in `parameters`: whatever the field depends on. A field that has `parameters()`, as modules do, need not name them.
     `evaluations` counts; the backward ones are there after the backward pass. Raises `SolverError` where the solver fails.
     """
     evaluations = Evaluations() if evaluations is None else evaluations
@@ -87,6 +87,11 @@ def push(
     end_z, integral = run(field, z, start, end, solver, parameters, evaluations)
     require_finite(f"{solver.method} from {start:g} to {end:g}", end_z)
     return Pushed(end_z, integral, evaluations.forward - before)
+
+
+def _learnt(field: DivergenceField, parameters: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return what the field depends on: what is named, or else the parameters that it says it has."""
+    return tuple(parameters or getattr(field, "parameters", tuple)())
 
 
 def _direct(
@@ -98,9 +103,7 @@ def _direct(
     parameters: Sequence[Tensor],
     evaluations: Evaluations,
 ) -> tuple[Tensor, Tensor]:
-    if not parameters and isinstance(field, nn.Module):
-        parameters = tuple(field.parameters())
-    tape = field.tape() if isinstance(field, Taped) else AutogradTape(field, z.shape, parameters)
+    tape = field.tape() if isinstance(field, Taped) else AutogradTape(field, z.shape, _learnt(field, parameters))
     tape.recorded = torch.is_grad_enabled() and (z.requires_grad or len(tape.parameters) > 0)
     if solver.method == "dopri5":
         control = Control(start, end, DOPRI5, atol=solver.atol, rtol=solver.rtol)
@@ -149,11 +152,9 @@ def _adjoint(
     method: Solve = fixed("rk4", solver.steps)
     if solver.method == "dopri5":
         method = partial(dormand_prince, tolerance=solver.atol, rtol=solver.rtol)
-    if not parameters and isinstance(field, nn.Module):
-        parameters = tuple(field.parameters())
     augmented = _Augmented(field, z.shape, evaluations)
     state = torch.cat([z.flatten(1), z.new_zeros(len(z), 1)], 1)
-    ends = solve_ode_adjoint(augmented, state, z.new_tensor([start, end]), method, parameters=parameters)[-1]
+    ends = solve_ode_adjoint(augmented, state, z.new_tensor([start, end]), method, parameters=_learnt(field, parameters))[-1]
     augmented.backward = True
     return ends[:, :-1].reshape(z.shape), ends[:, -1]
 
