@@ -296,6 +296,29 @@ MUTANTS = [
     (f"{L}/data/binary_images.py", "(1 - found", "(found", f"{TL}/data/test_binary_images.py"),
     (f"{L}/data/binary_images.py", "swapaxes(1, 2)\n", "swapaxes(1, 1)\n", f"{TL}/data/test_binary_images.py"),
     (f"{L}/data/binary_images.py", "values / (grey_values - 1)", "values / grey_values", f"{TL}/data/test_binary_images.py"),
+    # free-form flows: trace, solve and their derivatives
+    (f"{J}/trace_estimators.py", "return 2 * square", "return square", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "+ jacobian.mT) / 2", ") / 1", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "variance(of_h @ of_g", "variance(of_g @ of_h", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/trace_estimators.py", "(value, hidden, through_h", "(value, hidden, value", f"{TJ}/test_trace_estimators.py"),
+    (f"{J}/layers.py", "+ self.shift(t)", "", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain.py", "(b if i == 0 else b - w.sum(1))", "b", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain.py", "(d, d, h, value=-2)", "(d, d, h, value=-1)", f"{TJ}/test_solve.py"),
+    (f"{J}/chain.py", "(s * (1 - h) + d)", "(s + d)", f"{TJ}/test_solve.py"),
+    (f"{J}/chain.py", "(after + i) % count", "i", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/chain_tape.py", "matrices[i][self.traced].baddbmm_(g, before.mT)", "pass", f"{TJ}/test_solve.py"),
+    (f"{J}/chain_tape.py", "torch.mul(bent, second", "torch.mul(bent, d", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "spans[i - 1] * weight", "spans[i] * weight", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "[float(rows[-2, 0]) * spans[i]]", "[0.0]", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "gradients[0] = gradients.sum(0)", "gradients[0] = gradients[1:].sum(0)", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "needless = 1 if", "needless = 2 if", f"{TJ}/test_solve.py"),
+    (f"{J}/direct.py", "slopes[0] = slopes[-1]", "slopes[0] = slopes[-2]", f"{TJ}/test_solve.py"),
+    (f"{J}/autograd_tape.py", "totals[i].add_(gradient)", "gradient", f"{TJ}/test_solve.py"),
+    (f"{J}/solve.py", "ctx.evaluations.backward += len(method.rows) *", "ctx.evaluations.backward +=", f"{TJ}/test_solve.py"),
+    (f"{J}/solve.py", ", parameters=_learnt(field, parameters))[-1]", ")[-1]", f"{TJ}/test_solve.py"),
+    (f"{J}/free_form_flow.py", "(base.z) + base.integral", "(base.z) - base.integral", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/free_form_flow.py", "reversed(self.fields) if", "self.fields if", f"{TJ}/test_free_form_flow.py"),
+    (f"{J}/free_form_flow.py", "(count * self.end_time *", "(count *", f"{TJ}/test_free_form_flow.py"),
 ]
 
 
@@ -333,6 +356,18 @@ WATCHED = {
     f"{N}/planar_flow.py": f"{TN}/test_planar_flows.py",
     f"{N}/planar_solve.py": f"{TN}/test_planar_flows.py",
     f"{N}/adjoint.py": f"{TN}/test_adjoint.py",
+    f"{J}/trace_estimators.py": f"{TJ}/test_trace_estimators.py",
+    f"{J}/layers.py": f"{TJ}/test_free_form_flow.py",
+    f"{J}/chain.py": f"{TJ}/test_free_form_flow.py {TJ}/test_solve.py",
+    f"{J}/chain_tape.py": f"{TJ}/test_free_form_flow.py {TJ}/test_solve.py",
+    f"{J}/direct.py": f"{TJ}/test_solve.py",
+    f"{J}/free_form_flow.py": f"{TJ}/test_free_form_flow.py",
+    f"{J}/posterior_flows.py": f"{TJ}/test_posterior_flows.py",
+    f"{J}/inverse_autoregressive.py": f"{TJ}/test_posterior_flows.py",
+    f"{J}/amortised_layers.py": f"{TJ}/test_amortised_field.py",
+    f"{J}/amortised_field.py": f"{TJ}/test_amortised_field.py",
+    f"{J}/amortised_tape.py": f"{TJ}/test_amortised_field.py",
+    f"{J}/vae.py": f"{TJ}/test_vae.py",
 }
 SWAPPED = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Lt: ">=", ast.Gt: "<=", ast.LtE: ">", ast.GtE: "<"}
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Lt: "<", ast.Gt: ">", ast.LtE: "<=", ast.GtE: ">="}

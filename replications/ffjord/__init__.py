@@ -1,1 +1,1 @@
-"""FFJORD: Free-form Continuous Dynamics for Scalable Reversible Generative Models (Grathwohl et al.; ICLR 2019)."""
+"""FFJORD: free-form continuous flows, trained by likelihood with an unbiased trace (Grathwohl et al. 2018)."""

@@ -76,9 +76,9 @@ class AmortisedField:
             tangents = layer.linear(bent.flatten(1, 2)).unflatten(1, bent.shape[1:3])
         return torch.linalg.vecdot((tangents * leaving).sum(2), slopes[-1])
 
-    def tape(self, *, recorded: bool) -> AmortisedTape:
+    def tape(self) -> AmortisedTape:
         """Return what a solve is written on: its backward pass needs no graph of every evaluation."""
-        return AmortisedTape(self, recorded=recorded)
+        return AmortisedTape(self)
 
 
 def unit_rows(z: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim dim"]:

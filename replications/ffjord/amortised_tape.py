@@ -19,8 +19,8 @@ from torch import Tensor
 class AmortisedTape:
     """What one solve evaluates of an `AmortisedField`; the solver's states are [dim, batch]."""
 
-    def __init__(self, field: Any, *, recorded: bool) -> None:
-        self.field, self.recorded = field, recorded
+    def __init__(self, field: Any) -> None:
+        self.field, self.recorded = field, False
         self.parameters = tuple(part for part in field.constants if part.requires_grad)
         self.totals: list[Tensor | None] = [None] * len(self.parameters)
 

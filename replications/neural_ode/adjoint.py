@@ -13,7 +13,7 @@ The sign of ∂L/∂t_0 is that of the direct derivation: z(t_1) = z(t_0) + ∫ 
 explicit time ∂L/∂t_0 = -a(t_0)ᵀ f.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -38,13 +38,15 @@ def solve_ode_adjoint(
     times: Float[Tensor, " times"],
     solve: Solve,
     backward_solve: Solve | None = None,
+    parameters: Sequence[Tensor] | None = None,
 ) -> Float[Tensor, "times *shape"]:
     """Return z at every one of `times`; gradients in z, `times` and the field's parameters come from the adjoint.
 
-    `field(t, z)` must be a module that owns everything it learns: a tensor that it only closes over gets no gradient.
-    `backward_solve` is the solver of the second solve, the same unless given.
+    `field(t, z)` must be a module that owns everything it learns, unless `parameters` says what gets a gradient: a tensor that it
+    only closes over has none otherwise. `backward_solve` is the solver of the second solve, the same unless given.
     """
-    parameters = tuple(parameter for parameter in field.parameters() if parameter.requires_grad)
+    parameters = field.parameters() if parameters is None else parameters
+    parameters = tuple(parameter for parameter in parameters if parameter.requires_grad)
     return _Adjoint.apply(field, solve, backward_solve or solve, len(parameters), z, times, *parameters)
 
 

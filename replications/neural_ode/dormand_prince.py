@@ -6,6 +6,7 @@ that are asked for. What is left out is its bookkeeping, which takes a good part
 
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -39,18 +40,25 @@ ORDER, SAFETY, LARGEST, SMALLEST = 5, 0.9, 10.0, 0.2
 
 @torch.no_grad()
 def dormand_prince(
-    field: Callable[[Tensor, Parts], Parts], state: Parts, times: Float[Tensor, " times"], *, tolerance: float
+    field: Callable[[Tensor, Parts], Parts],
+    state: Parts,
+    times: Float[Tensor, " times"],
+    *,
+    tolerance: float,
+    rtol: float | None = None,
 ) -> Parts:
-    """Return the states at `times` (either direction), atol = rtol = `tolerance`; the part with the largest error decides.
+    """Return the states at `times` (either direction); the part with the largest error decides.
+
+    `tolerance` is the absolute one, and the relative one too unless `rtol` is given.
 
     Raises `SolverError` when the step size underflows or an error is not a number.
     """
-    flat = _Flat(field, state, times)
+    flat, rtol = _Flat(field, state, times), tolerance if rtol is None else rtol
     grid, y = times.tolist(), torch.cat([part.reshape(-1) for part in state])
     slopes = y.new_empty(7, y.numel())
     slopes[0] = flat.slope(grid[0], y)
     sign = 1.0 if grid[-1] >= grid[0] else -1.0
-    step = _first_step(flat, grid[0], y, slopes[0], sign, tolerance)
+    step = first_step(flat, grid[0], y, slopes[0], sign, tolerance, rtol)
     time, found, last = grid[0], [y], None
     for wanted in grid[1:]:
         while sign * (wanted - time) > 0:
@@ -58,7 +66,7 @@ def dormand_prince(
                 raise SolverError(f"dopri5 at tolerance {tolerance:g}: underflow of the step size at t = {time:.6g}")
             end = _tried(flat, time, step, y, slopes)
             error = slopes.T @ slopes.new_tensor([step * weight for weight in ERROR])
-            ratio = flat.size(error / torch.maximum(y.abs(), end.abs()).mul_(tolerance).add_(tolerance))
+            ratio = flat.size(error / torch.maximum(y.abs(), end.abs()).mul_(rtol).add_(tolerance))
             if ratio <= 1:
                 last = time, step, y, end, slopes
                 time, y, slopes = time + step, end, torch.empty_like(slopes)
@@ -105,9 +113,21 @@ def next_factor(ratio: float) -> float:
     return min(LARGEST, max(SAFETY / ratio ** (1 / ORDER), 1.0 if ratio < 1 else SMALLEST))
 
 
-def _first_step(flat: _Flat, time: float, y: Tensor, slope: Tensor, sign: float, tolerance: float) -> float:
+class Sized(Protocol):
+    """A field of a long vector, and what the size of such a vector is."""
+
+    def slope(self, time: float, y: Tensor) -> Tensor:
+        """Return dy/dt."""
+        ...
+
+    def size(self, y: Tensor) -> float:
+        """Return the size of an error or a slope, in units of what is allowed."""
+        ...
+
+
+def first_step(flat: Sized, time: float, y: Tensor, slope: Tensor, sign: float, atol: float, rtol: float) -> float:
     """Return the step to try first, by one evaluation more (Hairer, Norsett, Wanner: Solving ODEs I, Section II.4)."""
-    scale = y.abs().mul_(tolerance).add_(tolerance)
+    scale = y.abs().mul_(rtol).add_(atol)
     state, speed = flat.size(y / scale), flat.size(slope / scale)
     trial = 1e-6 if state < 1e-5 or speed < 1e-5 else 0.01 * state / speed
     bend = flat.size((flat.slope(time + sign * trial, y + sign * trial * slope) - slope) / scale) / trial
