@@ -12,8 +12,8 @@ from common.dynamics.divergence import DivergenceField
 class AutogradTape:
     """What one solve evaluates of a field of states [batch, *shape]; the solver's are [features, batch]."""
 
-    def __init__(self, field: DivergenceField, shape: torch.Size, parameters: Sequence[Tensor], *, recorded: bool) -> None:
-        self.field, self.shape, self.recorded = field, shape, recorded
+    def __init__(self, field: DivergenceField, shape: torch.Size, parameters: Sequence[Tensor]) -> None:
+        self.field, self.shape, self.recorded = field, shape, False
         self.parameters = tuple(parameter for parameter in parameters if parameter.requires_grad)
         self.totals: list[Tensor | None] = [None] * len(self.parameters)
 

@@ -69,6 +69,24 @@ class Chain(NamedTuple):
             weights = [weight * scale for weight, scale in zip(self.weights, gate[..., None].split(sizes, 1))]
         return [Affine(weight, part) for weight, part in zip(weights, bias[..., None].split(sizes, 1))]
 
+    def pull_back(self, times: Float[Tensor, " times"], gradients: list[Affine]) -> list[Tensor]:
+        """Return the gradients of the tensors of this chain, from those of every layer at the times."""
+        sizes, t = [len(weight) for weight in self.weights], times[:, None]
+        of_bias = torch.cat([layer.bias for layer in gradients], 1).squeeze(2)
+        of_shift = (of_bias * t).sum(0)
+        if self.gate_slope is None:
+            return [*(layer.weight.sum(0) for layer in gradients), of_bias.sum(0), of_shift]
+        gate = torch.addcmul(self.gate_bias, self.gate_slope, t).sigmoid_()
+        of_weights = [(layer.weight * scale).sum(0) for layer, scale in zip(gradients, gate[..., None].split(sizes, 1))]
+        of_gate = torch.cat([(layer.weight * weight).sum(2) for layer, weight in zip(gradients, self.weights)], 1)
+        of_gate = of_gate.addcmul_(of_bias, self.bias).mul_(gate - gate.square())
+        return [*of_weights, (of_bias * gate).sum(0), of_shift, (of_gate * t).sum(0), of_gate.sum(0)]
+
+    def tensors(self) -> list[Tensor]:
+        """Return the tensors of this chain in the order of `pull_back`."""
+        gate = [] if self.gate_slope is None else [self.gate_slope, self.gate_bias]
+        return [*self.weights, self.bias, self.shift, *gate]
+
 
 def chain(layers: Iterable[TimedLayer], nonlinearity: Nonlinearity) -> Chain:
     """Return the chain of the layers, differentiable in their parameters."""

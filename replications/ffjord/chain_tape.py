@@ -34,8 +34,8 @@ LARGEST = 2**23  # numbers in one block of tangents where nothing is kept for a 
 class ChainTape:
     """What one solve evaluates of a chain of layers; states are [dim, batch]."""
 
-    def __init__(self, layers: nn.ModuleList, nonlinearity: Nonlinearity, seed: Seed, *, recorded: bool) -> None:
-        self.layers, self.nonlinearity, self.seed, self.recorded = layers, nonlinearity, seed, recorded
+    def __init__(self, layers: nn.ModuleList, nonlinearity: Nonlinearity, seed: Seed) -> None:
+        self.layers, self.nonlinearity, self.seed, self.recorded = layers, nonlinearity, seed, False
         self.parameters = tuple(parameter for parameter in layers.parameters() if parameter.requires_grad)
         with torch.no_grad():
             self.chain = chain(layers, nonlinearity)
@@ -48,13 +48,12 @@ class ChainTape:
         """Return the gradients of `parameters` after every block was pulled."""
         if not self.parameters:
             return ()
-        times = torch.cat([block.times for block in blocks])
-        by_block = [block.gradients() for block in blocks]
-        gradients = [torch.cat(parts) for layer in zip(*by_block) for parts in zip(*layer)]
+        by_block = [self.chain.pull_back(block.times, block.gradients()) for block in blocks]
+        gradients = [torch.stack(parts).sum(0) for parts in zip(*by_block)]
         with torch.enable_grad():
-            outputs = [part for layer in chain(self.layers, self.nonlinearity).at(times) for part in layer]
-            outputs, gradients = zip(*((part, g) for part, g in zip(outputs, gradients) if part.requires_grad))
-            return torch.autograd.grad(outputs, self.parameters, gradients)
+            tensors = chain(self.layers, self.nonlinearity).tensors()
+            tensors, gradients = zip(*((tensor, g) for tensor, g in zip(tensors, gradients) if tensor.requires_grad))
+            return torch.autograd.grad(tensors, self.parameters, gradients)
 
 
 class ChainBlock:

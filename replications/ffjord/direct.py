@@ -47,6 +47,7 @@ class Tape(Protocol):
     """What a field evaluates in one solve."""
 
     parameters: tuple[Tensor, ...]
+    recorded: bool  # whether it is kept for a backward pass
 
     def block(self, times: Float[Tensor, " times"], traced: slice) -> Block:
         """Return a block of evaluations to come."""
@@ -154,7 +155,7 @@ class _Flat:
         return torch.addmv(y, slopes.T, scaled[-2]), block
 
 
-def solve(tape: Tape, z: Float[Tensor, "rows batch"], control: Control, *, recorded: bool) -> Solved:
+def solve(tape: Tape, z: Float[Tensor, "rows batch"], control: Control) -> Solved:
     """Return the end of a solve from z, and the integral of the trace on the way.
 
     Raises `SolverError` when the step size underflows or something is not finite.
@@ -178,7 +179,7 @@ def solve(tape: Tape, z: Float[Tensor, "rows batch"], control: Control, *, recor
         if ratio <= 1:
             time, y = end if last else time + h, arrived
             slopes[0] = slopes[-1]  # the next step's first slope is this one's last
-            if recorded:
+            if tape.recorded:
                 steps.append(Step(h, block))
         h *= 1.0 if method.error is None else next_factor(ratio)
     return Solved(flat.state(y), y[flat.sizes[0] :], first, steps, flat.calls)

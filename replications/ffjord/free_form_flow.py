@@ -4,6 +4,7 @@ Time runs from data (0) to base (`end_time`). Along dz/dt = f(t, z), log p(x) = 
 flow where there are several. What the trace is taken by is drawn once per solve (eq. 8).
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -77,23 +78,26 @@ class FreeFormField(nn.Module):
         return TracedField(self, seed)
 
 
-class TracedField(nn.Module):
+class TracedField:
     """A field and its trace, exact or estimated by the one probe of a solve; a `DivergenceField` with a tape of its own."""
 
     def __init__(self, field: FreeFormField, seed: Seed) -> None:
-        super().__init__()
         self.field, self.of_trace = field, seed
 
-    def forward(self, t: Float[Tensor, ""], z: Points) -> tuple[Points, Float[Tensor, " batch"]]:
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return what the field learns."""
+        return self.field.parameters()
+
+    def __call__(self, t: Float[Tensor, ""], z: Points) -> tuple[Points, Float[Tensor, " batch"]]:
         """Return dz/dt and the trace."""
         field = self.field
         layers = chain(field.layers, field.nonlinearity).at(t.reshape(1).to(z))
         value, trace = value_and_trace(layers, field.nonlinearity, z.T, self.of_trace)
         return value.T, trace
 
-    def tape(self, *, recorded: bool) -> ChainTape:
+    def tape(self) -> ChainTape:
         """Return a tape for one solve."""
-        return ChainTape(self.field.layers, self.field.nonlinearity, self.of_trace, recorded=recorded)
+        return ChainTape(self.field.layers, self.field.nonlinearity, self.of_trace)
 
 
 class FreeFormFlow(nn.Module):

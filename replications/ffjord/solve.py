@@ -61,8 +61,8 @@ class Pushed(NamedTuple):
 class Taped(Protocol):
     """A field that brings a tape of its own: closed forms in place of autograd."""
 
-    def tape(self, *, recorded: bool) -> Tape:
-        """Return a tape for one solve, kept for a backward pass or not."""
+    def tape(self) -> Tape:
+        """Return a tape for one solve, which knows all that the field depends on."""
         ...
 
 
@@ -78,17 +78,20 @@ def push(
 ) -> Pushed:
     """Return the points at `end` of the paths through z at `start`, in either direction of time, in z's dtype.
 
-    Differentiable in z and in `parameters`: whatever the field depends on. A module's own are known without being named.
+    Differentiable in z and in `parameters`: whatever the field depends on. A field that has `parameters()`, as modules do, need not name them.
     `evaluations` counts; the backward ones are there after the backward pass. Raises `SolverError` where the solver fails.
     """
     evaluations = Evaluations() if evaluations is None else evaluations
-    if not parameters and isinstance(field, nn.Module):
-        parameters = tuple(field.parameters())
     before = evaluations.forward
     run = _adjoint if solver.backward == "adjoint" else _direct
     end_z, integral = run(field, z, start, end, solver, parameters, evaluations)
     require_finite(f"{solver.method} from {start:g} to {end:g}", end_z)
     return Pushed(end_z, integral, evaluations.forward - before)
+
+
+def _learnt(field: DivergenceField, parameters: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return what the field depends on: what is named, or else the parameters that it says it has."""
+    return tuple(parameters or getattr(field, "parameters", tuple)())
 
 
 def _direct(
@@ -100,18 +103,17 @@ def _direct(
     parameters: Sequence[Tensor],
     evaluations: Evaluations,
 ) -> tuple[Tensor, Tensor]:
-    recorded = torch.is_grad_enabled() and any(part.requires_grad for part in (z, *parameters))
-    taped = isinstance(field, Taped)
-    tape = field.tape(recorded=recorded) if taped else AutogradTape(field, z.shape, parameters, recorded=recorded)
+    tape = field.tape() if isinstance(field, Taped) else AutogradTape(field, z.shape, _learnt(field, parameters))
+    tape.recorded = torch.is_grad_enabled() and (z.requires_grad or len(tape.parameters) > 0)
     if solver.method == "dopri5":
         control = Control(start, end, DOPRI5, atol=solver.atol, rtol=solver.rtol)
     else:
         control = Control(start, end, RK4, steps=solver.steps)
     state = z.flatten(1).T
-    if recorded:
+    if tape.recorded:
         state, integral = _Direct.apply(tape, control, evaluations, state, *tape.parameters)
     else:
-        solved = solve(tape, state, control, recorded=False)
+        solved = solve(tape, state, control)
         state, integral = solved.z, solved.integral
         evaluations.forward += solved.nfe
     return state.T.reshape(z.shape), integral
@@ -122,7 +124,7 @@ class _Direct(torch.autograd.Function):
     def forward(
         ctx: Any, tape: Tape, control: Control, evaluations: Evaluations, z: Tensor, *parameters: Tensor
     ) -> tuple[Tensor, Tensor]:
-        ctx.solved = solve(tape, z, control, recorded=True)
+        ctx.solved = solve(tape, z, control)
         ctx.tape, ctx.control, ctx.evaluations = tape, control, evaluations
         evaluations.forward += ctx.solved.nfe
         return ctx.solved.z.clone(), ctx.solved.integral.clone()
@@ -152,7 +154,7 @@ def _adjoint(
         method = partial(dormand_prince, tolerance=solver.atol, rtol=solver.rtol)
     augmented = _Augmented(field, z.shape, evaluations)
     state = torch.cat([z.flatten(1), z.new_zeros(len(z), 1)], 1)
-    ends = solve_ode_adjoint(augmented, state, z.new_tensor([start, end]), method, parameters=parameters)[-1]
+    ends = solve_ode_adjoint(augmented, state, z.new_tensor([start, end]), method, parameters=_learnt(field, parameters))[-1]
     augmented.backward = True
     return ends[:, :-1].reshape(z.shape), ends[:, -1]
 

@@ -3,6 +3,7 @@
 import functools
 
 from common.errors import DataError
+from common.learning.data import binary_images as _binary
 from common.learning.data import celeba as _celeba
 from common.learning.data import digits as _digits
 from common.learning.data import imagenet as _imagenet
@@ -12,12 +13,17 @@ from common.learning.data.split import ImageSplit
 from common.runs.settings import hint
 
 SPLITS = ("train", "validation", "test")
-DRAWN = {"digits"}  # no published split: every replicate draws its own
+DRAWN = {"digits", "digits_binary", "frey_faces"}  # no published split: every replicate draws its own
 LOADERS = {
     "digits": _digits.digits,
+    "digits_binary": _binary.digits_binary,
     "patches_grey8": _patches.patches_grey8,
     "patches_colour16": _patches.patches_colour16,
     **{name: functools.partial(_images.load_images, name) for name in _images.SOURCES},
+    "mnist_static": _binary.mnist_static,
+    "omniglot": _binary.omniglot,
+    "caltech_silhouettes": _binary.caltech_silhouettes,
+    "frey_faces": _binary.frey_faces,
     **{f"celeba{size}": functools.partial(_celeba.load_celeba, size) for size in _celeba.SIZES},
     **{f"imagenet{size}": functools.partial(_imagenet.load_imagenet, size) for size in _imagenet.SIZES},
 }
