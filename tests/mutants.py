@@ -260,6 +260,7 @@ MUTANTS = [
     (f"{N}/depth.py", "counts[going] += 6", "counts += 6", f"{TN}/test_networks.py"),
     (f"{N}/dormand_prince.py", "slopes[0] = last[-1][6]", "slopes[0] = last[-1][5]", f"{TN}/test_dormand_prince.py"),
     (f"{N}/dormand_prince.py", "square = last - 4 * first", "square = last + 4 * first", f"{TN}/test_dormand_prince.py"),
+    (f"{N}/dormand_prince.py", "end.abs()).mul_(rtol)", "end.abs()).mul_(tolerance)", f"{TN}/test_dormand_prince.py"),
     (f"{N}/dormand_prince.py", "* self.roots).max()", "* self.roots).sum()", f"{TN}/test_dormand_prince.py"),
     (f"{N}/poisson_process.py", "sequences - integrals.sum()", "sequences + integrals.sum()", f"{TN}/test_poisson_process.py"),
     # noise-conditional score networks

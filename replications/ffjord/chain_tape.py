@@ -117,7 +117,7 @@ class ChainBlock:
         if not tangents:
             return
         g = (self.seed.vectors.transpose(0, 1) * share[:, None, None]).flatten(2)
-        for i, before, after in reversed(self.kept):
+        for number, (i, before, after) in reversed(list(enumerate(self.kept))):
             if i < len(self.d):
                 d = self.d[i][self.traced]
                 bent = torch.linalg.vecdot(*(part.unflatten(2, (tangents, -1)) for part in (g, after)), dim=2)
@@ -125,7 +125,8 @@ class ChainBlock:
                 torch.mul(bent, second, out=self.g[i][self.traced])
                 g = (g.unflatten(2, (tangents, -1)) * d[:, :, None]).flatten(2)
             self.outer.append((i, g, before))
-            g = self.layers[i].weight[self.traced].mT @ g
+            if number:
+                g = self.layers[i].weight[self.traced].mT @ g
         del self.kept
 
     def pull(self, stage: int, g: Float[Tensor, "dim batch"]) -> Float[Tensor, "dim batch"]:

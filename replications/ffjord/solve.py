@@ -78,8 +78,10 @@ def push(
 ) -> Pushed:
     """Return the points at `end` of the paths through z at `start`, in either direction of time, in z's dtype.
 
-    Differentiable in z and in `parameters`: whatever the field depends on. A field that has `parameters()`, as modules do, need not name them.
-    `evaluations` counts; the backward ones are there after the backward pass. Raises `SolverError` where the solver fails.
+    Differentiable in z and in `parameters`: whatever the field depends on, which a field with `parameters()`, such as a module,
+    need not name. `evaluations` counts; the backward ones are there after the backward pass.
+
+    Raises `SolverError` where the solver fails.
     """
     evaluations = Evaluations() if evaluations is None else evaluations
     before = evaluations.forward

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torchdiffeq import odeint
 
 from common.errors import SolverError
 from replications.neural_ode.dormand_prince import dormand_prince
@@ -51,6 +52,16 @@ def test_single_precision_keeps_its_dtype_and_its_steps():
     assert len(lean.times) == len(whole.times) and {part.dtype for part in found} == {torch.float32}
     for part, other in zip(found, expected):
         torch.testing.assert_close(part, other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("atol", "rtol"), [(1e-9, 1e-3), (1e-3, 1e-9)])
+def test_two_tolerances(atol, rtol):
+    lean, whole = Recorded(), Recorded()
+    state = (1e3 * start()[0], *start()[1:])  # so large that the two are told apart
+    found = dormand_prince(lean, state, TIMES, tolerance=atol, rtol=rtol)
+    expected = odeint(whole, state, TIMES, method="dopri5", rtol=rtol, atol=atol)
+    assert lean.times == pytest.approx(whole.times, rel=1e-4, abs=1e-4)
+    torch.testing.assert_close(found[0], expected[0], rtol=1e-4, atol=1e-4)
 
 
 def test_a_state_that_does_not_move_arrives():
