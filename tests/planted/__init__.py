@@ -1,0 +1,1 @@
+"""Mistakes to plant, by room and paper; `tests/mutants.py` plants them."""
