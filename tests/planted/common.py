@@ -173,31 +173,6 @@ MUTANTS = [
     ),
     (f"{L}/fit.py", "model.pixel_range or PIXELS", "PIXELS", f"{TL}/test_shared_training.py"),
     *(
-        ("replications/ffjord/coupling_flows.py", old, new, "tests/replications/ffjord/test_coupling_flows.py")
-        for old, new in (
-            ("log_det + self.matrices.log_det()", "log_det - self.matrices.log_det()"),
-            ("density(z) + log_det", "density(z) - log_det"),
-            ("(shift, halves[1 - k % 2], log_scale.exp())", "(shift, halves[1 - k % 2], (-log_scale).exp())"),
-            (
-                "(network, halves[k % 2])\n            halves[1 - k % 2] = torch",
-                "(network, halves[0])\n            halves[1] = torch",
-            ),
-            ("x[:, ::2], x[:, 1::2] = halves", "x[:] = torch.cat(halves, 1)"),
-            ("torch.linalg.inv(self.matrices())", "self.matrices().transpose(1, 2)"),
-            ("@ inverses[k])", "@ inverses[-1 - k])"),
-            ("networks[k % 2][k // 2]", "networks[k % 2][0]"),
-            ("torch.sigmoid(2 * raw)", "torch.sigmoid(raw)"),
-        )
-    ),
-    *(
-        ("replications/ffjord/autoregressive.py", old, new, "tests/replications/ffjord/test_autoregressive.py")
-        for old, new in (
-            ("- self.factor.diagonal().log()", "+ self.factor.diagonal().log()"),
-            ("self.mean.device) @ self.factor.T", "self.mean.device) @ self.factor"),
-            ("cov(correction=0)", "cov(correction=1)"),
-        )
-    ),
-    *(
         (f"{L}/data/maf_tables.py", old, new, f"{TL}/data/test_maf_tables.py")
         for old, new in (
             ("seen = np.concatenate(parts[:2])", "seen = np.concatenate(parts)"),

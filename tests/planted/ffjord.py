@@ -71,6 +71,31 @@ MUTANTS = [
     (f"{J}/image_flows.py", "width=1.0", "width=2.0", f"{TJ}/test_image_flows.py"),
     (f"{J}/image_flows.py", "(-1.0, 1.0), (0.0, 1.0)", "(-1.0, 1.0), (0.0, 2.0)", f"{TJ}/test_image_flows.py"),
     (f"{J}/image_flows.py", "y, self.settings.end_time, 0.0", "y, 0.0, self.settings.end_time", f"{TJ}/test_image_flows.py"),
+    *(
+        (f"{J}/coupling_flows.py", old, new, f"{TJ}/test_coupling_flows.py")
+        for old, new in (
+            ("log_det + self.matrices.log_det()", "log_det - self.matrices.log_det()"),
+            ("density(z) + log_det", "density(z) - log_det"),
+            ("(shift, halves[1 - k % 2], log_scale.exp())", "(shift, halves[1 - k % 2], (-log_scale).exp())"),
+            (
+                "(network, halves[k % 2])\n            halves[1 - k % 2] = torch",
+                "(network, halves[0])\n            halves[1] = torch",
+            ),
+            ("x[:, ::2], x[:, 1::2] = halves", "x[:] = torch.cat(halves, 1)"),
+            ("torch.linalg.inv(self.matrices())", "self.matrices().transpose(1, 2)"),
+            ("@ inverses[k])", "@ inverses[-1 - k])"),
+            ("networks[k % 2][k // 2]", "networks[k % 2][0]"),
+            ("torch.sigmoid(2 * raw)", "torch.sigmoid(raw)"),
+        )
+    ),
+    *(
+        (f"{J}/autoregressive.py", old, new, f"{TJ}/test_autoregressive.py")
+        for old, new in (
+            ("- self.factor.diagonal().log()", "+ self.factor.diagonal().log()"),
+            ("self.mean.device) @ self.factor.T", "self.mean.device) @ self.factor"),
+            ("cov(correction=0)", "cov(correction=1)"),
+        )
+    ),
 ]
 
 # files for random mistakes, and the tests that answer for them
