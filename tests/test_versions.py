@@ -40,9 +40,7 @@ COMMANDS = {"snakemake-executor-plugin-slurm", "beartype", "import-linter", "pyt
 def imported(*folders: str) -> set[str]:
     """The distributions that the Python files below these folders (and the Snakefile) import."""
     known = packages_distributions()
-    own = {path.name for path in ROOT.iterdir()} | {
-        path.stem for part in ("tests", ".ci") for path in (ROOT / part).rglob("*.py")
-    }
+    own = {path.name for path in ROOT.iterdir()} | {path.stem for part in ("tests", ".ci") for path in (ROOT / part).rglob("*")}
     found = set()
     for file in [ROOT / "Snakefile", *(file for folder in folders for file in (ROOT / folder).rglob("*.py"))]:
         text = file.read_text() if file.suffix else re.sub(r"(?m)^(?!import |from ).*$", "", file.read_text())

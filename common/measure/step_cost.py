@@ -33,13 +33,13 @@ def operations(work: Callable[[], Any]) -> int:
 
 
 def compared_costs(
-    steps: Mapping[str, Callable[[], Any]], base: str, repeats: int, labels: Mapping[str, Any]
+    steps: Mapping[str, Callable[[], Any]], base: str, repeats: int, labels: Mapping[str, Any], metrics: tuple[str, str]
 ) -> list[dict[str, Any]]:
     """Return each step's operations over those of the step `base`, and the median ratio of their times in `repeats` turns.
 
-    A step that torch cannot make is a row with the reason.
+    `metrics` are the names of both. A step that torch cannot make is a row with the reason.
     """
-    metrics, rows, work = (f"operations_over_{base}", f"seconds_over_{base}"), [], {}
+    rows, work = [], {}
     for name, step in steps.items():
         if reason := unable(step):
             rows += [refused(metric, reason, method=name, unit="ratio", **labels) for metric in metrics]

@@ -33,16 +33,16 @@ class ProbedField(nn.Module):
         """Return the estimates of many items with their own probes and preactivations."""
         return (probes * self.field.around(probes, inner)).flatten(1).sum(1)
 
-    def tape(self, *, recorded: bool) -> "ProbedTape":
+    def tape(self) -> "ProbedTape":
         """Return a tape for one solve."""
-        return ProbedTape(self, recorded=recorded)
+        return ProbedTape(self)
 
 
 class ProbedTape:
-    """What one solve evaluates; states are [features, batch]."""
+    """What one solve evaluates; states are [features, batch]. Whether it is `recorded`, the solve says."""
 
-    def __init__(self, both: ProbedField, *, recorded: bool) -> None:
-        self.both, self.recorded = both, recorded
+    def __init__(self, both: ProbedField) -> None:
+        self.both, self.recorded = both, False
         self.parameters = tuple(parameter for parameter in both.parameters() if parameter.requires_grad)
         self.totals: Gradients = [None] * len(self.parameters)
 

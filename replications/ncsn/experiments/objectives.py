@@ -138,6 +138,7 @@ def sliced(
 
 
 LOSSES = {"dsm": denoising, "ssm": sliced, "ssm_forward": partial(sliced, loss=sliced_score_matching_forward)}
+COSTS = "operations_over_dsm", "seconds_over_dsm"  # of a step
 TRAINED = ("dsm", "ssm")  # both sliced losses are one function, computed in two ways
 
 
@@ -194,4 +195,4 @@ def cost_rows(settings: Settings, context: Context) -> list[dict[str, Any]]:
         return step
 
     labels = {"dataset": settings.data, "variant": settings.backbone.kind}
-    return compared_costs({name: stepped(name) for name in LOSSES}, "dsm", settings.timed, labels)
+    return compared_costs({name: stepped(name) for name in LOSSES}, "dsm", settings.timed, labels, COSTS)

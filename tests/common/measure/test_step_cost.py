@@ -10,7 +10,9 @@ def test_a_step_that_torch_cannot_make_is_refused_with_the_reason():
     def unable():
         raise RuntimeError("no forward mode")
 
-    rows = compared_costs({"dsm": lambda: None, "ssm_forward": unable}, "dsm", 2, {"dataset": "d"})
+    rows = compared_costs(
+        {"dsm": lambda: None, "ssm_forward": unable}, "dsm", 2, {"dataset": "d"}, ("operations_over_dsm", "seconds_over_dsm")
+    )
     assert [row["metric"] for row in rows] == ["operations_over_dsm", "seconds_over_dsm"]
     assert all(row["status"] == "refused" and "no forward mode" in row["message"] for row in rows)
 
