@@ -1,0 +1,1 @@
+"""Experiments of FFJORD: one module for each table or figure."""
