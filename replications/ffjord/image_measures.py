@@ -59,9 +59,7 @@ def step_work(
     return StepWork(bits_per_dim(log_density, flow.dim, grey_values), flow.evaluations.forward, flow.evaluations.backward)
 
 
-def gaussian_bits(
-    train: Images, test: Images, grey_values: int, alpha: float = ALPHA
-) -> Float[np.ndarray, " images"]:
+def gaussian_bits(train: Images, test: Images, grey_values: int, alpha: float = ALPHA) -> Float[np.ndarray, " images"]:
     """Return the bits/dim of test images under one Gaussian, with full covariance, fitted to the logits of training images."""
     seen = logit(train.double(), alpha)[0].flatten(1)
     y, log_det = logit(test.double(), alpha)
