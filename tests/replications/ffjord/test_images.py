@@ -118,7 +118,7 @@ def test_sizes_of_the_papers_flows_beside_glows():
 
 
 def test_flows_of_other_images_are_refused():
-    settings = resolve("replications.ffjord", "images", "smoke", images.Settings)
+    settings = resolve("replications.ffjord", "images", "smoke")
     wrong = images.Model(flow=ImageFlowSettings(shape=(1, 4, 4), widths=(3,)))
     with pytest.raises(SettingsError, match=r"models\.odd\.flow\.shape"):
         images.check(settings.model_copy(update={"models": {"odd": wrong}}))
