@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Generator
 
 from replications.ffjord.image_flows import ImageFlow, Images, Trace, bits_per_dim
 from replications.ffjord.logit import ALPHA, logit

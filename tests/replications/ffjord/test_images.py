@@ -67,7 +67,7 @@ def test_a_steps_work_counts_both_ways_and_leaves_no_gradient():
 
 
 def test_kept_bytes_of_a_chain_are_counted_by_hand():
-    """sin keeps its argument; of two sines after another both arguments are kept, the leaf's memory apart from the parameters'."""
+    """Two sines keep their arguments, and the product its factor; the parameters' own memory does not count."""
     owned = nn.Linear(10, 1, bias=False, dtype=F64)
     x = torch.ones(4, 10, dtype=F64)
 
