@@ -1,0 +1,70 @@
+"""What is measured of flows on images: bits/dim by the probe, evaluations of a training step, and a Gaussian to compare with."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Generator
+
+from replications.ffjord.image_flows import ImageFlow, Images, Trace, bits_per_dim
+from replications.ffjord.logit import ALPHA, logit
+from replications.ffjord.solve import SolverSettings
+from replications.ffjord.trace_estimators import Noise
+
+
+class Bits(NamedTuple):
+    """Bits/dim of every image by every probe, and the evaluations of one image's encoding, summed over the flows."""
+
+    values: Float[np.ndarray, "probes images"]
+    nfe: float
+
+
+@torch.no_grad()
+def bits_by_probe(
+    flow: ImageFlow,
+    x: Images,
+    solver: SolverSettings,
+    grey_values: int,
+    *,
+    trace: Trace = "rademacher",
+    probes: int = 1,
+    batch: int,
+    generator: Generator,
+) -> Bits:
+    """Return the bits/dim of dequantised images, each solved with `probes` probes, `batch` of them at a time."""
+    parts = x.repeat(probes, 1, 1, 1).split(batch)
+    flow.evaluations.reset()
+    log_density = torch.cat([flow.log_density(part, solver, trace=trace, generator=generator) for part in parts])
+    values = bits_per_dim(log_density, flow.dim, grey_values).reshape(probes, len(x))
+    return Bits(values, flow.evaluations.forward / len(parts))
+
+
+class StepWork(NamedTuple):
+    """What one training step found and took: mean bits/dim of its images, evaluations forwards and on the way back."""
+
+    bits: Float[np.ndarray, " images"]
+    forward: int
+    backward: int
+
+
+def step_work(
+    flow: ImageFlow, x: Images, solver: SolverSettings, grey_values: int, *, noise: Noise, generator: Generator
+) -> StepWork:
+    """Return what a training step on the images takes; the weights stay as they are."""
+    flow.evaluations.reset()
+    log_density = flow.log_density(x, solver, trace=noise, generator=generator)
+    torch.autograd.grad(log_density.sum(), list(flow.parameters()), allow_unused=True)
+    return StepWork(bits_per_dim(log_density, flow.dim, grey_values), flow.evaluations.forward, flow.evaluations.backward)
+
+
+def gaussian_bits(train: Images, test: Images, grey_values: int, alpha: float = ALPHA) -> Float[np.ndarray, " images"]:
+    """Return the bits/dim of test images under one Gaussian, with full covariance, fitted to the logits of training images."""
+    seen = logit(train.double(), alpha)[0].flatten(1)
+    y, log_det = logit(test.double(), alpha)
+    root = torch.linalg.cholesky(seen.T.cov())
+    scaled = torch.linalg.solve_triangular(root, (y.flatten(1) - seen.mean(0)).T, upper=False)
+    dim = len(root)
+    log_density = -0.5 * scaled.square().sum(0) - root.diagonal().log().sum() - 0.5 * dim * math.log(2 * math.pi)
+    return bits_per_dim(log_density + log_det, dim, grey_values)
