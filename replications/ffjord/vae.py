@@ -87,7 +87,9 @@ def bits_per_dim(nats: Float[Tensor, "*batch"], dim: int) -> Float[Tensor, "*bat
 
 
 @torch.no_grad()
-def held_out_bound(model: VAE, images: Integer[Tensor, "n channels y x"], *, samples: int, batch: int, generator: Generator) -> Bound:
+def held_out_bound(
+    model: VAE, images: Integer[Tensor, "n channels y x"], *, samples: int, batch: int, generator: Generator
+) -> Bound:
     """Return each image's bound, exact trace, its parts means over `samples` of z_0, and the mean NFE of a batch."""
     drawn = [[model(part, generator) for _ in range(samples)] for part in images.split(batch)]
     reconstruction, divergence = (

@@ -53,10 +53,9 @@ def check(settings: Settings) -> None:
     """Raise unless there is something to compare with, weights to choose from, and the data set's files."""
     if REFERENCE not in settings.posteriors:
         raise SettingsError(f"posteriors: all others are compared with {REFERENCE!r}, which is missing; add it")
-    if settings.train.snapshots % 3 or not settings.train.snapshots:
-        raise SettingsError(
-            f"train.snapshots: the bound at two thirds of the steps is reported; got {settings.train.snapshots}, give 3, 6, 9, ..."
-        )
+    kept = settings.train.snapshots
+    if kept % 3 or not kept:
+        raise SettingsError(f"train.snapshots: the bound at two thirds of the steps is reported; got {kept}, give 3, 6, 9, ...")
     for split in catalogue.SPLITS:
         catalogue.load(settings.data, split)
 
