@@ -15,7 +15,7 @@ from torch.nn.functional import elu, linear, logsigmoid
 
 from replications.ffjord.posterior_flows import Moved
 
-OPEN = 1.0  # what the gates start with: close to the identity
+OPEN = 2.0  # what the gates start with: close to the identity, also after several steps (they advise 1 or 2)
 
 
 def degrees(units: int, dim: int) -> Int[Tensor, " units"]:

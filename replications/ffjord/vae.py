@@ -26,7 +26,7 @@ class Bound(NamedTuple):
 
     reconstruction: Float[Tensor, " batch"]  # -log p(x | z_K)
     divergence: Float[Tensor, " batch"]  # log q(z_K | x) - log p(z_K)
-    nfe: int
+    nfe: float
 
     @property
     def negative_elbo(self) -> Float[Tensor, " batch"]:
@@ -87,11 +87,21 @@ def bits_per_dim(nats: Float[Tensor, "*batch"], dim: int) -> Float[Tensor, "*bat
 
 
 @torch.no_grad()
+def held_out_bound(
+    model: VAE, images: Integer[Tensor, "n channels y x"], *, samples: int, batch: int, generator: Generator
+) -> Bound:
+    """Return each image's bound, exact trace, its parts means over `samples` of z_0, and the mean NFE of a batch."""
+    drawn = [[model(part, generator) for _ in range(samples)] for part in images.split(batch)]
+    reconstruction, divergence = (
+        torch.cat([torch.stack([bound[part] for bound in bounds]).mean(0) for bounds in drawn]) for part in (0, 1)
+    )
+    counts = [bound.nfe for bounds in drawn for bound in bounds]
+    return Bound(reconstruction, divergence, sum(counts) / len(counts))
+
+
 def held_out(
     model: VAE, images: Integer[Tensor, "n channels y x"], *, samples: int, batch: int, generator: Generator
 ) -> tuple[Float[Tensor, " n"], float]:
-    """Return each image's negative ELBO in nats, exact trace, a mean over `samples` of z_0, and the mean NFE of a batch."""
-    bounds = [[model(part, generator) for _ in range(samples)] for part in images.split(batch)]
-    means = torch.cat([torch.stack([bound.negative_elbo for bound in drawn]).mean(0) for drawn in bounds])
-    counts = [bound.nfe for drawn in bounds for bound in drawn]
-    return means, sum(counts) / len(counts)
+    """Return each image's negative ELBO in nats and the mean NFE of a batch, as `held_out_bound` has them."""
+    bound = held_out_bound(model, images, samples=samples, batch=batch, generator=generator)
+    return bound.negative_elbo, bound.nfe
