@@ -39,7 +39,7 @@ class Settings(Base):
     train: TrainSettings = Field(description="FFJORD's training")
     training_tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol in FFJORD's training")
     tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of what is measured")
-    weight_decay: PositiveFloat | None = Field(description="of a second training of FFJORD, decoupled; null = none")
+    weight_decay: PositiveFloat | None = Field(default=None, description="of a second training of FFJORD, decoupled; null = none")
     couplings: dict[str, CouplingSettings] = Field(description="coupling flows by name")
     coupling_train: TrainSettings = Field(description="the coupling flows' training")
     test_points: PositiveInt = Field(description="held-out points of the NLL")
@@ -47,6 +47,7 @@ class Settings(Base):
     counted: PositiveInt = Field(default=128, description="points solved jointly when evaluations are counted")
     inverted: PositiveInt = Field(default=256, description="points that are mapped to the base and back, in float64")
     tolerances: list[PositiveFloat] = Field(default=[1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7], description="atol = rtol of that")
+    drawn: PositiveInt = Field(default=300, description="samples whose paths are drawn")
     grid: PositiveInt = Field(description="cells along each side of the density pictures")
     half_width: PositiveFloat = Field(default=5.0, description="of the square of the pictures")
 
@@ -86,7 +87,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         if isinstance(model.flow, FreeFormFlow):
             by_step = stages(name, settings, context)
             rows += evaluation_rows(by_step, test[: settings.counted], solver(settings.tolerance), labels)
-            arrays[f"trajectory_{name}"] = sample_paths(model.flow, noise)
+            arrays[f"trajectory_{name}"] = sample_paths(model.flow, noise[: settings.drawn])
         if name == "ffjord":
             rows += inversion_rows(model.flow, test[: settings.inverted], noise[: settings.inverted], settings.tolerances, labels)
         elif name in settings.couplings:
