@@ -83,7 +83,7 @@ def test_what_a_flow_was_earlier_leaves_it_as_it_is(context, monkeypatch):
 
     def no_training(context, flow, loss, how, *, name, **_):
         (context.out / "snapshots").mkdir()
-        save_file({"weight": torch.full((1, 2), 3.0), "bias": torch.zeros(1)}, context.out / f"snapshots/{name}-8.safetensors")
+        save_file({"weight": torch.full((1, 2), 3.0), "bias": torch.zeros(1)}, context.out / f"snapshots/{name}-4.safetensors")
         return type("Done", (), {"model": flow, "seconds": 1.0})
 
     monkeypatch.setattr(densities_2d, "train_run", no_training)
