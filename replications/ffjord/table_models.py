@@ -100,9 +100,7 @@ def trained_flow(
     losses = [validation(restored(model, step, name, context)) for step in steps]
     best, earlier = best_steps(steps, losses)
     averaged = result.model
-    return Chosen(
-        restored(model, best, name, context), restored(averaged, earlier, name, context), best, result.seconds, losses
-    )
+    return Chosen(restored(model, best, name, context), restored(averaged, earlier, name, context), best, result.seconds, losses)
 
 
 def restored(model: nn.Module, step: int, name: str, context: Context) -> nn.Module:

@@ -69,9 +69,7 @@ def check(settings: Settings) -> None:
 
 def run(settings: Settings, context: Context) -> Outcome:
     """Train every method, then measure the test rows' likelihood and what it costs."""
-    table = scaled_table(
-        settings.data, context, validation_rows=settings.validation_rows, test_rows=settings.test_rows
-    )
+    table = scaled_table(settings.data, context, validation_rows=settings.validation_rows, test_rows=settings.test_rows)
     labels: Labels = {"dataset": settings.data, "n": len(table.test)}
     rows, of_ffjord, arrays = ffjord_rows(settings, table, context, labels)
     for method in RIVALS:
@@ -110,9 +108,7 @@ def ffjord_rows(
     return rows, nll, curves("ffjord", chosen, train)
 
 
-def tested(
-    flow: nn.Module, trace: Trace, settings: Settings, table: Table, generator: Generator | None = None
-) -> Tensor:
+def tested(flow: nn.Module, trace: Trace, settings: Settings, table: Table, generator: Generator | None = None) -> Tensor:
     """Return the NLL of every test row in nats, the trace exact or estimated."""
     log_density = partial(flow.log_density, solver=settings.test_solver, trace=trace, generator=generator)
     return nll_of_rows(log_density, table.test, table.log_det, settings.chunk)
