@@ -73,7 +73,7 @@ def test_differences_are_paired():
 def test_estimates_are_told_from_the_exact_trace_and_their_scatter_is_that_of_a_mean(tmp_path, monkeypatch):
     context = Context("ffjord", "tables", "smoke", 0, 2, tmp_path, tmp_path, torch.device("cpu"))
     settings = resolve(PACKAGE, "tables", "smoke", ["probes=400"])
-    exact = normal(100)
+    exact = 5 + normal(100)
 
     def noisy(flow, trace, settings, table, generator):
         return exact + 0.3 + 2 * torch.randn(100, generator=generator, dtype=F64)
