@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from torch import Generator, Tensor, nn
 
 from common.errors import DataError
+from common.learning.nets.build import seeded
 from common.runs.settings import Settings
 from replications.ffjord.coupling_flows import standard_normal_log_density
 
@@ -24,9 +25,7 @@ class MAFSettings(Settings):
     def build(self, dim: int, *, generator: Generator) -> "MAF":
         """Return an untrained flow on `dim` columns; the global random state stays as it was."""
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # zuko's initialisers take no generator
-            return MAF(dim, self)
+        return seeded(seed, lambda: MAF(dim, self))
 
 
 class MAF(nn.Module):

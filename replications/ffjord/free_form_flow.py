@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 
 from common.dynamics.answers import Time, VelocityFlow, as_time
 from common.dynamics.paths import Prior
+from common.learning.nets.build import seeded
 from common.runs.settings import Settings
 from replications.ffjord.chain import NONLINEARITIES, Nonlinearity, Seed, chain, value_and_trace
 from replications.ffjord.chain_tape import ChainTape
@@ -38,10 +39,7 @@ class FlowSettings(Settings):
 
     def build(self, dim: int, *, seed: int) -> "FreeFormFlow":
         """Return an untrained flow whose weights depend on the seed alone."""
-        with torch.random.fork_rng(devices=[]):
-            # torch's initialisers take no generator, so the global one is seeded for their sake and put back
-            torch.manual_seed(seed)
-            return FreeFormFlow(dim, self)
+        return seeded(seed, lambda: FreeFormFlow(dim, self))
 
 
 class FreeFormField(nn.Module):

@@ -18,6 +18,7 @@ from common.dynamics.divergence import DivergenceField, with_exact_divergence
 from common.dynamics.paths import Prior
 from common.errors import SettingsError
 from common.learning.data.scale import rescaled, to_unit
+from common.learning.nets.build import seeded
 from common.measure.metrics import density
 from common.runs.settings import Settings
 from replications.ffjord.conv_fields import ConvolutionalField, encoder_decoder, same_grid
@@ -53,10 +54,7 @@ class ImageFlowSettings(Settings):
 
     def build(self, seed: int) -> "ImageFlow":
         """Return an untrained flow, whose weights depend on `seed` alone."""
-        # torch's initialisers take no generator, so the global one is seeded for their sake and put back
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return ImageFlow(self)
+        return seeded(seed, lambda: ImageFlow(self))
 
     def field_on(self, shape: tuple[int, int, int]) -> ConvolutionalField:
         """Return an untrained field for maps of one shape. Raises `SettingsError` for what is asked of it in vain."""

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import nn
 
+from common.learning.nets.build import seeded
 from common.runs.settings import Settings
 from replications.ffjord.amortised_flow import AmortisedFFJORD
 from replications.ffjord.inverse_autoregressive import InverseAutoregressive
@@ -103,11 +103,11 @@ class VAESettings(Settings):
 
     def build(self, shape: Shape, *, seed: int) -> VAE:
         """Return an untrained VAE for images of `shape`; encoder and decoder start the same whatever the flow."""
-        # torch's initialisers take no generator, so the global one is seeded for their sake and put back
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            encoder = self.coders.encoder(shape)
-            decoder = self.coders.decoder(self.latent, shape, OUTPUTS[self.pixels])
-            model = VAE(encoder, NoFlow(), decoder, features=self.coders.features, latent=self.latent, pixels=self.pixels)
-            model.flow = self.flow.build(self.latent, self.coders.features)
-            return model
+        return seeded(seed, lambda: self._built(shape))
+
+    def _built(self, shape: Shape) -> VAE:
+        encoder = self.coders.encoder(shape)
+        decoder = self.coders.decoder(self.latent, shape, OUTPUTS[self.pixels])
+        model = VAE(encoder, NoFlow(), decoder, features=self.coders.features, latent=self.latent, pixels=self.pixels)
+        model.flow = self.flow.build(self.latent, self.coders.features)
+        return model

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from common.learning.nets.build import seeded
 from common.runs.settings import Settings
 from replications.neural_ode.adjoint import Solve, solve_ode, solve_ode_adjoint
 from replications.neural_ode.solvers import Counting, adaptive, unit_interval
@@ -148,17 +149,17 @@ class ClassifierSettings(Settings):
 
     def build(self, seed: int) -> Classifier:
         """Return an untrained classifier; the kinds share the weights of their stem, which depend on `seed` alone."""
+        return seeded(seed, self._built)
+
+    def _built(self) -> Classifier:
         width = self.network.width
-        # torch's initialisers take no generator, so the global one is seeded for their sake and put back
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            stem = _stem(self.network, self.shape[0])
-            if self.kind == "resnet":
-                body = nn.Sequential(*(ResidualBlock(width) for _ in range(RESIDUAL_BLOCKS)))
-            else:
-                field = ConvolutionalField(width, self.network.activation)
-                body = ODEBlock(field, adaptive("dopri5", self.tolerance), adjoint=self.kind == "ode_net")
-            return Classifier(stem, body, self._head(stem))
+        stem = _stem(self.network, self.shape[0])
+        if self.kind == "resnet":
+            body = nn.Sequential(*(ResidualBlock(width) for _ in range(RESIDUAL_BLOCKS)))
+        else:
+            field = ConvolutionalField(width, self.network.activation)
+            body = ODEBlock(field, adaptive("dopri5", self.tolerance), adjoint=self.kind == "ode_net")
+        return Classifier(stem, body, self._head(stem))
 
     def _head(self, stem: nn.Module) -> nn.Sequential:
         width = self.network.width

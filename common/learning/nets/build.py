@@ -3,7 +3,8 @@
 No class is ever looked up by a name from a file; whoever loads a model says which kinds it may be.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
 
 import psutil
 import torch
@@ -14,6 +15,8 @@ from common.errors import SettingsError
 from common.learning.nets.mlp import ResidualMLP, parameter_count
 from common.learning.nets.unet import UNet
 from common.runs.settings import Settings
+
+Built = TypeVar("Built")
 
 
 class Backbone(Settings):
@@ -83,12 +86,19 @@ def check_fits(settings: Backbone, shape: tuple[int, ...]) -> None:
         )
 
 
+def seeded(seed: int, build: Callable[[], Built]) -> Built:
+    """Return what `build()` makes, its initial weights depending on the seed alone; the global random state is as it was.
+
+    torch's initialisers take no generator, so the global one is seeded for their sake and put back.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
 def build_backbone(settings: Backbone, shape: tuple[int, ...], *, seed: int) -> nn.Module:
     """Return an untrained network whose initial weights depend on the seed alone; the global random state is left as it was.
 
     Raises `SettingsError` where the settings do not fit the shape.
     """
-    with torch.random.fork_rng(devices=[]):
-        # torch's initialisers take no generator, so the global one is seeded for their sake and put back
-        torch.manual_seed(seed)
-        return settings.build(shape)
+    return seeded(seed, lambda: settings.build(shape))

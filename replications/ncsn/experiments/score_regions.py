@@ -5,6 +5,7 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
+from common.learning.nets.build import seeded
 from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.measure.grid import square_grid
@@ -48,13 +49,15 @@ def run(settings: Settings, context: Context) -> Outcome:
     return Outcome(rows, arrays={name: values.numpy().astype(np.float32) for name, values in arrays.items()})
 
 
+def softplus_network(width: int) -> nn.Module:
+    """Return the paper's network of the score: two hidden layers of softplus units."""
+    return nn.Sequential(nn.Linear(2, width), nn.Softplus(), nn.Linear(width, width), nn.Softplus(), nn.Linear(width, 2))
+
+
 def fitted(settings: Settings, context: Context) -> nn.Module:
-    """Return the paper's network, two hidden layers of softplus units, trained by sliced score matching."""
+    """Return the paper's network, trained by sliced score matching."""
     seed, truth = context.seed_for("train"), undisturbed()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # torch's initialisers take no generator
-        width = settings.width
-        network = nn.Sequential(nn.Linear(2, width), nn.Softplus(), nn.Linear(width, width), nn.Softplus(), nn.Linear(width, 2))
+    network = seeded(seed, lambda: softplus_network(settings.width))
 
     def loss(network: nn.Module, step: int, generator: Generator) -> Tensor:
         x = truth.sample(settings.train.batch, generator=generator).float()
