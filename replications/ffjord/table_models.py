@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
 from common.learning.data.batches import EpochSampler
 from common.learning.data.tables import load_table
-from common.learning.training.run import snapshot_file, train_run
+from common.learning.training.run import restored, train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.settings import Settings
@@ -97,16 +96,10 @@ def trained_flow(
 
     result = train_run(context, model, loss, train, seed=context.seed_for("train"), of=of, name=name)
     steps = train.snapshot_steps()
-    losses = [validation(restored(model, step, name, context)) for step in steps]
+    losses = [validation(restored(model, context, step, name)) for step in steps]
     best, earlier = best_steps(steps, losses)
     averaged = result.model
-    return Chosen(restored(model, best, name, context), restored(averaged, earlier, name, context), best, result.seconds, losses)
-
-
-def restored(model: nn.Module, step: int, name: str, context: Context) -> nn.Module:
-    """Return the model with the averaged weights that its training kept at a step."""
-    model.load_state_dict(load_file(context.out / snapshot_file(step, name)))
-    return model.eval()
+    return Chosen(restored(model, context, best, name), restored(averaged, context, earlier, name), best, result.seconds, losses)
 
 
 def best_steps(steps: list[int], losses: list[float]) -> tuple[int, int]:

@@ -71,7 +71,7 @@ MUTANTS = [
         "-network(x, t) * broadcast(sigma, x)",
         f"{TS}/test_ncsn_objectives.py",
     ),
-    (f"{S}/states.py", "step - share * settings.steps", "step - share", f"{TS}/test_ncsn_objectives.py"),
+    ("common/learning/training/settings.py", "step - share * self.steps", "step - share", f"{TS}/test_ncsn_objectives.py"),
     (f"{S}/sample_measures.py", "step.rho * sigma**2", "step.rho * sigma", f"{TS}/test_ncsn_samples.py"),
     (f"{S}/sample_measures.py", "kept[of_level - 1 :: of_level]", "kept[::of_level]", f"{TS}/test_ncsn_samples.py"),
     (f"{S}/sample_measures.py", "network.model.known_times[-1])", "network.model.known_times[0])", f"{TS}/test_ncsn_samples.py"),

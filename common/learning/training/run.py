@@ -1,10 +1,13 @@
 """Train as part of a run: the state file, the fingerprint, the label and the snapshots follow from the run."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from torch import nn
 
+from common.errors import RetraceError
 from common.learning.training.loop import Loss, Trained, train
 from common.learning.training.settings import TrainSettings
 from common.runs import distributed
@@ -12,10 +15,28 @@ from common.runs.experiment import Context
 from common.runs.folders import write_weights
 from common.runs.settings import Settings, fingerprint
 
+Model = TypeVar("Model", bound=nn.Module)
+
 
 def snapshot_file(step: int, name: str = "", *, raw: bool = False) -> str:
     """Return where a run folder keeps the weights as they were after `step` steps: the averaged ones, or the raw ones."""
     return f"snapshots/{name}{'-' if name else ''}{step}{'-raw' if raw else ''}.safetensors"
+
+
+def restored(model: Model, context: Context, step: int, name: str = "") -> Model:
+    """Return the model in evaluation mode, with the averaged weights that a training of this run kept at a step."""
+    from safetensors.torch import load_file
+
+    model.load_state_dict(load_file(context.out / snapshot_file(step, name), device=str(context.device)))
+    return model.eval()
+
+
+def schedule_of(folder: Path) -> TrainSettings:
+    """Return the schedule of a finished training. Raises `RetraceError`, saying what to do, if it kept no states."""
+    settings = TrainSettings.model_validate(json.loads((folder / "run.json").read_text())["settings"]["train"])
+    if not settings.snapshots:
+        raise RetraceError(f"{folder}: this training kept no states; train it again with --set train.snapshots=10")
+    return settings
 
 
 def train_run(

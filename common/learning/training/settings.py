@@ -35,3 +35,7 @@ class TrainSettings(Settings):
     def snapshot_steps(self) -> list[int]:
         """Return the steps after which the averaged weights are kept, the last one being the end."""
         return sorted({max(1, self.steps * k // self.snapshots) for k in range(1, self.snapshots + 1)})
+
+    def snapshot_near(self, share: float) -> int:
+        """Return the step of the kept weights that is nearest to a share of the training."""
+        return min(self.snapshot_steps(), key=lambda step: abs(step - share * self.steps))

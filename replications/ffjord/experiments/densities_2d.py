@@ -6,16 +6,16 @@ largest: farther than three standard deviations from all Gaussians, or off the b
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
-from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
 from common.learning.data.densities import DENSITIES, ENTROPY, LOG_DENSITIES
-from common.learning.training.run import snapshot_file, train_run
+from common.learning.training.run import restored, train_run
 from common.learning.training.settings import TrainSettings
 from common.measure.grid import square_grid
 from common.runs.experiment import Context
@@ -139,32 +139,14 @@ def trained(
 
     seed = context.seed_for("train", settings.data)
     done = train_run(context, flow, loss, how, seed=seed, of=settings, name=name)
-    flow = done.model
-
-    def earlier(x: Tensor) -> Tensor:
-        last = {key: value.clone() for key, value in flow.state_dict().items()}
-        load(flow, two_thirds(how), name, context)
-        density = flow.log_density(x, **testing)
-        flow.load_state_dict(last)
-        return density
-
+    flow, before = done.model, restored(deepcopy(done.model), context, how.snapshot_near(2 / 3), name)
     return Model(
         lambda x: flow.log_density(x, **testing),
         lambda n, generator: flow.sample(n, generator=generator, **testing),
         flow,
-        earlier,
+        lambda x: before.log_density(x, **testing),
         done.seconds,
     )
-
-
-def two_thirds(how: TrainSettings) -> int:
-    """Return the snapshot's step that is nearest to two thirds of a training."""
-    return min(how.snapshot_steps(), key=lambda step: abs(step - 2 * how.steps / 3))
-
-
-def load(flow: nn.Module, step: int, name: str, context: Context) -> None:
-    """Make a flow what it was after so many steps of its training."""
-    flow.load_state_dict(load_file(context.out / snapshot_file(step, name), device=str(context.device)))
 
 
 def stages(name: str, settings: Settings, context: Context) -> dict[int, FreeFormFlow]:
@@ -173,7 +155,7 @@ def stages(name: str, settings: Settings, context: Context) -> dict[int, FreeFor
     for step in (0, *settings.train.snapshot_steps()):
         found[step] = settings.flow.build(2, seed=context.seed_for("train", settings.data)).to(context.device)
         if step:
-            load(found[step], step, name, context)
+            restored(found[step], context, step, name)
     return found
 
 

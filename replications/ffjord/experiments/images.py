@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
-from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
 from common.errors import SettingsError
@@ -20,7 +19,7 @@ from common.learning.data import catalogue
 from common.learning.data.split import ImageSplit
 from common.learning.data.training import sample_shape, training_batches
 from common.learning.training.loop import Trained
-from common.learning.training.run import snapshot_file, train_run
+from common.learning.training.run import restored, train_run
 from common.learning.training.settings import TrainSettings
 from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
@@ -174,7 +173,7 @@ def training_rows(name: str, model: Model, grey_values: int, settings: Settings,
     flow = model.flow.build(0).to(context.device)
     spent = []
     for step in settings.train.snapshot_steps():
-        flow.load_state_dict(load_file(context.out / snapshot_file(step, name)))
+        restored(flow, context, step, name)
         found = {}
         for kind, solver in (("test", settings.evaluation), ("training's solver", settings.solver)):
             generator = context.generator("watched probes", device=context.device)

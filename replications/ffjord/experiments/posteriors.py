@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
-from safetensors.torch import load_file
 from torch import Tensor
 
 from common.errors import SettingsError
 from common.learning.data import catalogue
 from common.learning.data.split import ImageSplit
-from common.learning.training.run import snapshot_file
+from common.learning.training.run import restored
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
@@ -89,22 +88,20 @@ def chosen(
     if isinstance(model.flow, AmortisedFFJORD):
         model.flow.solver = SolverSettings(rtol=settings.test_tolerance, atol=settings.test_tolerance)
     steps = settings.train.snapshot_steps()
-    files = [context.out / snapshot_file(step, name) for step in steps]
     rows, means = [], []
-    for step, file in zip(steps, files):
-        model.load_state_dict(load_file(file))
-        bound = bound_on(model, validation, "validation", 1, settings, context)
+    for step in steps:
+        bound = bound_on(restored(model, context, step, name), validation, "validation", 1, settings, context)
         where = {"method": name, "axis": "step", "at": step, "n": len(bound.divergence), "nfe": bound.nfe}
         values = bound.negative_elbo
         means.append(float(values.mean()))
         rows.append(mean_row("validation_negative_elbo", values, partial(unit, settings, validation), **where))
         rows.append(row("nfe_in_training", bound.nfe, unit="evaluations", **where))
-    model.load_state_dict(load_file(files[int(np.argmin(means))]))
+    best = steps[int(np.argmin(means))]
     in_unit = partial(unit, settings, validation)
     gained = in_unit(torch.tensor(means[2 * len(means) // 3 - 1] - means[-1]))
     rows.append(row("gained_in_last_third", gained[0], method=name, unit=gained[1]))
-    rows.append(row("chosen_step", steps[int(np.argmin(means))], method=name, unit="steps"))
-    return model, rows
+    rows.append(row("chosen_step", best, method=name, unit="steps"))
+    return restored(model, context, best, name), rows
 
 
 def bound_on(model: VAE, split: ImageSplit, purpose: str, draws: int, settings: Settings, context: Context) -> Bound:

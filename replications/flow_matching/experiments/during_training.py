@@ -5,19 +5,16 @@ falling rate, would smooth away what is asked here. Every state starts from the 
 with few samples, sample quality needs many samples at a loose one.
 """
 
-import json
 from pathlib import Path
 from typing import Literal
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from common.errors import RetraceError
 from common.evaluation.yardstick import yardstick
 from common.learning.models import load_denoiser
 from common.learning.objective_table import OBJECTIVES
-from common.learning.training.run import snapshot_file
-from common.learning.training.settings import TrainSettings
+from common.learning.training.run import schedule_of, snapshot_file
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from replications.flow_matching.image_models import ImageModels, check
@@ -70,8 +67,6 @@ def kept_steps(folder: Path) -> list[int]:
 
     Where the rate falls at the end the weights settle, whatever the objective: that is no part of what is asked.
     """
-    settings = TrainSettings.model_validate(json.loads((folder / "run.json").read_text())["settings"]["train"])
-    if not settings.snapshots:
-        raise RetraceError(f"{folder}: this training kept no states; train it again with --set train.snapshots=10")
+    settings = schedule_of(folder)
     kept = settings.snapshot_steps()
     return [step for step in kept if step <= settings.constant_until()] or kept

@@ -73,7 +73,7 @@ def test_the_nll_and_its_error():
 
 def test_two_thirds_of_a_training():
     how = TrainSettings(steps=90, batch=1, learning_rate=1, snapshots=6)
-    assert densities_2d.two_thirds(how) == 60
+    assert how.snapshot_near(2 / 3) == 60
 
 
 def test_what_a_flow_was_earlier_leaves_it_as_it_is(context, monkeypatch):

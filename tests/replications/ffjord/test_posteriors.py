@@ -8,8 +8,9 @@ import torch
 
 from common.errors import SettingsError
 from common.learning.data.split import ImageSplit
+from common.learning.training.run import snapshot_file
 from common.runs.experiment import Context
-from common.runs.folders import COLUMNS
+from common.runs.folders import COLUMNS, write_weights
 from common.runs.settings import resolve
 from replications.ffjord.experiments import posteriors
 from replications.ffjord.vae import Bound, held_out, held_out_bound
@@ -76,9 +77,10 @@ def test_the_best_of_the_kept_weights_is_tested(settings, context, monkeypatch):
     model = torch.nn.Linear(1, 1).requires_grad_(False)
     model.flow = torch.nn.Identity()
     values = {4: 7.0, 8: 5.0, 12: 6.0}
-    monkeypatch.setattr(
-        posteriors, "load_file", lambda file: {"weight": torch.full((1, 1), step_of(file)), "bias": torch.zeros(1)}
-    )
+    for step in values:
+        write_weights(
+            context.out / snapshot_file(step, "none"), {"weight": torch.full((1, 1), float(step)), "bias": torch.zeros(1)}
+        )
     monkeypatch.setattr(
         posteriors, "bound_on", lambda model, *_: bound([values[int(model.weight)], values[int(model.weight)]], [0.0, 0.0])
     )
@@ -86,10 +88,6 @@ def test_the_best_of_the_kept_weights_is_tested(settings, context, monkeypatch):
     assert float(best.weight) == 8 and found(rows, "chosen_step", "none") == 8
     assert found(rows, "gained_in_last_third", "none") == -1, "from 5 at two thirds to 6"
     assert [each["value"] for each in rows if each["metric"] == "validation_negative_elbo"] == [7, 5, 6]
-
-
-def step_of(file):
-    return float(file.stem.rpartition("-")[2])
 
 
 def test_a_bound_held_out_is_the_mean_of_its_draws():
