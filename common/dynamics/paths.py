@@ -54,6 +54,9 @@ class Prior:
         return -0.5 * (flat / self.prior_std).square().sum(1) - constant
 
 
+STANDARD_NORMAL = Prior("standard normal", prior_std=1.0)
+
+
 @dataclass(frozen=True)
 class GaussianPath(Prior):
     """A path, given by alpha, sigma and their derivatives: functions of a tensor of times, of any shape and float dtype."""

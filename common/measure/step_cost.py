@@ -7,6 +7,7 @@ import numpy as np
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from common.measure.metrics.density import standard_error
 from common.measure.timing import interleaved_seconds
 from common.runs.folders import refused, row
 
@@ -48,9 +49,10 @@ def compared_costs(
     counted, seconds = {name: operations(step) for name, step in work.items()}, interleaved_seconds(work, repeats)
     for name in (name for name in work if name != base):
         by_turn = np.array(seconds[name]) / np.array(seconds[base])
-        spread = by_turn.std(ddof=1) / len(by_turn) ** 0.5
         rows.append(row(metrics[0], counted[name] / counted[base], method=name, unit="ratio", **labels))
-        rows.append(row(metrics[1], np.median(by_turn), error=spread, n=repeats, method=name, unit="ratio", **labels))
+        rows.append(
+            row(metrics[1], np.median(by_turn), error=standard_error(by_turn), n=repeats, method=name, unit="ratio", **labels)
+        )
     return rows
 
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from pydantic import PositiveInt
 from torch import Generator, Tensor, nn
 
+from common.dynamics.paths import STANDARD_NORMAL
 from common.errors import DataError
 from common.learning.nets.build import seeded
 from common.runs.settings import Settings
-from replications.ffjord.coupling_flows import standard_normal_log_density
 
 
 class MAFSettings(Settings):
@@ -60,7 +60,7 @@ class Gaussian:
     def log_density(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """Return the log-density at x in nats."""
         z = torch.linalg.solve_triangular(self.factor, (x.to(self.mean) - self.mean).T, upper=False).T
-        return standard_normal_log_density(z) - self.factor.diagonal().log().sum()
+        return STANDARD_NORMAL.prior_log_density(z) - self.factor.diagonal().log().sum()
 
     def sample(self, n: int, *, generator: Generator) -> Float[Tensor, "n dim"]:
         """Return n points drawn from it."""

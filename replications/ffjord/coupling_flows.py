@@ -22,6 +22,7 @@ from pydantic import PositiveInt
 from torch import Generator, Tensor, nn
 from torch.nn.functional import logsigmoid, relu
 
+from common.dynamics.paths import STANDARD_NORMAL
 from common.errors import SettingsError
 from common.runs.settings import Settings
 
@@ -91,7 +92,7 @@ class CouplingFlow(nn.Module):
     def log_density(self, x: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
         """Return the log-density at x in nats."""
         z, log_det = self.to_base(x)
-        return standard_normal_log_density(z) + log_det
+        return STANDARD_NORMAL.prior_log_density(z) + log_det
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator) -> Float[Tensor, "n dim"]:
@@ -115,11 +116,6 @@ class CouplingFlow(nn.Module):
             return logsigmoid(raw + 2), shift
         # tanh(s) = 2 sigmoid(2 s) - 1, which is computed faster
         return torch.addcmul(-factor, 2 * factor, torch.sigmoid(2 * raw)), shift
-
-
-def standard_normal_log_density(z: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
-    """Return the log-density of N(0, I) in nats."""
-    return -0.5 * z.square().sum(1) - 0.5 * z.shape[1] * math.log(2 * math.pi)
 
 
 # a coupling's network: weight and bias of each of its layers, and the factor g of its scale

@@ -12,7 +12,7 @@ from torch import Tensor
 from common.dynamics.samplers.ode import trajectory
 from common.runs.folders import row
 from replications.ffjord.free_form_flow import FreeFormFlow
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solve import SolverSettings, at_tolerance, evaluations_of
 
 
 def evaluation_rows(
@@ -21,13 +21,10 @@ def evaluation_rows(
     """Return the evaluations of one log-density of x and of its gradient, by step of the training."""
     rows = []
     for step, flow in stages.items():
-        flow.evaluations.reset()
-        flow.log_density(x, solver).mean().backward()
-        flow.zero_grad()
+        counted = evaluations_of(flow, lambda flow=flow: flow.log_density(x, solver).mean())
         where = {"axis": "step", "at": step, "n": len(x), **labels}
-        rows.append(row("nfe_forward", flow.evaluations.forward, **where))
-        rows.append(row("nfe_backward", flow.evaluations.backward, **where))
-        flow.evaluations.reset()
+        rows.append(row("nfe_forward", counted.forward, **where))
+        rows.append(row("nfe_backward", counted.backward, **where))
     return rows
 
 
@@ -46,7 +43,7 @@ def inversion_rows(
     flow, x, z = deepcopy(flow).double(), x.double(), z.double()
     rows = []
     for tolerance in tolerances:
-        solver = SolverSettings(rtol=tolerance, atol=tolerance)
+        solver = at_tolerance(tolerance)
         there = flow.to_base(x, solver, trace="none")
         back = flow.to_data(there.z, solver)
         where = {"axis": "tolerance", "at": tolerance, **labels}

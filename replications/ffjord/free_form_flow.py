@@ -14,7 +14,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
 from common.dynamics.answers import Time, VelocityFlow, as_time
-from common.dynamics.paths import Prior
+from common.dynamics.paths import STANDARD_NORMAL
 from common.learning.nets.build import seeded
 from common.runs.settings import Settings
 from replications.ffjord.chain import NONLINEARITIES, Nonlinearity, Seed, chain, value_and_trace
@@ -105,7 +105,7 @@ class FreeFormFlow(nn.Module):
         super().__init__()
         self.dim, self.end_time = dim, settings.end_time
         self.fields = nn.ModuleList(FreeFormField(dim, settings) for _ in range(settings.flows))
-        self.prior = Prior("standard normal", prior_std=1.0)
+        self.prior = STANDARD_NORMAL
         self.evaluations = Evaluations()  # of all solves since it was last reset, summed over the flows
 
     def to_base(self, x: Points, solver: SolverSettings, *, trace: Trace = "exact", generator: Generator | None = None) -> Pushed:

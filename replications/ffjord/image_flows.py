@@ -15,7 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor, nn
 
 from common.dynamics.divergence import DivergenceField, with_exact_divergence
-from common.dynamics.paths import Prior
+from common.dynamics.paths import STANDARD_NORMAL
 from common.errors import SettingsError
 from common.learning.data.scale import rescaled, to_unit
 from common.learning.nets.build import seeded
@@ -78,7 +78,7 @@ class ImageFlow(nn.Module):
         super().__init__()
         self.settings, self.dim = settings, math.prod(settings.shape)
         self.flows = Multiscale(settings.shape, settings.flows, settings.field_on, settings.scales)
-        self.prior = Prior("standard normal", prior_std=1.0)
+        self.prior = STANDARD_NORMAL
         self.evaluations = Evaluations()  # of all solves since it was last reset, summed over the flows
 
     def encode(

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Generator
+from torch import Generator, Tensor
 
 from replications.ffjord.image_flows import ImageFlow, Images, Trace, bits_per_dim
 from replications.ffjord.logit import ALPHA, logit
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solve import SolverSettings, evaluations_of
 from replications.ffjord.trace_estimators import Noise
 
 
@@ -53,10 +53,14 @@ def step_work(
     flow: ImageFlow, x: Images, solver: SolverSettings, grey_values: int, *, noise: Noise, generator: Generator
 ) -> StepWork:
     """Return what a training step on the images takes; the weights stay as they are."""
-    flow.evaluations.reset()
-    log_density = flow.log_density(x, solver, trace=noise, generator=generator)
-    torch.autograd.grad(log_density.sum(), list(flow.parameters()), allow_unused=True)
-    return StepWork(bits_per_dim(log_density, flow.dim, grey_values), flow.evaluations.forward, flow.evaluations.backward)
+    found = []
+
+    def loss() -> Tensor:
+        found.append(flow.log_density(x, solver, trace=noise, generator=generator))
+        return found[0].sum()
+
+    counted = evaluations_of(flow, loss)
+    return StepWork(bits_per_dim(found[0], flow.dim, grey_values), counted.forward, counted.backward)
 
 
 def gaussian_bits(train: Images, test: Images, grey_values: int, alpha: float = ALPHA) -> Float[np.ndarray, " images"]:

@@ -7,8 +7,8 @@ Forward and backward evaluations are counted apart: one is an evaluation of fiel
 other a vector-Jacobian product of both, or an evaluation of the adjoint's solve, which takes such a product too.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -37,6 +37,11 @@ class SolverSettings(Settings):
     backward: Literal["direct", "adjoint"] = Field(default="direct", description="backpropagate the steps, or solve backwards")
 
 
+def at_tolerance(tolerance: float) -> SolverSettings:
+    """Return dopri5 with one tolerance, absolute and relative."""
+    return SolverSettings(rtol=tolerance, atol=tolerance)
+
+
 @dataclass
 class Evaluations:
     """How often a field was evaluated, forwards and on the way back."""
@@ -47,6 +52,25 @@ class Evaluations:
     def reset(self) -> None:
         """Begin to count anew."""
         self.forward = self.backward = 0
+
+
+class Counting(Protocol):
+    """A flow that counts its evaluations."""
+
+    evaluations: Evaluations
+
+    def parameters(self) -> Iterator[Tensor]:
+        """Return what it learns."""
+        ...
+
+
+def evaluations_of(flow: Counting, loss: Callable[[], Tensor]) -> Evaluations:
+    """Return the evaluations that a loss of the flow and its gradient take; the weights stay as they are."""
+    flow.evaluations.reset()
+    torch.autograd.grad(loss(), list(flow.parameters()), allow_unused=True)
+    counted = replace(flow.evaluations)
+    flow.evaluations.reset()
+    return counted
 
 
 class Pushed(NamedTuple):

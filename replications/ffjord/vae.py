@@ -14,6 +14,8 @@ from jaxtyping import Float, Integer
 from torch import Generator, Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, softplus
 
+from common.dynamics.paths import STANDARD_NORMAL
+
 Pixels = Literal["binary", "categorical"]
 GREY_VALUES = 256
 OUTPUTS = {"binary": 1, "categorical": GREY_VALUES}  # numbers per pixel that a decoder must give
@@ -59,8 +61,8 @@ class VAE(nn.Module):
         mean, variance, feature = self.encode(images)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
         moved = self.flow(torch.addcmul(mean, variance.sqrt(), noise), feature, generator, exact)
-        log_start = standard_normal(noise) - 0.5 * variance.log().sum(1)
-        divergence = log_start - moved.log_det - standard_normal(moved.z)
+        log_start = STANDARD_NORMAL.prior_log_density(noise) - 0.5 * variance.log().sum(1)
+        divergence = log_start - moved.log_det - STANDARD_NORMAL.prior_log_density(moved.z)
         return Bound(-self.log_likelihood(images, moved.z), divergence, moved.nfe)
 
     def log_likelihood(
@@ -74,11 +76,6 @@ class VAE(nn.Module):
         else:
             losses = cross_entropy(outputs, images.long(), reduction="none")
         return -losses.flatten(1).sum(1)
-
-
-def standard_normal(z: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
-    """Return log N(z; 0, I) in nats."""
-    return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
 
 
 def bits_per_dim(nats: Float[Tensor, "*batch"], dim: int) -> Float[Tensor, "*batch"]:

@@ -18,6 +18,7 @@ from common.learning.data.densities import DENSITIES, ENTROPY, LOG_DENSITIES
 from common.learning.training.run import restored, train_run
 from common.learning.training.settings import TrainSettings
 from common.measure.grid import square_grid
+from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
@@ -25,7 +26,7 @@ from replications.ffjord.autoregressive import fit_gaussian
 from replications.ffjord.coupling_flows import CouplingSettings
 from replications.ffjord.flow_measurements import evaluation_rows, inversion_rows, rms, sample_paths
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solve import at_tolerance
 
 VARIANT = ("data",)
 GAP = 4.5  # nats below the largest log-density
@@ -86,7 +87,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         arrays[f"samples_{name}"] = samples.half().numpy()
         if isinstance(model.flow, FreeFormFlow):
             by_step = stages(name, settings, context)
-            rows += evaluation_rows(by_step, test[: settings.counted], solver(settings.tolerance), labels)
+            rows += evaluation_rows(by_step, test[: settings.counted], at_tolerance(settings.tolerance), labels)
             arrays[f"trajectory_{name}"] = sample_paths(model.flow, noise[: settings.drawn])
         if name == "ffjord":
             rows += inversion_rows(model.flow, test[: settings.inverted], noise[: settings.inverted], settings.tolerances, labels)
@@ -110,16 +111,11 @@ def fitted(settings: Settings, context: Context) -> dict[str, Model]:
     trainings = {"ffjord": settings.train}
     if settings.weight_decay:
         trainings["ffjord_decay"] = settings.train.model_copy(update={"weight_decay": settings.weight_decay})
-    training, testing = ({"solver": solver(each)} for each in (settings.training_tolerance, settings.tolerance))
+    training, testing = ({"solver": at_tolerance(each)} for each in (settings.training_tolerance, settings.tolerance))
     for name, how in trainings.items():
         flow = settings.flow.build(2, seed=seed).to(context.device)
         models[name] = trained(name, flow, training, testing, how, settings, context)
     return models
-
-
-def solver(tolerance: float) -> SolverSettings:
-    """Return dopri5 with one tolerance, absolute and relative."""
-    return SolverSettings(rtol=tolerance, atol=tolerance)
 
 
 def trained(
@@ -165,7 +161,7 @@ def likelihood_rows(model: Model, test: Tensor, labels: dict[str, Any]) -> list[
     found = {"nll": -model.log_density(test).double()}
     if model.earlier:
         found["nll_at_two_thirds"] = -model.earlier(test).double()
-    rows = [row(name, each.mean(), error=float(each.std()) / len(each) ** 0.5, **known) for name, each in found.items()]
+    rows = [row(name, each.mean(), error=standard_error(each.numpy(force=True)), **known) for name, each in found.items()]
     if model.earlier:
         rows.append(row("training_seconds", model.seconds, unit="s", **labels))
     return rows

@@ -5,6 +5,7 @@ to be learned in one. Their entropy is known, so the NLL's excess over it says h
 """
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solve import SolverSettings, evaluations_of
 from replications.ffjord.trace_estimators import Noise
 
 VARIANT = ()
@@ -66,11 +67,10 @@ def measured(
     flow: FreeFormFlow, points: Tensor, settings: Settings, context: Context, labels: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the evaluations of a training step on the points, either way, and the exact NLL's excess per column."""
-    flow.requires_grad_(True).evaluations.reset()
     generator = context.generator("counted", device=context.device)
-    log_density = flow.log_density(points, settings.counted, trace=settings.noise, generator=generator)
-    torch.autograd.grad(log_density.mean(), list(flow.parameters()), allow_unused=True)
-    counted = {"nfe_forward": flow.evaluations.forward, "nfe_backward": flow.evaluations.backward}
+    log_density = partial(flow.log_density, points, settings.counted, trace=settings.noise, generator=generator)
+    work = evaluations_of(flow.requires_grad_(True), lambda: log_density().mean())
+    counted = {"nfe_forward": work.forward, "nfe_backward": work.backward}
     with torch.no_grad():
         excess = (mixture_log_density(settings, points) - flow.log_density(points, settings.counted)) / points.shape[1]
     return [

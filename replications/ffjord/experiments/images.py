@@ -18,6 +18,7 @@ from common.evaluation.yardstick import drawn
 from common.learning.data import catalogue
 from common.learning.data.split import ImageSplit
 from common.learning.data.training import sample_shape, training_batches
+from common.learning.nets.mlp import parameter_count
 from common.learning.training.loop import Trained
 from common.learning.training.run import restored, train_run
 from common.learning.training.settings import TrainSettings
@@ -91,7 +92,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows += likelihood_rows(name, flow, x, test.grey_values, settings, context)
         rows += training_rows(name, model, test.grey_values, settings, context)
         rows += memory_rows(name, model, x[: settings.kept_images], settings, context)
-        rows.append(row("parameters", count(flow), dataset=settings.data, method=name))
+        rows.append(row("parameters", parameter_count(flow), dataset=settings.data, method=name))
         samples = flow.sample(
             settings.samples, settings.evaluation, generator=context.generator("samples", device=context.device)
         )
@@ -107,11 +108,6 @@ def noisy(split: ImageSplit, purpose: str, context: Context) -> Images:
 def half(images: Images) -> np.ndarray:
     """Return pictures for a figure."""
     return images.cpu().numpy().astype(np.float16)
-
-
-def count(model: nn.Module) -> int:
-    """Return how many parameters a model has."""
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def fitted(name: str, model: Model, settings: Settings, context: Context, grey_values: int) -> Trained:
@@ -219,7 +215,7 @@ def baseline_rows(x: Images, grey_values: int, settings: Settings, context: Cont
 def size_rows(flows: Mapping[tuple[str, str], ImageFlowSettings] = PAPER_FLOWS) -> Iterator[dict[str, Any]]:
     """Yield how many parameters the paper's flows have, and their share of Glow's."""
     for (data, source), flow in flows.items():
-        parameters = count(flow.build(0))
+        parameters = parameter_count(flow.build(0))
         yield row("paper_parameters", parameters, dataset=data, variant=source)
         if data == "cifar10":
             yield row("share_of_glow", parameters / GLOW_PARAMETERS, dataset=data, variant=source, unit="ratio")

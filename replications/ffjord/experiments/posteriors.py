@@ -16,13 +16,15 @@ from torch import Tensor
 from common.errors import SettingsError
 from common.learning.data import catalogue
 from common.learning.data.split import ImageSplit
+from common.learning.nets.mlp import parameter_count
 from common.learning.training.run import restored
 from common.learning.training.settings import TrainSettings
+from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ffjord.amortised_flow import AmortisedFFJORD
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solve import at_tolerance
 from replications.ffjord.vae import VAE, Bound, Pixels, bits_per_dim, held_out_bound
 from replications.ffjord.vae_networks import CoderSettings
 from replications.ffjord.vae_settings import FlowSettings, VAESettings
@@ -73,8 +75,11 @@ def run(settings: Settings, context: Context) -> Outcome:
         )
         best, along = chosen(trained.model, validation, name, settings, context)
         bounds[name] = bound_on(best, test, "test", settings.test_draws, settings, context)
-        count = sum(parameter.numel() for parameter in model.parameters())
-        rows += [*along, row("parameters", count, method=name), row("training_seconds", trained.seconds, method=name, unit="s")]
+        rows += [
+            *along,
+            row("parameters", parameter_count(model), method=name),
+            row("training_seconds", trained.seconds, method=name, unit="s"),
+        ]
         arrays |= {f"loss_{name}": trained.losses, f"loss_steps_{name}": trained.loss_steps}
         arrays |= drawn_pictures(best, test, name, settings, context)
     rows += test_rows(bounds, independent_pixels(train, test, settings.pixels), partial(unit, settings, test))
@@ -86,7 +91,7 @@ def chosen(
 ) -> tuple[VAE, list[dict[str, Any]]]:
     """Return the model with the best of the weights kept in training, and the bound and the NFE along the way."""
     if isinstance(model.flow, AmortisedFFJORD):
-        model.flow.solver = SolverSettings(rtol=settings.test_tolerance, atol=settings.test_tolerance)
+        model.flow.solver = at_tolerance(settings.test_tolerance)
     steps = settings.train.snapshot_steps()
     rows, means = [], []
     for step in steps:
@@ -121,7 +126,7 @@ def unit(settings: Settings, split: ImageSplit, nats: Tensor) -> tuple[Tensor, s
 def mean_row(metric: str, nats: Float[Tensor, " n"], in_unit: Any, **labels: Any) -> dict[str, Any]:
     """Return the row of a mean over images with its standard error."""
     values, name = in_unit(nats.double())
-    return row(metric, values.mean(), error=float(values.std()) / len(values) ** 0.5, unit=name, **labels)
+    return row(metric, values.mean(), error=standard_error(values.numpy(force=True)), unit=name, **labels)
 
 
 def test_rows(bounds: dict[str, Bound], independent: Float[Tensor, " n"], in_unit: Any) -> list[dict[str, Any]]:

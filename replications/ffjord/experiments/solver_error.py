@@ -18,7 +18,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solve import at_tolerance
 
 VARIANT = ()
 MEANS, VARIANCE = (-2.8, -0.9, 2.0), 0.4
@@ -45,7 +45,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     arrays = {"grid": grid[:, 0].cpu().numpy(), "data": mixture_density(grid[:, 0]).cpu().numpy()}
     for name, dtype in (("float32", torch.float32), ("float64", torch.float64)):
         for tolerance in settings.tolerances:
-            solver = SolverSettings(rtol=tolerance, atol=tolerance)
+            solver = at_tolerance(tolerance)
             with torch.no_grad():
                 density = flow.to(dtype).log_density(grid.to(dtype), solver).double().exp()
             mass = float(density.sum() * (grid[1, 0] - grid[0, 0]))
@@ -60,7 +60,7 @@ def fitted(settings: Settings, context: Context) -> FreeFormFlow:
     """Return the flow, trained on fresh points by maximum likelihood with the exact trace."""
     seed = context.seed_for("train")
     flow = settings.flow.build(1, seed=seed).to(context.device)
-    solver = SolverSettings(rtol=settings.tolerance, atol=settings.tolerance)
+    solver = at_tolerance(settings.tolerance)
 
     def loss(flow: nn.Module, step: int, generator: Generator) -> Tensor:
         return -flow.log_density(draw(settings.train.batch, generator), solver).mean()

@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from pydantic import Field, PositiveInt
 from torch import Generator, Tensor, nn
 
 from common.errors import SettingsError
 from common.learning.data.tables import load_table
+from common.learning.nets.mlp import parameter_count
 from common.learning.training.settings import TrainSettings
 from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
@@ -22,7 +22,7 @@ from common.runs.settings import Settings as Base
 from replications.ffjord.autoregressive import MAFSettings, fit_gaussian
 from replications.ffjord.coupling_flows import CouplingSettings
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow, Trace
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solve import SolverSettings, evaluations_of
 from replications.ffjord.table_models import Chosen, Table, nll_of_rows, scaled_table, trained_flow
 from replications.ffjord.trace_estimators import Noise
 
@@ -129,11 +129,9 @@ def estimate_rows(
 
 def nfe_rows(flow: FreeFormFlow, settings: Settings, table: Table, context: Context, labels: Labels) -> list[dict[str, Any]]:
     """Return the evaluations of one training step on the first rows, forwards and backwards, summed over the flows."""
-    flow.evaluations.reset()
     x, generator = table.train[: settings.train.ffjord.batch], context.generator("counted", device=context.device)
-    log_density = flow.log_density(x, settings.solver, trace=settings.noise, generator=generator)
-    torch.autograd.grad(log_density.mean(), list(flow.parameters()), allow_unused=True)
-    counted = flow.evaluations
+    log_density = partial(flow.log_density, x, settings.solver, trace=settings.noise, generator=generator)
+    counted = evaluations_of(flow, lambda: log_density().mean())
     directions = {"nfe_forward": counted.forward, "nfe_backward": counted.backward}
     return [row(metric, count, unit="evaluations", **labels) for metric, count in directions.items()]
 
@@ -168,10 +166,9 @@ def paired_row(nll: Tensor, of_ffjord: Tensor, labels: Labels) -> dict[str, Any]
 
 def training_rows(chosen: Chosen, train: TrainSettings, labels: Labels) -> list[dict[str, Any]]:
     """Return what a training took, and at which share of it the best state was."""
-    parameters = sum(parameter.numel() for parameter in chosen.best.parameters() if parameter.requires_grad)
     return [
         row("training_seconds", chosen.seconds, unit="s", seconds=chosen.seconds, **labels),
-        row("parameters", parameters, unit="1", **labels),
+        row("parameters", parameter_count(chosen.best), unit="1", **labels),
         row("optimiser_steps", train.steps, unit="1", **labels),
         row("best_state", chosen.best_step / train.steps, unit="share of steps", **labels),
         row("nll_validation", min(chosen.losses), unit="nats", **labels),

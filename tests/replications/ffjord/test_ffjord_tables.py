@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from common.dynamics.paths import STANDARD_NORMAL
 from common.errors import DataError, SettingsError
 from common.learning.training.settings import TrainSettings
 from common.measure.figures import RunFolder
 from common.runs.cli import main
 from common.runs.experiment import Context
 from common.runs.settings import Settings, resolve
-from replications.ffjord.coupling_flows import standard_normal_log_density
 from replications.ffjord.experiments import dimension, tables
 from replications.ffjord.table_models import Table, best_steps, nll_of_rows, scaled, trained_flow
 
@@ -32,14 +32,14 @@ class Shift(nn.Module):
         self.mean = nn.Parameter(torch.zeros(dim, dtype=F64))
 
     def log_density(self, x):
-        return standard_normal_log_density(x - self.mean)
+        return STANDARD_NORMAL.prior_log_density(x - self.mean)
 
 
 def test_the_scale_is_paid_for():
     train = 3 + 0.1 * normal(400, 5)
     table = scaled(train, train[:30], 3 + 0.1 * normal(50, 5, seed=1))
     assert float(table.train.mean()) == pytest.approx(0, abs=1e-9) and float(table.train.std()) == pytest.approx(1)
-    nll = nll_of_rows(standard_normal_log_density, table.test, table.log_det, chunk=7)
+    nll = nll_of_rows(STANDARD_NORMAL.prior_log_density, table.test, table.log_det, chunk=7)
     density = torch.distributions.Normal(train.mean(), train.std())
     torch.testing.assert_close(nll, -density.log_prob(3 + 0.1 * normal(50, 5, seed=1)).sum(1))
 

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from common.dynamics.paths import STANDARD_NORMAL
 from common.errors import SettingsError
 from common.learning.nets.mlp import parameter_count
 from common.runs.settings import validated
 from replications.ffjord.posterior_flows import Moved, NoFlow
 from replications.ffjord.solve import SolverSettings
-from replications.ffjord.vae import GREY_VALUES, VAE, bits_per_dim, held_out, standard_normal
+from replications.ffjord.vae import GREY_VALUES, VAE, bits_per_dim, held_out
 from replications.ffjord.vae_networks import GatedConvolutions, MLPCoders
 from replications.ffjord.vae_settings import (
     FFJORDSettings,
@@ -138,7 +139,7 @@ def test_gradients_reach_every_parameter_also_through_the_amortised_ones(name):
         mean = model.encode(x)[0]
     feature = model.encode(x)[2]
     moved = model.flow(mean, feature, generator(1), False)
-    (standard_normal(moved.z) + moved.log_det).sum().backward()
+    (STANDARD_NORMAL.prior_log_density(moved.z) + moved.log_det).sum().backward()
     assert all(parameter.grad.any() for parameter in model.encoder.parameters())
 
 
