@@ -1,7 +1,7 @@
 """What is said of samples: how far from data, how they come about, whether they are recognised, whether they are copies."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,23 +25,30 @@ Features = Callable[[Tensor], np.ndarray]
 Row = dict[str, Any]
 
 
+class Known(NamedTuple):
+    """The training images in [-1, 1], and their features, which every comparison with them needs."""
+
+    images: Images
+    features: Float[np.ndarray, "n features"]
+
+
 def training_images(data: str, context: Context) -> Images:
     """Return the replicate's training images in [-1, 1], each grey value in the middle of its cell."""
     split = catalogue.load(data, "train", context.seed)
     return to_unit(split.images, split.grey_values)
 
 
-def distance_rows(images: Images, train: Images, features: Features, labels: Row) -> list[Row]:
+def distance_rows(images: Images, train: Known, features: Features, labels: Row) -> list[Row]:
     """Return the median distance to the nearest training image, in pixels and in features."""
     shown = images.clamp(-1, 1).cpu().float()
     distances = {
-        "nearest_in_pixels": distance_to_data(shown.numpy(), train.numpy()),
-        "nearest_in_features": distance_to_data(features(shown), features(train)),
+        "nearest_in_pixels": distance_to_data(shown.numpy(), train.images.numpy()),
+        "nearest_in_features": distance_to_data(features(shown), train.features),
     }
     return [row(metric, distance, n=len(shown), **labels) for metric, distance in distances.items()]
 
 
-def held_out_rows(test: ImageSplit, train: Images, features: Features, data: str) -> list[Row]:
+def held_out_rows(test: ImageSplit, train: Known, features: Features, data: str) -> list[Row]:
     """Return the same distances of test images: those of samples that are no copies."""
     labels = {"dataset": data, "method": "data", "variant": "test split"}
     return distance_rows(to_unit(test.images, test.grey_values), train, features, labels)
@@ -87,12 +94,12 @@ def recognised(net: FeatureNet, images: Images, test: ImageSplit, data: str) -> 
     return rows
 
 
-def nearest_images(images: Images, train: Images, features: Features) -> dict[str, Tensor]:
+def nearest_images(images: Images, train: Known, features: Features) -> dict[str, Tensor]:
     """Return samples with the training images nearest to them in pixels and in features."""
     shown = images.clamp(-1, 1).cpu().float()
-    spaces = {"pixels": (shown.flatten(1), train.flatten(1)), "features": (features(shown), features(train))}
+    spaces = {"pixels": (shown.flatten(1), train.images.flatten(1)), "features": (features(shown), train.features)}
     found = {"copied": shown}
     for name, (x, reference) in spaces.items():
         nearest = torch.cdist(torch.as_tensor(x).double(), torch.as_tensor(reference).double()).argmin(1)
-        found[f"nearest_{name}"] = train[nearest]
+        found[f"nearest_{name}"] = train.images[nearest]
     return found

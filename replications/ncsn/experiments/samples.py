@@ -25,6 +25,7 @@ from common.runs.settings import Settings as Base
 from replications.ncsn.chains import Chains, at_every_level, noise_of_chains, run_chains, starts
 from replications.ncsn.networks import Network, Trained, trained
 from replications.ncsn.sample_measures import (
+    Known,
     denoised_row,
     distance_rows,
     held_out_rows,
@@ -66,7 +67,8 @@ def run(settings: Settings, context: Context) -> Outcome:
     start = starts(settings.samples, tuple(measure.test.images.shape[1:]), context)
     ladder, single = (trained(context, settings.data, name, settings.network) for name in ("ncsn", "ncsn_single"))
     found = cells(ladder, single, start, settings, context)
-    own, train = found["ncsn", "annealed"], training_images(settings.data, context)
+    own, images = found["ncsn", "annealed"], training_images(settings.data, context)
+    train = Known(images, measure.features(images))
     rows = reference_rows(measure, start, settings)
     for (method, sampler), chains in found.items():
         labels = {"dataset": settings.data, "method": method, "variant": sampler, "nfe": chains.nfe}
@@ -80,7 +82,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         labels = {"dataset": settings.data, "method": "ncsn", "variant": str(other), "nfe": chains.nfe}
         rows.append(measure.row("frechet_of_settings", chains.images.clamp(-1, 1), **labels))
     rows += held_out_rows(measure.test, train, measure.features, settings.data)
-    rows += on_the_way(ladder, own, measure, train, settings.data, settings.step)
+    rows += on_the_way(ladder, own, measure, train.images, settings.data, settings.step)
     rows.append(denoised_row(ladder, own, measure, settings.data))
     if settings.space == "classifier":
         rows += recognised(read_feature_net(context.features(settings.data)), own.images, measure.test, settings.data)

@@ -171,8 +171,16 @@ def tenfold(images):
     return 10 * images.flatten(1).numpy()
 
 
+def unsigned(images):
+    return -images.flatten(1).abs().numpy()
+
+
+def known(images, features):
+    return measures.Known(images, features(images))
+
+
 def test_distances_to_the_nearest_training_image():
-    train = torch.stack([torch.full(SHAPE, value) for value in (-0.5, 0.5)])
+    train = known(torch.stack([torch.full(SHAPE, value) for value in (-0.5, 0.5)]), tenfold)
     images = torch.stack([torch.full(SHAPE, value) for value in (-0.4, 0.8, 3.0)])  # 0.1, 0.3 and, clipped, 0.5 a pixel
     rows = measures.distance_rows(images, train, tenfold, {"method": "m", "nfe": 4})
     assert by_method(rows, "nearest_in_pixels") == {"m": pytest.approx(0.3 * 4)}
@@ -185,9 +193,9 @@ def test_distances_to_the_nearest_training_image():
 
 
 def test_pictures_stand_beside_the_training_images_nearest_to_them():
-    train = torch.stack([torch.full(SHAPE, value) for value in (-0.5, 0.1, 0.5)])
+    train = known(torch.stack([torch.full(SHAPE, value) for value in (-0.5, 0.1, 0.5)]), unsigned)
     images = torch.stack([torch.full(SHAPE, value) for value in (0.4, -9.0, 0.0)])
-    found = measures.nearest_images(images, train, lambda images: -images.flatten(1).abs().numpy())
+    found = measures.nearest_images(images, train, unsigned)
     assert found["copied"][:, 0, 0, 0].tolist() == [pytest.approx(0.4), -1, 0]
     assert found["nearest_pixels"][:, 0, 0, 0].tolist() == [0.5, -0.5, pytest.approx(0.1)]
     # features without sign: -0.5 comes first among equals
