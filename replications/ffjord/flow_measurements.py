@@ -12,7 +12,7 @@ from torch import Tensor
 from common.dynamics.samplers.ode import trajectory
 from common.runs.folders import row
 from replications.ffjord.free_form_flow import FreeFormFlow
-from replications.ffjord.solve import SolverSettings, at_tolerance, evaluations_of
+from replications.ffjord.solving.solve import SolverSettings, at_tolerance, evaluations_of
 
 
 def evaluation_rows(

@@ -18,9 +18,9 @@ from common.dynamics.paths import STANDARD_NORMAL
 from common.learning.nets.build import seeded
 from common.runs.settings import Settings
 from replications.ffjord.chain import NONLINEARITIES, Nonlinearity, Seed, chain, value_and_trace
-from replications.ffjord.chain_tape import ChainTape
 from replications.ffjord.layers import LAYERS, LayerName
-from replications.ffjord.solve import Evaluations, Pushed, SolverSettings, push
+from replications.ffjord.solving.chain_tape import ChainTape
+from replications.ffjord.solving.solve import Evaluations, Pushed, SolverSettings, push
 from replications.ffjord.trace_estimators import Noise, draw
 
 Trace = Literal["exact", "none"] | Noise

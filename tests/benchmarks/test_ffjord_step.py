@@ -16,7 +16,7 @@ from torchdiffeq import odeint_adjoint
 
 from common.learning.data.densities import eight_gaussians
 from replications.ffjord.free_form_flow import FlowSettings
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solving.solve import SolverSettings
 
 pytestmark = pytest.mark.benchmark
 STEPS, BATCH, TOLERANCE = 250, 100, 1e-5

@@ -22,11 +22,11 @@ from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.ffjord.autoregressive import fit_gaussian
-from replications.ffjord.coupling_flows import CouplingSettings
 from replications.ffjord.flow_measurements import evaluation_rows, inversion_rows, rms, sample_paths
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow
-from replications.ffjord.solve import at_tolerance
+from replications.ffjord.rivals.autoregressive import fit_gaussian
+from replications.ffjord.rivals.coupling_flows import CouplingSettings
+from replications.ffjord.solving.solve import at_tolerance
 
 VARIANT = ("data",)
 GAP = 4.5  # nats below the largest log-density

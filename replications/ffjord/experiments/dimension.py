@@ -20,7 +20,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow
-from replications.ffjord.solve import SolverSettings, evaluations_of
+from replications.ffjord.solving.solve import SolverSettings, evaluations_of
 from replications.ffjord.trace_estimators import Noise
 
 VARIANT = ()

@@ -16,7 +16,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solving.solve import SolverSettings
 from replications.ffjord.trace_estimators import Noise, bottleneck_variance, draw, estimate, hutchinson_variance
 
 VARIANT = ()

@@ -26,10 +26,10 @@ from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.ffjord.image_flows import ImageFlow, ImageFlowSettings, Images, dequantised
-from replications.ffjord.image_measures import bits_by_probe, gaussian_bits, step_work
-from replications.ffjord.kept_memory import peak_kept_bytes
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.images.image_flows import ImageFlow, ImageFlowSettings, Images, dequantised
+from replications.ffjord.images.image_measures import bits_by_probe, gaussian_bits, step_work
+from replications.ffjord.images.kept_memory import peak_kept_bytes
+from replications.ffjord.solving.solve import SolverSettings
 from replications.ffjord.trace_estimators import Noise
 
 VARIANT = ("data",)

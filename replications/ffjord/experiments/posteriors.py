@@ -23,12 +23,12 @@ from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.ffjord.amortised_flow import AmortisedFFJORD
-from replications.ffjord.solve import at_tolerance
-from replications.ffjord.vae import VAE, Bound, Pixels, bits_per_dim, held_out_bound
-from replications.ffjord.vae_networks import CoderSettings
-from replications.ffjord.vae_settings import FlowSettings, VAESettings
-from replications.ffjord.vae_training import train_vae
+from replications.ffjord.posteriors.amortised_flow import AmortisedFFJORD
+from replications.ffjord.posteriors.vae import VAE, Bound, Pixels, bits_per_dim, held_out_bound
+from replications.ffjord.posteriors.vae_networks import CoderSettings
+from replications.ffjord.posteriors.vae_settings import FlowSettings, VAESettings
+from replications.ffjord.posteriors.vae_training import train_vae
+from replications.ffjord.solving.solve import at_tolerance
 
 VARIANT = ("data",)
 REFERENCE = "ffjord"  # what the others are compared with

@@ -18,7 +18,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow
-from replications.ffjord.solve import at_tolerance
+from replications.ffjord.solving.solve import at_tolerance
 
 VARIANT = ()
 MEANS, VARIANCE = (-2.8, -0.9, 2.0), 0.4

@@ -19,10 +19,10 @@ from common.measure.metrics.density import standard_error
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.ffjord.autoregressive import MAFSettings, fit_gaussian
-from replications.ffjord.coupling_flows import CouplingSettings
 from replications.ffjord.free_form_flow import FlowSettings, FreeFormFlow, Trace
-from replications.ffjord.solve import SolverSettings, evaluations_of
+from replications.ffjord.rivals.autoregressive import MAFSettings, fit_gaussian
+from replications.ffjord.rivals.coupling_flows import CouplingSettings
+from replications.ffjord.solving.solve import SolverSettings, evaluations_of
 from replications.ffjord.table_models import Chosen, Table, nll_of_rows, scaled_table, trained_flow
 from replications.ffjord.trace_estimators import Noise
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from common.dynamics.divergence import exact_divergence, hutchinson_divergence, rademacher
-from replications.ffjord import amortised_layers
-from replications.ffjord.amortised_field import ACTIVATIONS, AmortisedField, probe_row, unit_rows
-from replications.ffjord.amortised_flow import AmortisedFFJORD
-from replications.ffjord.amortised_layers import FullLayers, LowRankLayers
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.posteriors import amortised_layers
+from replications.ffjord.posteriors.amortised_field import ACTIVATIONS, AmortisedField, probe_row, unit_rows
+from replications.ffjord.posteriors.amortised_flow import AmortisedFFJORD
+from replications.ffjord.posteriors.amortised_layers import FullLayers, LowRankLayers
+from replications.ffjord.solving.solve import SolverSettings
 
 LATENT, FEATURES, BATCH = 3, 4, 5
 TIME = torch.tensor(0.3, dtype=torch.float64)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from common.errors import DataError
-from replications.ffjord.autoregressive import MAFSettings, fit_gaussian
+from replications.ffjord.rivals.autoregressive import MAFSettings, fit_gaussian
 
 
 def generator(seed=0):

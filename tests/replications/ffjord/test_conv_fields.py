@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from common.dynamics.divergence import exact_divergence, hutchinson_divergence
-from replications.ffjord.conv_fields import TimeConvolution, encoder_decoder, same_grid
-from replications.ffjord.conv_tape import ProbedField
+from replications.ffjord.images.conv_fields import TimeConvolution, encoder_decoder, same_grid
+from replications.ffjord.images.conv_tape import ProbedField
 from replications.ffjord.trace_estimators import bottleneck_divergence
 
 F64 = torch.float64

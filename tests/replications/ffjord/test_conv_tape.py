@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from replications.ffjord.conv_fields import encoder_decoder, same_grid
-from replications.ffjord.conv_tape import ProbedField
-from replications.ffjord.solve import Evaluations, SolverSettings, push
+from replications.ffjord.images.conv_fields import encoder_decoder, same_grid
+from replications.ffjord.images.conv_tape import ProbedField
+from replications.ffjord.solving.solve import Evaluations, SolverSettings, push
 
 F64, SHAPE = torch.float64, (2, 4, 4)
 SOLVERS = {

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from common.errors import SettingsError
-from replications.ffjord.coupling_flows import CouplingSettings
+from replications.ffjord.rivals.coupling_flows import CouplingSettings
 
 KINDS = [(linear, scale) for linear in (False, True) for scale in ("sigmoid", "tanh")]
 

@@ -17,7 +17,7 @@ from common.runs.settings import resolve
 from replications.ffjord.experiments import densities_2d
 from replications.ffjord.flow_measurements import evaluation_rows, inversion_rows, rms, sample_paths
 from replications.ffjord.free_form_flow import FlowSettings
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solving.solve import SolverSettings
 
 F64, PACKAGE = torch.float64, "replications.ffjord"
 

@@ -13,10 +13,10 @@ from common.measure.figures import RunFolder
 from common.runs.cli import main
 from common.runs.settings import resolve
 from replications.ffjord.experiments import images
-from replications.ffjord.image_flows import ImageFlowSettings
-from replications.ffjord.image_measures import bits_by_probe, gaussian_bits, step_work
-from replications.ffjord.kept_memory import peak_kept_bytes
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.images.image_flows import ImageFlowSettings
+from replications.ffjord.images.image_measures import bits_by_probe, gaussian_bits, step_work
+from replications.ffjord.images.kept_memory import peak_kept_bytes
+from replications.ffjord.solving.solve import SolverSettings
 
 F64 = torch.float64
 FLOW = ImageFlowSettings(shape=(1, 8, 8), widths=(3, 3), flows=1)

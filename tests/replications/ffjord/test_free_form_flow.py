@@ -10,10 +10,10 @@ from common.dynamics.samplers.ode import torchdiffeq_solver
 from common.errors import UnsupportedModelError
 from common.learning.training.loop import train
 from common.learning.training.settings import TrainSettings
-from replications.ffjord import chain_tape
 from replications.ffjord.free_form_flow import FlowSettings
 from replications.ffjord.layers import Concat, ConcatSquash
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.solving import chain_tape
+from replications.ffjord.solving.solve import SolverSettings
 
 F64 = torch.float64
 T = torch.tensor(0.3, dtype=F64)

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from common.errors import SettingsError, SolverError
-from replications.ffjord import image_flows
-from replications.ffjord.conv_fields import ConvolutionalField, TimeConvolution
-from replications.ffjord.image_flows import ImageFlowSettings, bits_per_dim, dequantised
-from replications.ffjord.logit import logit
-from replications.ffjord.solve import SolverSettings
+from replications.ffjord.images import image_flows
+from replications.ffjord.images.conv_fields import ConvolutionalField, TimeConvolution
+from replications.ffjord.images.image_flows import ImageFlowSettings, bits_per_dim, dequantised
+from replications.ffjord.images.logit import logit
+from replications.ffjord.solving.solve import SolverSettings
 
 F64 = torch.float64
 DIGITS = (1, 8, 8)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from common.measure.metrics.density import bits_per_dim
-from replications.ffjord.logit import from_logit, logit
+from replications.ffjord.images.logit import from_logit, logit
 
 F64 = torch.float64
 ALPHAS = [1e-6, 0.05]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from common.errors import SettingsError
-from replications.ffjord.multiscale import Multiscale, entered_shapes, squeeze, squeezed, unsqueeze
+from replications.ffjord.images.multiscale import Multiscale, entered_shapes, squeeze, squeezed, unsqueeze
 
 
 def numbered(*shape):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from replications.ffjord.inverse_autoregressive import OPEN, InverseAutoregressive, masks
-from replications.ffjord.posterior_flows import AmortisedPlanar, AmortisedSylvester, NoFlow, orthonormal
+from replications.ffjord.posteriors.inverse_autoregressive import OPEN, InverseAutoregressive, masks
+from replications.ffjord.posteriors.posterior_flows import AmortisedPlanar, AmortisedSylvester, NoFlow, orthonormal
 
 LATENT, FEATURES = 4, 6
 FLOWS = {

@@ -13,7 +13,7 @@ from common.runs.experiment import Context
 from common.runs.folders import COLUMNS, write_weights
 from common.runs.settings import resolve
 from replications.ffjord.experiments import posteriors
-from replications.ffjord.vae import Bound, held_out, held_out_bound
+from replications.ffjord.posteriors.vae import Bound, held_out, held_out_bound
 
 PACKAGE = "replications.ffjord"
 SPLIT = ImageSplit(torch.tensor([[0, 0], [0, 1], [1, 1], [0, 1]]).reshape(4, 1, 1, 2), None, 2)

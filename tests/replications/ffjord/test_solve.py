@@ -9,7 +9,7 @@ from torchdiffeq import odeint
 from common.dynamics.divergence import exact_divergence, with_exact_divergence, with_hutchinson
 from common.errors import SolverError
 from replications.ffjord.free_form_flow import FlowSettings
-from replications.ffjord.solve import Evaluations, SolverSettings, push
+from replications.ffjord.solving.solve import Evaluations, SolverSettings, push
 
 F64 = torch.float64
 A = torch.tensor([[0.3, -1.0, 0.2], [0.8, -0.6, 0.0], [0.1, 0.4, 0.7]], dtype=F64)

@@ -10,11 +10,10 @@ from common.dynamics.paths import STANDARD_NORMAL
 from common.errors import SettingsError
 from common.learning.nets.mlp import parameter_count
 from common.runs.settings import validated
-from replications.ffjord.posterior_flows import Moved, NoFlow
-from replications.ffjord.solve import SolverSettings
-from replications.ffjord.vae import GREY_VALUES, VAE, bits_per_dim, held_out
-from replications.ffjord.vae_networks import GatedConvolutions, MLPCoders
-from replications.ffjord.vae_settings import (
+from replications.ffjord.posteriors.posterior_flows import Moved, NoFlow
+from replications.ffjord.posteriors.vae import GREY_VALUES, VAE, bits_per_dim, held_out
+from replications.ffjord.posteriors.vae_networks import GatedConvolutions, MLPCoders
+from replications.ffjord.posteriors.vae_settings import (
     FFJORDSettings,
     IAFSettings,
     NoFlowSettings,
@@ -22,6 +21,7 @@ from replications.ffjord.vae_settings import (
     SylvesterSettings,
     VAESettings,
 )
+from replications.ffjord.solving.solve import SolverSettings
 
 SOLVER = SolverSettings(method="rk4", steps=2, rtol=1e-5, atol=1e-5, backward="direct")
 FLOWS = {

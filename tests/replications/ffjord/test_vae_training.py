@@ -9,11 +9,11 @@ from common.learning.training.loop import Trained
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.settings import Settings
-from replications.ffjord import vae_training
-from replications.ffjord.solve import SolverSettings
-from replications.ffjord.vae import held_out
-from replications.ffjord.vae_networks import MLPCoders
-from replications.ffjord.vae_settings import FFJORDSettings, NoFlowSettings, VAESettings
+from replications.ffjord.posteriors import vae_training
+from replications.ffjord.posteriors.vae import held_out
+from replications.ffjord.posteriors.vae_networks import MLPCoders
+from replications.ffjord.posteriors.vae_settings import FFJORDSettings, NoFlowSettings, VAESettings
+from replications.ffjord.solving.solve import SolverSettings
 
 SCHEDULE = TrainSettings(steps=60, batch=50, learning_rate=3e-3, ema_decay=0)
 FLOW = FFJORDSettings(flows=1, hidden=(8,), rank=1, solver=SolverSettings(method="rk4", steps=1))

@@ -5,10 +5,10 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from replications.ffjord.amortised_field import ActivationName, AmortisedField, probe_row, unit_rows
-from replications.ffjord.amortised_layers import FullLayers, LowRankLayers
-from replications.ffjord.posterior_flows import Moved
-from replications.ffjord.solve import SolverSettings, push
+from replications.ffjord.posteriors.amortised_field import ActivationName, AmortisedField, probe_row, unit_rows
+from replications.ffjord.posteriors.amortised_layers import FullLayers, LowRankLayers
+from replications.ffjord.posteriors.posterior_flows import Moved
+from replications.ffjord.solving.solve import SolverSettings, push
 
 Amortisation = Literal["low_rank", "full"]
 

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from replications.ffjord.image_flows import ImageFlow, Images, Trace, bits_per_dim
-from replications.ffjord.logit import ALPHA, logit
-from replications.ffjord.solve import SolverSettings, evaluations_of
+from replications.ffjord.images.image_flows import ImageFlow, Images, Trace, bits_per_dim
+from replications.ffjord.images.logit import ALPHA, logit
+from replications.ffjord.solving.solve import SolverSettings, evaluations_of
 from replications.ffjord.trace_estimators import Noise
 
 

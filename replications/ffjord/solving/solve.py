@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from common.dynamics.divergence import DivergenceField
 from common.dynamics.samplers.result import require_finite
 from common.runs.settings import Settings
-from replications.ffjord.autograd_tape import AutogradTape
-from replications.ffjord.direct import DOPRI5, RK4, Control, Tape, pull_back, solve
+from replications.ffjord.solving.autograd_tape import AutogradTape
+from replications.ffjord.solving.direct import DOPRI5, RK4, Control, Tape, pull_back, solve
 from replications.neural_ode.adjoint import Solve, solve_ode_adjoint
 from replications.neural_ode.dormand_prince import dormand_prince
 from replications.neural_ode.solvers import fixed

@@ -18,8 +18,8 @@ from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
 from common.dynamics.divergence import rademacher
-from replications.ffjord.amortised_layers import Layer
-from replications.ffjord.amortised_tape import AmortisedTape
+from replications.ffjord.posteriors.amortised_layers import Layer
+from replications.ffjord.posteriors.amortised_tape import AmortisedTape
 
 ActivationName = Literal["tanh", "softplus"]
 

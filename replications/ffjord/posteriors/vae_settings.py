@@ -7,12 +7,12 @@ from torch import nn
 
 from common.learning.nets.build import seeded
 from common.runs.settings import Settings
-from replications.ffjord.amortised_flow import AmortisedFFJORD
-from replications.ffjord.inverse_autoregressive import InverseAutoregressive
-from replications.ffjord.posterior_flows import AmortisedPlanar, AmortisedSylvester, NoFlow
-from replications.ffjord.solve import SolverSettings
-from replications.ffjord.vae import OUTPUTS, VAE, Pixels
-from replications.ffjord.vae_networks import CoderSettings, Shape
+from replications.ffjord.posteriors.amortised_flow import AmortisedFFJORD
+from replications.ffjord.posteriors.inverse_autoregressive import InverseAutoregressive
+from replications.ffjord.posteriors.posterior_flows import AmortisedPlanar, AmortisedSylvester, NoFlow
+from replications.ffjord.posteriors.vae import OUTPUTS, VAE, Pixels
+from replications.ffjord.posteriors.vae_networks import CoderSettings, Shape
+from replications.ffjord.solving.solve import SolverSettings
 
 
 class NoFlowSettings(Settings):

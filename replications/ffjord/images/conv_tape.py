@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from replications.ffjord.conv_fields import ConvolutionalField, Maps
+from replications.ffjord.images.conv_fields import ConvolutionalField, Maps
 
 Gradients = list[Tensor | None]
 

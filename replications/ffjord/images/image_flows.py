@@ -21,11 +21,11 @@ from common.learning.data.scale import rescaled, to_unit
 from common.learning.nets.build import seeded
 from common.measure.metrics import density
 from common.runs.settings import Settings
-from replications.ffjord.conv_fields import ConvolutionalField, encoder_decoder, same_grid
-from replications.ffjord.conv_tape import ProbedField
-from replications.ffjord.logit import ALPHA, from_logit, logit
-from replications.ffjord.multiscale import Multiscale
-from replications.ffjord.solve import Evaluations, SolverSettings, push
+from replications.ffjord.images.conv_fields import ConvolutionalField, encoder_decoder, same_grid
+from replications.ffjord.images.conv_tape import ProbedField
+from replications.ffjord.images.logit import ALPHA, from_logit, logit
+from replications.ffjord.images.multiscale import Multiscale
+from replications.ffjord.solving.solve import Evaluations, SolverSettings, push
 from replications.ffjord.trace_estimators import Noise, draw
 
 Images = Float[Tensor, "batch channels y x"]

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 from torch.nn.functional import elu, linear, logsigmoid
 
-from replications.ffjord.posterior_flows import Moved
+from replications.ffjord.posteriors.posterior_flows import Moved
 
 OPEN = 2.0  # what the gates start with: close to the identity, also after several steps (they advise 1 or 2)
 

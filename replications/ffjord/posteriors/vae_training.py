@@ -10,7 +10,7 @@ from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.settings import Settings
-from replications.ffjord.vae import VAE
+from replications.ffjord.posteriors.vae import VAE
 
 
 def train_vae(

@@ -1,0 +1,1 @@
+"""Variational autoencoders whose posteriors are moved by flows."""

@@ -1,0 +1,1 @@
+"""The reversible and autoregressive flows that FFJORD is compared with."""
