@@ -6,9 +6,10 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 
+from common.measure.drawing import datasets, dots, plain, rows_of
 from common.measure.figure_data import measured
 from common.measure.figures import BLACK, BLUE, GREY, VERMILION, Figure, Runs, colour
-from replications.ncsn.drawing import against_sigma, datasets, dots, plain, rows_of
+from replications.ncsn.drawing import against_sigma
 from replications.ncsn.names import NAMES, name
 
 SHADES = {"dsm": BLUE, "ssm": VERMILION}

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import PercentFormatter
 
+from common.measure.drawing import datasets, dots, rows_of
 from common.measure.figure_data import measured, stacked
 from common.measure.figures import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, Figure, RunFolder, Runs
-from replications.ncsn.drawing import datasets, dots, rows_of
 from replications.ncsn.names import NAMES
 
 LADDERS = {"appendix": BLUE, "main_text_stable": GREEN, "main_text": GREY, "short": ORANGE}
