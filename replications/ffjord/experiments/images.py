@@ -23,6 +23,7 @@ from common.learning.training.loop import Trained
 from common.learning.training.run import restored, train_run
 from common.learning.training.settings import TrainSettings
 from common.measure.metrics.density import standard_error
+from common.measure.metrics.neighbours import distance_to_data
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
@@ -84,7 +85,9 @@ def run(settings: Settings, context: Context) -> Outcome:
     """Train all flows and measure them."""
     test = drawn(catalogue.load(settings.data, "test", context.seed), settings.test_images, context.generator("test images"))
     x = noisy(test, "test", context)
-    rows = [*baseline_rows(x, test.grey_values, settings, context), *size_rows()]
+    train = noisy(catalogue.load(settings.data, "train", context.seed), "train", context)
+    rows = [*baseline_rows(train, x, test.grey_values, settings), *size_rows(settings.data)]
+    rows.append(nearest_row("data", x[: settings.samples], train, settings))
     arrays: dict[str, np.ndarray] = {"data": half(x[: settings.samples])}
     for name, model in settings.models.items():
         trained = fitted(name, model, settings, context, test.grey_values)
@@ -96,6 +99,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         samples = flow.sample(
             settings.samples, settings.evaluation, generator=context.generator("samples", device=context.device)
         )
+        rows.append(nearest_row(name, samples, train, settings))
         arrays |= {f"samples_{name}": half(samples), f"loss_{name}": trained.losses, "loss_steps": trained.loss_steps}
     return Outcome(rows, arrays)
 
@@ -148,9 +152,9 @@ def likelihood_rows(
     gap = own.values[0] - found.values[0]
     yield row("own_solver_gap", gap.mean(), error=standard_error(gap), n=len(x), nfe=own.nfe, **labels)
     yield row("bits_per_dim", own.values.mean(), variant="training's solver", n=len(x), nfe=own.nfe, **labels)
-    # of one image's bits by one probe, then of the mean over the images by one probe each
+    # of one image's bits by one probe; of the mean over n images, each with a probe of its own, it is an n-th
     by_probe = found.values.var(0, ddof=1).mean()
-    yield row("probe_variance", by_probe / len(x), n=settings.probes, dataset=settings.data, method=name, unit="(bits/dim)^2")
+    yield row("probe_variance", by_probe, n=len(x), dataset=settings.data, method=name, unit="(bits/dim)^2")
     if settings.exact_images:
         few = x[: settings.exact_images]
         exact = measured(few, settings.evaluation, trace="exact", generator=probes).values[0]
@@ -201,9 +205,14 @@ def summed(flow: ImageFlow, x: Images, solver: SolverSettings, generator: Genera
     return flow.log_density(x, solver, generator=generator).sum()
 
 
-def baseline_rows(x: Images, grey_values: int, settings: Settings, context: Context) -> list[dict[str, Any]]:
+def nearest_row(name: str, images: Images, train: Images, settings: Settings) -> dict[str, Any]:
+    """Return the median distance of images to the nearest training image, pixels in [0, 1]."""
+    distance = distance_to_data(*(each.numpy(force=True) for each in (images, train)))
+    return row("nearest_training_image", distance, dataset=settings.data, method=name, n=len(images))
+
+
+def baseline_rows(train: Images, x: Images, grey_values: int, settings: Settings) -> list[dict[str, Any]]:
     """Return the bits/dim of the same test images without a flow: uniform pixels, and a Gaussian on the logits."""
-    train = noisy(catalogue.load(settings.data, "train", context.seed), "train", context)
     labels = {"dataset": settings.data, "variant": "test", "unit": BITS, "n": len(x)}
     normal = gaussian_bits(train, x, grey_values)
     return [
@@ -212,10 +221,11 @@ def baseline_rows(x: Images, grey_values: int, settings: Settings, context: Cont
     ]
 
 
-def size_rows(flows: Mapping[tuple[str, str], ImageFlowSettings] = PAPER_FLOWS) -> Iterator[dict[str, Any]]:
-    """Yield how many parameters the paper's flows have, and their share of Glow's."""
+def size_rows(run_on: str, flows: Mapping[tuple[str, str], ImageFlowSettings] = PAPER_FLOWS) -> Iterator[dict[str, Any]]:
+    """Yield how many parameters the paper's flows have, and their share of Glow's; the data set that they are for is the variant."""
     for (data, source), flow in flows.items():
         parameters = parameter_count(flow.build(0))
-        yield row("paper_parameters", parameters, dataset=data, variant=source)
+        labels = {"dataset": run_on, "method": source, "variant": data}
+        yield row("paper_parameters", parameters, **labels)
         if data == "cifar10":
-            yield row("share_of_glow", parameters / GLOW_PARAMETERS, dataset=data, variant=source, unit="ratio")
+            yield row("share_of_glow", parameters / GLOW_PARAMETERS, unit="ratio", **labels)

@@ -1,6 +1,5 @@
 """What is measured of flows on images: bits/dim by the probe, evaluations of a training step, and a Gaussian to compare with."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch import Generator, Tensor
 
 from replications.ffjord.images.image_flows import ImageFlow, Images, Trace, bits_per_dim
 from replications.ffjord.images.logit import ALPHA, logit
+from replications.ffjord.rivals.autoregressive import fit_gaussian
 from replications.ffjord.solving.solve import SolverSettings, evaluations_of
 from replications.ffjord.trace_estimators import Noise
 
@@ -65,10 +65,6 @@ def step_work(
 
 def gaussian_bits(train: Images, test: Images, grey_values: int, alpha: float = ALPHA) -> Float[np.ndarray, " images"]:
     """Return the bits/dim of test images under one Gaussian, with full covariance, fitted to the logits of training images."""
-    seen = logit(train.double(), alpha)[0].flatten(1)
+    normal = fit_gaussian(logit(train.double(), alpha)[0].flatten(1))
     y, log_det = logit(test.double(), alpha)
-    root = torch.linalg.cholesky(seen.T.cov())
-    scaled = torch.linalg.solve_triangular(root, (y.flatten(1) - seen.mean(0)).T, upper=False)
-    dim = len(root)
-    log_density = -0.5 * scaled.square().sum(0) - root.diagonal().log().sum() - 0.5 * dim * math.log(2 * math.pi)
-    return bits_per_dim(log_density + log_det, dim, grey_values)
+    return bits_per_dim(normal.log_density(y.flatten(1)) + log_det, y[0].numel(), grey_values)

@@ -41,7 +41,7 @@ def test_gaussian_bits_are_those_of_scipy_after_the_logit():
     train, test = (torch.rand(n, 1, 2, 2, generator=generator(n), dtype=F64) for n in (50, 3))
     seen, y = (logit(part.flatten(1).numpy()) for part in (train, test))
     p = test.flatten(1).numpy()
-    log_density = multivariate_normal(seen.mean(0), np.cov(seen.T)).logpdf(y) - np.log(p * (1 - p)).sum(1)
+    log_density = multivariate_normal(seen.mean(0), np.cov(seen.T, bias=True)).logpdf(y) - np.log(p * (1 - p)).sum(1)
     expected = -log_density / (4 * math.log(2)) + math.log2(17)
     np.testing.assert_allclose(gaussian_bits(train, test, 17, alpha=0.0), expected, rtol=1e-10)
 
