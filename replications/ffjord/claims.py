@@ -78,10 +78,10 @@ sample_distance_over_data = IMAGES.also(metric="nearest_training_image").ratio("
 def adjoint_memory_growth(metrics: pd.DataFrame) -> pd.Series:
     """Bytes kept by the adjoint at the largest number of solver steps over those at the smallest: the worst model."""
     kept = IMAGES.also(metric="kept_bytes", variant="adjoint")
-    by_steps = {name: kept.along(metrics, name) for name in sorted(kept.table(metrics).method.unique())}
-    return paired({name: bytes_[bytes_.columns.max()] / bytes_[bytes_.columns.min()] for name, bytes_ in by_steps.items()}).max(
-        axis=1
-    )
+    models = sorted(kept.table(metrics).method.unique())
+    ends = (kept.also(at=at).per_seed for at in ("largest", "smallest"))
+    most, least = (paired({name: bytes_at(metrics, name) for name in models}) for bytes_at in ends)
+    return (most / least).max(axis=1)
 
 
 # Table 3, Section 4.3
@@ -100,7 +100,10 @@ mass_error_slope = rows("solver_error", metric="mass_error").log_slope("float64"
 
 
 def bottleneck_gain(metrics: pd.DataFrame) -> pd.Series:
-    """Bits/dim that the bottleneck saves in training with Gaussian probes less those with Rademacher's, mean of the kept states."""
+    """Bits/dim that the bottleneck saves with Gaussian probes less those that it saves with Rademacher's.
+
+    Of validation images, the mean of the kept states of the training.
+    """
     watched = IMAGES.also(metric="validation_bits_per_dim", variant="test")
     names = [f"{noise}{trick}" for noise in ("gaussian", "rademacher") for trick in ("", "_bottleneck")]
     bits = paired({name: watched.along(metrics, name).mean(axis=1) for name in names})
@@ -128,7 +131,7 @@ def one_scale_over_several(metrics: pd.DataFrame) -> pd.Series:
 def _work(metrics: pd.DataFrame, dataset: str, method: str, at: str) -> pd.Series:
     """Evaluations of one training step of a two-dimensional flow, forwards and backwards, at one end of its training."""
     state = FLOWS.also(dataset=dataset, at=at)
-    return sum(state.also(metric=f"nfe_{way}").per_seed(metrics, method) for way in ("forward", "backward"))
+    return sum(state.also(metric=metric).per_seed(metrics, method) for metric in ("nfe_forward", "nfe_backward"))
 
 
 def evaluations_after_over_before(metrics: pd.DataFrame) -> pd.Series:

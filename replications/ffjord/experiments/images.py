@@ -222,7 +222,10 @@ def baseline_rows(train: Images, x: Images, grey_values: int, settings: Settings
 
 
 def size_rows(run_on: str, flows: Mapping[tuple[str, str], ImageFlowSettings] = PAPER_FLOWS) -> Iterator[dict[str, Any]]:
-    """Yield how many parameters the paper's flows have, and their share of Glow's; the data set that they are for is the variant."""
+    """Yield how many parameters the paper's flows have, and their share of Glow's.
+
+    Their data set is the rows' variant, for these rows are the same in a run on any.
+    """
     for (data, source), flow in flows.items():
         parameters = parameter_count(flow.build(0))
         labels = {"dataset": run_on, "method": source, "variant": data}
