@@ -46,8 +46,8 @@ def bounds(runs: Runs, dataset: str) -> Figure:
         f"Posteriors moved by different flows: {dataset}",
         "Cf. Table 3. Left: the negative ELBO of the same test images under each posterior less that under FFJORD's; to the "
         "right of the dashed line FFJORD is better; a dot for each replicate and a bar at their mean. Independent pixels, which "
-        "have no latent, are given as a number. Right: the same on validation images along the training, less what FFJORD's best "
-        "state reads in the same replicate; mean and, as a band, range over replicates.",
+        "have no latent, are given as a number. Right: the negative ELBO of validation images along the training less that of "
+        "FFJORD's best state in the same replicate; mean and, as a band, range over replicates.",
         "Left: dots by posterior around a line at zero. Right: bounds that fall with the step, one curve for each posterior.",
         figure,
         runs=found,
