@@ -19,6 +19,10 @@ NAMES = {
     "hypernetwork": "FFJORD, hypernetwork",
     "multiscale": "several scales",
     "single_scale": "one scale",
+    "gaussian_probes": "Gaussian probes",
+    "gaussian_bottleneck": "Gaussian, bottleneck",
+    "rademacher_probes": "Rademacher probes",
+    "rademacher_bottleneck": "Rademacher, bottleneck",
 }
 SHADES = {
     "data": BLACK,
@@ -37,6 +41,10 @@ SHADES = {
     "hypernetwork": WINE,
     "multiscale": BLUE,
     "single_scale": ORANGE,
+    "gaussian_probes": VERMILION,
+    "gaussian_bottleneck": WINE,
+    "rademacher_probes": GREEN,
+    "rademacher_bottleneck": PURPLE,
 }
 # methods that need no training, or learn next to nothing: what any flow must beat
 BASELINES = ("uniform", "gaussian", "independent_pixels")

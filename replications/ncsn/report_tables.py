@@ -1,10 +1,11 @@
 """Tables of the report: mean over replicates with the standard deviation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pandas as pd
 
-from common.measure.figures import Table, marked, mean_and_deviation
+from common.measure.figures import Table, marked
+from common.measure.table_cells import in_order, pivot
 from replications.ncsn.names import LADDERS, NAMES, name
 
 # rows that are no method, by what the tables call them
@@ -48,7 +49,7 @@ MIXTURE = {"heavy_share": "samples in the heavy mode", "variance_in_modes": "var
 
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     """Yield the tables that the rows present allow."""
-    by_experiment = {experiment: in_order(rows) for experiment, rows in metrics.groupby("experiment")}
+    by_experiment = {experiment: in_order(rows, NAMES) for experiment, rows in metrics.groupby("experiment")}
     if "samples" in by_experiment:
         yield cells(by_experiment["samples"])
         yield settings(by_experiment["samples"])
@@ -146,19 +147,3 @@ def inpainting(rows: pd.DataFrame) -> Table:
         "is 1 for draws from the posterior. Mean ± s.d. over replicates."
     )
     return Table("inpainting", "Completions", caption, pivot(rows.assign(mask=rows.variant.map(name)), ["mask"], HOLES))
-
-
-def in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows by data set and by method, in the order of the names."""
-    order = [*NAMES]
-    places = rows.method.map(lambda method: order.index(method) if method in order else len(order))
-    return rows.assign(place=places).sort_values(["dataset", "place"], kind="stable", ignore_index=True).drop(columns="place")
-
-
-def pivot(rows: pd.DataFrame, keys: list[str], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Return keys x metrics under their names, each cell being the mean and deviation of its rows, in the order of the rows."""
-    mine = rows[rows.metric.isin(columns)]
-    keys = [*(["dataset"] if (mine.dataset != "").any() else []), *keys]
-    cells = mine.groupby([*keys, "metric"]).value.agg(mean_and_deviation).unstack("metric").reset_index()
-    found = mine[keys].drop_duplicates().merge(cells, on=keys)
-    return found[[*keys, *(metric for metric in columns if metric in found)]].rename(columns=columns).fillna("–")

@@ -7,6 +7,12 @@ from common.measure.figures import read_metrics
 from common.runs.settings import ROOT
 
 MARKED = {
+    "ffjord": {
+        "toys": {"data": "floor", "one Gaussian": "baseline"},
+        "tabular": {"one Gaussian": "baseline"},
+        "images": {"uniform": "baseline", "one Gaussian": "baseline"},
+        "posteriors": {"independent pixels": "baseline"},
+    },
     "flow_matching": {
         "table1": {"data": "floor", "noise": "baseline"},
         "toy-2d": {"data": "floor"},
