@@ -105,9 +105,12 @@ def bottleneck_gain(metrics: pd.DataFrame) -> pd.Series:
     Of validation images, the mean of the kept states of the training.
     """
     watched = IMAGES.also(metric="validation_bits_per_dim", variant="test")
-    names = [f"{noise}{trick}" for noise in ("gaussian", "rademacher") for trick in ("", "_bottleneck")]
-    bits = paired({name: watched.along(metrics, name).mean(axis=1) for name in names})
-    return (bits["gaussian"] - bits["gaussian_bottleneck"]) - (bits["rademacher"] - bits["rademacher_bottleneck"])
+    gained = {}
+    for noise in ("gaussian", "rademacher"):
+        plain, narrow = (watched.along(metrics, f"{noise}_{kind}").mean(axis=1) for kind in ("probes", "bottleneck"))
+        gained[noise] = plain - narrow
+    pair = paired(gained)
+    return pair["gaussian"] - pair["rademacher"]
 
 
 def evaluations_over_dimensions(metrics: pd.DataFrame) -> pd.Series:

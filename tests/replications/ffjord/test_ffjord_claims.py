@@ -230,9 +230,9 @@ def test_evaluations_of_one_scale_are_both_ways_of_the_last_state_by_the_test_so
 
 def test_the_bottleneck_gains_more_with_gaussian_noise():
     bits = {
-        "gaussian": (2.0, 1.6),
+        "gaussian_probes": (2.0, 1.6),
         "gaussian_bottleneck": (1.5, 1.3),
-        "rademacher": (1.5, 1.3),
+        "rademacher_probes": (1.5, 1.3),
         "rademacher_bottleneck": (1.4, 1.2),
     }
     rows = [
