@@ -19,6 +19,7 @@ NAMES = {
     "hypernetwork": "FFJORD, hypernetwork",
     "multiscale": "several scales",
     "single_scale": "one scale",
+    "eight_gaussians": "eight Gaussians",
 }
 SHADES = {
     "data": BLACK,
