@@ -22,8 +22,6 @@ def panels(n: int, height: float, per_line: int = 3, **sharing: bool) -> tuple[D
     axes = list(grid.flat)
     for axis in axes[max(n, 1) :]:
         axis.set_visible(False)
-    for above in axes[max(n - columns, 0) : n]:
-        above.tick_params(labelbottom=True)  # shared axes are labelled in the last line only, where some places are empty
     return figure, axes[: max(n, 1)]
 
 

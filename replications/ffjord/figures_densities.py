@@ -44,9 +44,7 @@ def densities(run: RunFolder) -> Figure:
     brightest = np.percentile(list(maps.values()), BRIGHTEST) if maps else None
     if (exact := exact_density(dataset, settings)) is not None:
         brightest = exact.max()
-    of_data = (
-        exact if exact is not None else histogram(arrays["samples_data"], len(next(iter(maps.values()), samples["data"])), half)
-    )
+    of_data = exact if exact is not None else histogram(arrays["samples_data"], settings["grid"], half)
     figure, axes = plt.subplots(2, len(samples), figsize=(WIDTH, WIDTH / len(samples) * 2 + 0.3), squeeze=False)
     for column, key, picture in zip(axes.T, samples, (of_data, *maps.values())):
         upper, lower = column
@@ -178,8 +176,8 @@ def likelihoods(runs: Runs) -> Figure:
         "dot is a replicate, a bar their mean, an open circle the mean at two thirds of the training: where it lies far to the "
         "left, the flow had not stopped improving. Dashed: the data's own, which no flow can expect to pass, where it is known. "
         "Beneath each name the mean seconds of its training.",
-        "A panel for each data set with a line of dots for each flow, an open circle to the left of most, and a dashed line to the "
-        "right of all where the entropy is known.",
+        "A panel for each data set with a line of dots for each flow, an open circle to the left of most, and a dashed line "
+        "on the right where the entropy is known.",
         figure,
         runs=found,
         data=measured(rows, "nll", "nll_at_two_thirds", "training_seconds"),
@@ -201,6 +199,8 @@ def gains(axis: Axes, rows: pd.DataFrame) -> None:
         lines = name(method).replace(", ", ",\n")
         return lines + (f"\n{seconds.mean():{'.1f' if seconds.mean() < 100 else '.0f'}} s" if len(seconds) else "")
 
+    if not methods:
+        return
     ends = {method: gain("nll", method) for method in methods}
     dots(axis, ends, shade, label)
     for height, (method, end) in enumerate(ends.items()):
@@ -208,7 +208,7 @@ def gains(axis: Axes, rows: pd.DataFrame) -> None:
         if len(before) and len(end):
             axis.plot([before.mean(), end.mean()], [height] * 2, color=shade(method), linewidth=0.8, zorder=1)
             axis.plot(before.mean(), height, "o", markersize=5, color=shade(method), markerfacecolor="white")
-    if by["nll"].floor.notna().any():
+    if len(baseline) and by["nll"].floor.notna().any():
         axis.axvline(baseline.mean() - by["nll"].floor.mean(), color=BLACK, linestyle="--", linewidth=1)
 
 
@@ -230,7 +230,7 @@ def solver_work(runs: Runs) -> Figure:
             axis.set_ylabel("evaluations of the field")
     axes[0].set_ylim(0, None)  # of all, once all is drawn
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels())}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4 if len(sets) > 2 else 2)
     return Figure(
         "solver-work",
         "Evaluations as training goes on",
