@@ -23,6 +23,7 @@ NAMES = {
     "gaussian_bottleneck": "Gaussian, bottleneck",
     "rademacher_probes": "Rademacher probes",
     "rademacher_bottleneck": "Rademacher, bottleneck",
+    "eight_gaussians": "eight Gaussians",
 }
 SHADES = {
     "data": BLACK,
