@@ -38,3 +38,9 @@ def powers_of_ten(*axes: Axis) -> None:
     for axis in axes:
         axis.set_major_locator(LogLocator(base=10, numticks=6))
         axis.set_minor_locator(NullLocator())
+
+
+def legend(axis: Axes, place: str) -> None:
+    """Name what is drawn, if anything is."""
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(loc=place)

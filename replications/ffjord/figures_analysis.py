@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from common.measure.drawing import datasets, plain, rows_of
 from common.measure.figure_data import measured
 from common.measure.figures import BLACK, BLUE, GREY, ORANGE, Figure, Runs
-from replications.ffjord.drawing import WIDTH, against, panels, powers_of_ten
+from replications.ffjord.drawing import WIDTH, against, legend, panels, powers_of_ten
 from replications.ffjord.names import name, shade
 
 NOISES = {"gaussian": (ORANGE, 0.97), "rademacher": (BLUE, 1.03)}  # colours, and where dots lie beside their width
@@ -44,17 +44,18 @@ def bottleneck(runs: Runs) -> Figure:
     dimensions = found[0].info["settings"]["dimensions"]
     figure, axis = plt.subplots(figsize=(4.8, 3))
     for noise, (colour, beside) in NOISES.items():
-        mine = rows[rows.method == noise]
+        if (mine := rows[rows.method == noise]).empty:
+            continue
         exact, dots = (mine[mine.variant == variant] for variant in ("closed form", "measured"))
         means = exact.groupby("at").value.mean()
         axis.plot(means.index, means, color=colour, label=f"{noise.capitalize()}, closed form")
         axis.plot(beside * dots["at"], dots.value, "o", color=colour, alpha=0.6, markeredgewidth=0, label="measured")
-    widths = np.array(sorted(rows["at"].unique()))
-    axis.plot(widths, widths / dimensions, color=BLACK, linestyle="--", linewidth=1, label="H / D")
+    if len(widths := np.array(sorted(rows["at"].unique()))):
+        axis.plot(widths, widths / dimensions, color=BLACK, linestyle="--", linewidth=1, label="H / D")
     axis.set(xscale="log", yscale="log", xlabel="width H of the bottleneck", ylabel="variance with it over without")
     ticked(axis, widths)
     plain(axis.yaxis, (1, 2, 5))
-    axis.legend(loc="upper left")
+    legend(axis, "upper left")
     return Figure(
         "bottleneck",
         "What a bottleneck spares an estimate of the trace",
@@ -75,13 +76,13 @@ def cost(runs: Runs) -> Figure:
     rows = rows_of(found)
     rows = rows[rows.metric == "operations_exact_over_estimate"]
     figure, axis = plt.subplots(figsize=(4.8, 3))
-    along = np.array(sorted(rows["at"].unique()))
-    axis.plot(along, (1 + along) / 2, color=BLACK, linestyle="--", linewidth=1, label="(1 + D) / 2")
-    axis.plot(rows["at"], rows.value, "o", color=BLUE, alpha=0.6, markeredgewidth=0, label="counted")
+    if len(along := np.array(sorted(rows["at"].unique()))):
+        axis.plot(along, (1 + along) / 2, color=BLACK, linestyle="--", linewidth=1, label="(1 + D) / 2")
+        axis.plot(rows["at"], rows.value, "o", color=BLUE, alpha=0.6, markeredgewidth=0, label="counted")
     axis.set(xscale="log", yscale="log", xlabel="dimension D", ylabel="operations, exact over estimate")
     ticked(axis, along)
     plain(axis.yaxis, (1, 2, 5))
-    axis.legend(loc="upper left")
+    legend(axis, "upper left")
     return Figure(
         "cost",
         "What the exact trace costs more than its estimate",
@@ -177,8 +178,8 @@ def inversion(runs: Runs) -> Figure:
         mine = rows[rows.dataset == dataset]
         for metric, (label, linestyle) in ERRORS.items():
             against(axis, mine[mine.metric == metric], shade("ffjord") if linestyle == "-" else ORANGE, label, linestyle)
-        tolerances = sorted(rows["at"].unique())
-        axis.plot(tolerances, tolerances, color=BLACK, linestyle=":", linewidth=1, label="error = tolerance")
+        if tolerances := sorted(rows["at"].unique()):
+            axis.plot(tolerances, tolerances, color=BLACK, linestyle=":", linewidth=1, label="error = tolerance")
         axis.set(xscale="log", yscale="log", title=name(dataset), xlabel="tolerance")
         powers_of_ten(axis.xaxis, axis.yaxis)
         if place % 3 == 0:
