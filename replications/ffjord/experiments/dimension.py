@@ -32,7 +32,7 @@ class Settings(Base):
     dimensions: list[PositiveInt] = Field(default=[4, 8, 16], description="D, of one flow each")
     mode: PositiveFloat = Field(default=1.5, description="a column's modes are at plus and minus this")
     spread: PositiveFloat = Field(default=0.5, description="standard deviation of either mode")
-    flow: FlowSettings
+    flow: FlowSettings = Field(description="the flow in every dimension")
     train: TrainSettings
     noise: Noise = Field(default="rademacher", description="probes of the trace")
     solver: SolverSettings = Field(description="the solver in training")

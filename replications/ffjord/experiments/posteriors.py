@@ -38,7 +38,7 @@ class Settings(Base):
     """Settings of the models, of training and of the test."""
 
     data: str = Field(description="image data set")
-    coders: CoderSettings
+    coders: CoderSettings = Field(description="encoder and decoder")
     latent: PositiveInt = Field(description="dimensions of z")
     pixels: Pixels = Field(default="binary", description="likelihood: Bernoulli, or 256-way categorical")
     posteriors: dict[str, FlowSettings] = Field(description="the flows by name; 'ffjord' is the one compared with")

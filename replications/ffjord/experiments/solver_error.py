@@ -23,12 +23,13 @@ from replications.ffjord.solving.solve import at_tolerance
 VARIANT = ()
 MEANS, VARIANCE = (-2.8, -0.9, 2.0), 0.4
 HALF_WIDTH = 15.0
+DRAWN = 500  # points of the figure's curves
 
 
 class Settings(Base):
     """Settings of training and of the sums."""
 
-    flow: FlowSettings
+    flow: FlowSettings = Field(description="the flow in one dimension")
     train: TrainSettings
     tolerance: PositiveFloat = Field(default=1e-6, description="atol = rtol in training")
     tolerances: list[PositiveFloat] = Field(
@@ -53,7 +54,8 @@ def run(settings: Settings, context: Context) -> Outcome:
             flow.evaluations.reset()
             rows.append(row("mass_error", abs(1 - mass), n=settings.points, **where))
             arrays[f"density_{name}"] = density.cpu().numpy()
-    return Outcome(rows, arrays={name: values[::20].astype(np.float32) for name, values in arrays.items()})
+    every = max(1, settings.points // DRAWN)
+    return Outcome(rows, arrays={name: values[::every].astype(np.float32) for name, values in arrays.items()})
 
 
 def fitted(settings: Settings, context: Context) -> FreeFormFlow:

@@ -45,10 +45,10 @@ class Settings(Base):
     """Settings of the comparison."""
 
     data: str = Field(description="table of common.learning.data.tables")
-    ffjord: FlowSettings
-    real_nvp: CouplingSettings
-    glow: CouplingSettings
-    maf: MAFSettings
+    ffjord: FlowSettings = Field(description="FFJORD")
+    real_nvp: CouplingSettings = Field(description="affine coupling layers")
+    glow: CouplingSettings = Field(description="affine coupling layers with learned linear maps between them")
+    maf: MAFSettings = Field(description="masked autoregressive flow")
     train: Trainings = Field(description="training of every method; the states that it keeps are judged on validation rows")
     noise: Noise = Field(default="gaussian", description="FFJORD's probes")
     solver: SolverSettings = Field(default=SolverSettings(), description="FFJORD's solver in training and validation")
