@@ -60,7 +60,7 @@ def validation(runs: Runs) -> Figure:
         mine = [run for run in found if run.info["dataset"] == table and "validation_ffjord" in run.arrays]
         for method in FLOWS:
             curves = {run.info["seed"]: curve(run, method) for run in mine if f"validation_{method}" in run.arrays}
-            parts |= {(table, method, seed): (line.index, line) for seed, line in curves.items()}
+            parts |= {(table, method, seed): (line.index.to_numpy(), line.to_numpy()) for seed, line in curves.items()}
             if curves:
                 _with_best(axis, pd.DataFrame(curves), shade(method), name(method))
         axis.axhline(0, color=BLACK, linestyle="--", linewidth=1)
