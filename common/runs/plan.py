@@ -6,7 +6,7 @@
       takes: {train_classifier: {kind: [resnet]}}               # the paper's own trainings whose models are its inputs
       features: true                                            # takes the feature network of its data sets, or of [these]
       writes: [samples.npz]                                     # besides metrics.csv and run.json
-    replicates: {laptop: 1}                                   # if fewer than the level's
+    replicates: {laptop: 1}                                   # if fewer than the level's; or {laptop: {digits: 1}}
 
 Models have one owner, `common train`: each that any paper asks for is trained once. On a CPU one job does all runs of an
 experiment, because they share the start-up, and one job all models of a data set; on a GPU every run is a job of its own, so that
@@ -52,8 +52,10 @@ class Entry(Settings):
         default=False, description="whether it takes the feature network of its data sets, or of which of them"
     )
     writes: list[str] = Field(default=[], description="files that a run writes besides metrics.csv and run.json")
-    replicates: dict[str, int] = Field(
-        default={}, description="replicates by level, where they are fewer than the level's: a check without randomness needs one"
+    replicates: dict[str, int | dict[str, int]] = Field(
+        default={},
+        description="replicates by level, or by level and data set, where they are fewer than the level's: "
+        "a check without randomness needs one",
     )
     first: bool = Field(default=False, description="whether the others wait for it, so that it starts before them")
     long: bool = Field(default=False, description="whether it is among the longest, which start before the short ones")
@@ -63,6 +65,11 @@ class Entry(Settings):
     def sets(self, level: str) -> list[str]:
         """Return the data sets of a level."""
         return self.data.get(level, []) if isinstance(self.data, dict) else self.data
+
+    def seeds(self, level: str, data: str, all_seeds: Sequence[int]) -> Sequence[int]:
+        """Return which of a level's replicates a data set has, the first ones."""
+        own = self.replicates.get(level, len(all_seeds))
+        return all_seeds[: own.get(data, len(all_seeds)) if isinstance(own, dict) else own]
 
     def measures(self, data: str) -> bool:
         """Return whether it takes the feature network of a data set."""
@@ -112,8 +119,10 @@ def entries(package: str) -> dict[str, Entry]:
         found[name] = validated(Entry, entry or {}, where=where)
     for name, entry in found.items():
         where = f"{settings_of.shown(file)}: {name}"
-        levels = {"data": _levels(entry), "replicates": entry.replicates}
-        for key, words, choices in (("takes", entry.takes, content), *((key, each, LEVELS) for key, each in levels.items())):
+        checked = [("takes", entry.takes, content), ("data", _levels(entry), LEVELS), ("replicates", entry.replicates, LEVELS)]
+        own = {level: sets for level, sets in entry.replicates.items() if isinstance(sets, dict)}
+        checked += [(f"replicates.{level}", sets, entry.sets(level)) for level, sets in own.items()]
+        for key, words, choices in checked:
             for word in words:
                 if word not in choices:
                     raise SettingsError(f"{where}.{key}: unknown {word!r}{hint(word, choices)}")
@@ -136,7 +145,7 @@ def runs_of(package: str, experiment: str, level: str, seeds: Sequence[int], ent
         if entry.folder:
             settings = settings_of.raw(package, experiment, level, [f"{key}={value}" for key, value in chosen.items()])
             place = Path(RESULTS, level, entry.folder.format(**settings))
-        runs += [Run(str(place / f"seed{seed}"), chosen, seed) for seed in seeds]
+        runs += [Run(str(place / f"seed{seed}"), chosen, seed) for seed in entry.seeds(level, chosen.get("data", ""), seeds)]
     return runs
 
 
@@ -174,15 +183,22 @@ def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
         package = f"replications.{paper}"
         table = entries(package)
         for experiment, entry in table.items():
-            own = seeds[: entry.replicates.get(level, len(seeds))]
-            for part in _parts(runs_of(package, experiment, level, own, entry), level):
+            for number, part in enumerate(_parts(runs_of(package, experiment, level, seeds, entry), level)):
                 inputs = {"models": _models(package, table, entry, level, part), "features": _yardsticks(entry, level, part)}
-                jobs.append(_job(package, experiment, entry, part, inputs, config))
+                name = f"{paper}_{experiment}_{part[0].values['data']}" if number and level not in ONE_RUN_PER_JOB else ""
+                jobs.append(_job(package, experiment, entry, part, inputs, config, name))
     return jobs
 
 
 def _parts(runs: list[Run], level: str) -> list[list[Run]]:
-    return [[run] for run in runs] if level in ONE_RUN_PER_JOB else [runs][: len(runs)]
+    """Return the runs job by job: on a CPU together what has the same replicates, for a call runs all of them on all data."""
+    if level in ONE_RUN_PER_JOB:
+        return [[run] for run in runs]
+    by_replicates: dict[tuple[int, ...], list[Run]] = {}
+    for values in dict.fromkeys(tuple(run.values.items()) for run in runs):
+        mine = [run for run in runs if tuple(run.values.items()) == values]
+        by_replicates.setdefault(tuple(run.seed for run in mine), []).extend(mine)
+    return list(by_replicates.values())
 
 
 def _shared_jobs(papers: Sequence[str], seeds: Sequence[int], config: Mapping[str, Any]) -> list[Job]:

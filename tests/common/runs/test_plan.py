@@ -7,7 +7,7 @@ import yaml
 
 from common.errors import SettingsError
 from common.runs import settings as settings_of
-from common.runs.plan import entries, plan, runs_by_paper
+from common.runs.plan import _parts, entries, plan, runs_by_paper, runs_of
 from common.runs.settings import ROOT, base_seed
 from common.runs.workflow import papers
 
@@ -92,6 +92,35 @@ def test_a_papers_report_needs_its_runs_and_its_yardsticks():
     assert {folder for folders in runs.values() for folder in folders} == {run.folder for job in jobs for run in job.runs}
 
 
+def test_a_data_set_with_fewer_replicates_has_a_job_of_its_own(jobs_file):
+    """A call does all its replicates on all its data sets."""
+    jobs_file("look: {data: [a, b, c], replicates: {laptop: {b: 1}}}")
+    entry = entries("toys.adder")["look"]
+    runs = runs_of("toys.adder", "look", "laptop", [0, 1, 2], entry)
+    assert [(run.values["data"], run.seed) for run in runs] == [
+        ("a", 0),
+        ("a", 1),
+        ("a", 2),
+        ("b", 0),
+        ("c", 0),
+        ("c", 1),
+        ("c", 2),
+    ]
+    assert [[(run.values["data"], run.seed) for run in part] for part in _parts(runs, "laptop")] == [
+        [("a", 0), ("a", 1), ("a", 2), ("c", 0), ("c", 1), ("c", 2)],
+        [("b", 0)],
+    ]
+    assert [len(part) for part in _parts(runs, "gpu")] == [1] * 7
+    assert len(runs_of("toys.adder", "look", "gpu", [0, 1, 2], entry)) == 9
+
+
+def test_names_and_calls_of_such_jobs():
+    jobs = {job.name: job for job in plan(["ffjord"], config("laptop"))}
+    many, one = jobs["ffjord_densities_2d"], jobs["ffjord_densities_2d_two_spirals"]
+    assert "--seed 0 1 2 3 4" in many.command and many.command.endswith("--sweep data=eight_gaussians,checkerboard")
+    assert "--seed 0 --" in one.command and one.command.endswith("--sweep data=two_spirals") and one.log != many.log
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -100,6 +129,7 @@ def test_a_papers_report_needs_its_runs_and_its_yardsticks():
         ("look: {data: {lapto: [a]}}", ["jobs.yaml: look.data: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {takes: {fitt: {}}}\nfit: {}", ["jobs.yaml: look.takes: unknown 'fitt'", "did you mean 'fit'"]),
         ("look: {replicates: {lapto: 1}}", ["jobs.yaml: look.replicates: unknown 'lapto'", "did you mean 'laptop'"]),
+        ("look: {data: [a], replicates: {laptop: {b: 1}}}", ["jobs.yaml: look.replicates.laptop: unknown 'b'"]),
         ("look: {memory_mb: 0}", ["jobs.yaml: look.memory_mb", "greater than 0", "got 0"]),
         ("- look", ["jobs.yaml: must map each experiment to its entry"]),
     ],

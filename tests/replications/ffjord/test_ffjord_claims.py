@@ -125,6 +125,7 @@ def test_gaps_and_evaluations_are_those_of_the_worse_data_set():
             ("ffjord", "eight_gaussians", 0, 500),
             ("ffjord", "eight_gaussians", 100, 68),
             ("ffjord", "checkerboard", 100, 140),
+            ("ffjord", "two_spirals", 100, 800),
             ("ffjord_decay", "eight_gaussians", 100, 900),
         )
     ]
