@@ -18,7 +18,7 @@ from replications.ffjord.experiments import images
 from replications.ffjord.images import image_flows, multiscale
 from replications.ffjord.posteriors.vae_settings import VAESettings
 from replications.ffjord.solving import solve
-from replications.ffjord.solving.solve import SolverSettings
+from replications.ffjord.solving.solve import SolverSettings, at_tolerance
 
 PACKAGE, CPU = "replications.ffjord", torch.device("cpu")
 JOBS = load_yaml(package_folder(PACKAGE) / "jobs.yaml")
@@ -131,11 +131,15 @@ def small(experiment, level, data):
     return type(settings).model_validate(values)
 
 
-def solvers_in(values):
-    """Every solver that settings name."""
+def solvers_in(values, key=""):
+    """Every solver that settings name, or give the tolerance of."""
     if isinstance(values, dict) and "rtol" in values:
         return [SolverSettings.model_validate(values)]
-    return [each for value in values.values() for each in solvers_in(value)] if isinstance(values, dict) else []
+    if isinstance(values, dict):
+        return [each for name, value in values.items() for each in solvers_in(value, name)]
+    if isinstance(values, list):
+        return [each for value in values for each in solvers_in(value, key)]
+    return [at_tolerance(values)] if "tolerance" in key else []
 
 
 @pytest.mark.parametrize(("experiment", "level", "data"), RUNS)
@@ -153,8 +157,9 @@ def test_every_large_run_goes_through(experiment, level, data, tmp_path, asked, 
         assert {row["method"] for row in outcome.rows} == expected
         assert {row["dataset"] for row in outcome.rows} == {data}
     # what is set is what is done
-    used = [solver for _, solver in asked["solvers"]]
-    assert all(solver in used for solver in solvers_in(settings.model_dump()))
+    used, named = [solver for _, solver in asked["solvers"]], solvers_in(settings.model_dump())
+    # the memory of images is that of rk4, whatever they are trained by
+    assert all(solver in used for solver in named) and all(solver in named or solver.method == "rk4" for solver in used)
     assert all(way == solver.backward for way, solver in asked["solvers"])
     if experiment in ("tables", "dimension"):
         assert asked["noise"] == {settings.noise}
