@@ -65,6 +65,18 @@ MUTANTS = [
     (f"{J}/chain.py", "(d, d, h, value=-2)", "(d, d, h, value=-1)", f"{TJ}/test_solve.py"),
     (f"{J}/chain.py", "(s * (1 - h) + d)", "(s + d)", f"{TJ}/test_solve.py"),
     (f"{J}/chain.py", "(after + i) % count", "i", f"{TJ}/test_free_form_flow.py"),
+    *(
+        (f"{J}/chain.py", old, new, f"{TJ}/test_solve.py")
+        for old, new in (
+            ("of_shift = (of_bias * t).sum(0)", "of_shift = of_bias.sum(0)"),
+            ("[(layer.weight * scale).sum(0) for", "[layer.weight.sum(0) for"),
+            ("[*(layer.weight.sum(0) for layer in gradients)", "[*(layer.weight[0] for layer in gradients)"),
+            ("(of_bias, self.bias).mul_(gate - gate.square())", "(of_bias, self.bias).mul_(gate)"),
+            ("of_gate.addcmul_(of_bias, self.bias)", "of_gate"),
+            ("[*of_weights, (of_bias * gate).sum(0)", "[*of_weights, of_bias.sum(0)"),
+            ("(of_gate * t).sum(0), of_gate.sum(0)]", "of_gate.sum(0), (of_gate * t).sum(0)]"),
+        )
+    ),
     (f"{S}/chain_tape.py", "matrices[i][self.traced].baddbmm_(g, before.mT)", "pass", f"{TJ}/test_solve.py"),
     (f"{S}/chain_tape.py", "torch.mul(bent, second", "torch.mul(bent, d", f"{TJ}/test_solve.py"),
     (f"{S}/direct.py", "spans[i - 1] * weight", "spans[i] * weight", f"{TJ}/test_solve.py"),

@@ -35,6 +35,8 @@ from replications.ffjord.trace_estimators import Noise
 
 VARIANT = ("data",)
 BITS = "bits/dim"
+# methods of rows that are not of a model
+TAKEN = ("data", "uniform", "gaussian", "text", "recipe")
 # parameters of Glow's quantitative CIFAR-10 model: 3 levels of 32 steps, width 512, affine coupling, learnt top prior
 GLOW_PARAMETERS = 44.60e6
 # the flows of the paper's text, and those of the authors' recipe, which have one convolution more
@@ -76,6 +78,8 @@ def check(settings: Settings) -> None:
     """Raise `DataError` unless the data set is there and whole, and `SettingsError` unless the flows are for its images."""
     shape = sample_shape(settings.data)
     for name, model in settings.models.items():
+        if name in TAKEN:
+            raise SettingsError(f"models.{name}: rows of this name are not a model's; give it another")
         if model.flow.shape != shape:
             raise SettingsError(f"models.{name}.flow.shape is {model.flow.shape}, but images of {settings.data} are {shape}")
         model.flow.build(0)
