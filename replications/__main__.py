@@ -9,8 +9,9 @@ from pathlib import Path
 from common.errors import RetraceError, SettingsError
 from common.runs import settings as settings_of
 from common.runs import workflow
+from common.runs.entries import Entry, entries
 from common.runs.folders import check_writable
-from common.runs.plan import Entry, entries, measured, requested
+from common.runs.plan import measured, requested
 from common.runs.settings import package_folder
 
 

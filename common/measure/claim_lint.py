@@ -8,7 +8,7 @@ from pathlib import Path
 from common.measure.paper import Paper
 from common.measure.statistic_source import is_text, source
 from common.runs.dependencies import sources
-from common.runs.plan import entries
+from common.runs.entries import entries
 from common.runs.settings import ROOT, package_folder
 
 

@@ -19,9 +19,9 @@ from common.measure.paper import Block, Claim, Day, Paper
 from common.measure.statistic_source import source
 from common.measure.verdicts import CONFIDENCE, REPLICATES, Kind
 from common.runs import settings as settings_of
+from common.runs.entries import Entry, entries
 from common.runs.folders import write
 from common.runs.levels import LEVELS
-from common.runs.plan import Entry, entries
 from common.runs.settings import ROOT, fingerprint, load_yaml, package_folder, shown
 
 LOCK = "registered.lock"

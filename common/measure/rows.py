@@ -19,7 +19,7 @@ import pandas as pd
 
 from common.measure import statistics
 from common.measure.statistics import curve, difference, log_slope, per_seed, rank_of
-from common.runs.plan import entries
+from common.runs.entries import entries
 
 Values = pd.Series | pd.DataFrame  # one number per seed, or columns `value` and what else `verdicts.verdict` takes
 Statistic = Callable[[pd.DataFrame], Values]

@@ -1,12 +1,4 @@
-"""The plan: every job of a level, read from the papers' jobs.yaml; one rule of the workflow is filled from it.
-
-    table1:
-      data: {laptop: [digits], gpu: [cifar10, fashion_mnist]}   # or one list for all levels
-      models: [fm_ot, ddpm_vp]                                  # objectives that common trains for it: same data, same seed
-      takes: {train_classifier: {kind: [resnet]}}               # the paper's own trainings whose models are its inputs
-      features: true                                            # takes the feature network of its data sets, or of [these]
-      writes: [samples.npz]                                     # besides metrics.csv and run.json
-    replicates: {laptop: 1}                                   # if fewer than the level's; or {laptop: {digits: 1}}
+"""The plan: every job of a level, from the papers' jobs.yaml (`entries.py`); one rule of the workflow is filled from it.
 
 Models have one owner, `common train`: each that any paper asks for is trained once. On a CPU one job does all runs of an
 experiment, because they share the start-up, and one job all models of a data set; on a GPU every run is a job of its own, so that
@@ -18,66 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field
-
-from common.errors import SettingsError
 from common.runs import settings as settings_of
 from common.runs.dependencies import job_sources
+from common.runs.entries import Entry, entries
 from common.runs.layout import RESULTS, model_folder
-from common.runs.levels import LEVELS
-from common.runs.settings import Settings, hint, package_folder, validated
 
 ONE_RUN_PER_JOB = ("gpu", "paper")
 MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}
 MEMORY_MB = {"smoke": 8000, "laptop": 8000, "gpu": 16000, "paper": 64000}
 MODEL_FILES = ("run.json", "weights.safetensors")
-
-
-class Entry(Settings):
-    """What jobs.yaml says of one experiment."""
-
-    data: list[str] | dict[str, list[str]] = Field(
-        default=[], description="data sets (setting `data`), for all levels or by level"
-    )
-    sweep: dict[str, list[str]] = Field(default={}, description="other settings of which every value is a run")
-    folder: str = Field(default="", description="folder of a run, from its settings; by default its data set and swept values")
-    models: list[str] | dict[str, list[str]] = Field(
-        default=[],
-        description="objectives of the shared models that it takes, for all data sets or by data set (and `others`)",
-    )
-    takes: dict[str, dict[str, list[str]]] = Field(
-        default={}, description="experiments whose models it takes, and of which sweep"
-    )
-    features: bool | list[str] = Field(
-        default=False, description="whether it takes the feature network of its data sets, or of which of them"
-    )
-    writes: list[str] = Field(default=[], description="files that a run writes besides metrics.csv and run.json")
-    replicates: dict[str, int | dict[str, int]] = Field(
-        default={},
-        description="replicates by level, or by level and data set, where they are fewer than the level's: "
-        "a check without randomness needs one",
-    )
-    first: bool = Field(default=False, description="whether the others wait for it, so that it starts before them")
-    long: bool = Field(default=False, description="whether it is among the longest, which start before the short ones")
-    gpu: bool = Field(default=True, description="whether it asks for a GPU where there is one")
-    memory_mb: int | None = Field(default=None, gt=0, description="memory to ask of a cluster, if not the level's")
-
-    def sets(self, level: str) -> list[str]:
-        """Return the data sets of a level."""
-        return self.data.get(level, []) if isinstance(self.data, dict) else self.data
-
-    def seeds(self, level: str, data: str, all_seeds: Sequence[int]) -> Sequence[int]:
-        """Return which of a level's replicates a data set has, the first ones."""
-        own = self.replicates.get(level, len(all_seeds))
-        return all_seeds[: own.get(data, len(all_seeds)) if isinstance(own, dict) else own]
-
-    def measures(self, data: str) -> bool:
-        """Return whether it takes the feature network of a data set."""
-        return self.features if isinstance(self.features, bool) else data in self.features
-
-    def objectives(self, data: str) -> list[str]:
-        """Return the objectives of the shared models that it takes of a data set."""
-        return self.models if isinstance(self.models, list) else self.models.get(data, self.models.get("others", []))
 
 
 class Run(NamedTuple):
@@ -102,35 +43,6 @@ class Job(NamedTuple):
     benchmark: str
     priority: int
     resources: dict[str, int]
-
-
-def entries(package: str) -> dict[str, Entry]:
-    """Read and check a paper's jobs.yaml. Raises `SettingsError` naming the file, the experiment, the key and the remedy."""
-    file = package_folder(package) / "jobs.yaml"
-    content = settings_of.load_yaml(file)
-    if not isinstance(content, Mapping):
-        raise SettingsError(f"{settings_of.shown(file)}: must map each experiment to its entry, e.g. `gradients: {{}}`")
-    known = settings_of.experiments(package)
-    found = {}
-    for name, entry in content.items():
-        where = f"{settings_of.shown(file)}: {name}"
-        if name not in known:
-            raise SettingsError(f"{where}: there is no such experiment{hint(str(name), known)}")
-        found[name] = validated(Entry, entry or {}, where=where)
-    for name, entry in found.items():
-        where = f"{settings_of.shown(file)}: {name}"
-        checked = [("takes", entry.takes, content), ("data", _levels(entry), LEVELS), ("replicates", entry.replicates, LEVELS)]
-        own = {level: sets for level, sets in entry.replicates.items() if isinstance(sets, dict)}
-        checked += [(f"replicates.{level}", sets, entry.sets(level)) for level, sets in own.items()]
-        for key, words, choices in checked:
-            for word in words:
-                if word not in choices:
-                    raise SettingsError(f"{where}.{key}: unknown {word!r}{hint(word, choices)}")
-    return found
-
-
-def _levels(entry: Entry) -> Sequence[str]:
-    return list(entry.data) if isinstance(entry.data, dict) else []
 
 
 def runs_of(package: str, experiment: str, level: str, seeds: Sequence[int], entry: Entry) -> list[Run]:
@@ -187,7 +99,24 @@ def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
                 inputs = {"models": _models(package, table, entry, level, part), "features": _yardsticks(entry, level, part)}
                 name = f"{paper}_{experiment}_{part[0].values['data']}" if number and level not in ONE_RUN_PER_JOB else ""
                 jobs.append(_job(package, experiment, entry, part, inputs, config, name))
+                if entry.joins and level not in ONE_RUN_PER_JOB:
+                    follower = jobs.pop()
+                    place = next(place for place, job in enumerate(jobs) if job.name == f"{paper}_{entry.joins}")
+                    jobs[place] = _joined(jobs[place], follower, experiment)
     return jobs
+
+
+def _joined(leader: Job, follower: Job, following: str) -> Job:
+    """Return the job that makes the runs of both, by one call."""
+    kinds = dict.fromkeys([*leader.inputs, *follower.inputs])
+    return leader._replace(
+        command=leader.command.replace(" --level", f" {following} --level", 1),
+        runs=[*leader.runs, *follower.runs],
+        inputs={kind: list(dict.fromkeys([*leader.inputs.get(kind, []), *follower.inputs.get(kind, [])])) for kind in kinds},
+        outputs=[*leader.outputs, *follower.outputs],
+        settings={**leader.settings, following: follower.settings},
+        priority=max(leader.priority, follower.priority),
+    )
 
 
 def _parts(runs: list[Run], level: str) -> list[list[Run]]:

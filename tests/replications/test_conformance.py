@@ -9,9 +9,10 @@ import pytest
 
 from common.measure.paper import load_paper
 from common.runs import settings as settings_of
+from common.runs.entries import entries
 from common.runs.experiment import default_folder
 from common.runs.levels import LEVELS
-from common.runs.plan import entries, runs_of
+from common.runs.plan import runs_of
 from common.runs.settings import ROOT
 from common.runs.workflow import papers
 

@@ -5,6 +5,7 @@ make its equation cheaper to solve. Gaps are where the data's density, known for
 largest: farther than three standard deviations from all Gaussians, or off the board.
 """
 
+import functools
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Literal, NamedTuple
@@ -88,8 +89,8 @@ def run(settings: Settings, context: Context) -> Outcome:
         if isinstance(model.flow, FreeFormFlow):
             by_step = stages(name, settings, context)
             rows += evaluation_rows(by_step, test[: settings.counted], at_tolerance(settings.tolerance), labels)
-            arrays[f"trajectory_{name}"] = sample_paths(model.flow, noise[: settings.drawn])
         if name == "ffjord":
+            arrays[f"trajectory_{name}"] = sample_paths(model.flow, noise[: settings.drawn])
             rows += inversion_rows(model.flow, test[: settings.inverted], noise[: settings.inverted], settings.tolerances, labels)
         elif name in settings.couplings:
             with torch.no_grad():
@@ -169,10 +170,13 @@ def likelihood_rows(model: Model, test: Tensor, labels: dict[str, Any]) -> list[
 
 def in_gaps(data: str, x: Tensor) -> Tensor:
     """Return which of the points lie where the data's density is less than exp(-9/2) of its largest."""
-    log_density = LOG_DENSITIES[data]
-    # along this grid lie a Gaussian's mode and the board's cells
-    largest = log_density(square_grid(401, 4.0)).max()
-    return log_density(x.double()) < largest - GAP
+    return LOG_DENSITIES[data](x.double()) < largest_log_density(data) - GAP
+
+
+@functools.cache
+def largest_log_density(data: str) -> Tensor:
+    """Return the largest value of a log-density on a grid on which lie the Gaussians' modes and the board's cells."""
+    return LOG_DENSITIES[data](square_grid(401, 4.0)).max()
 
 
 def gap_row(inside: Tensor, floor: float, labels: dict[str, Any]) -> dict[str, Any]:

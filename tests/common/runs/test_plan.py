@@ -7,7 +7,8 @@ import yaml
 
 from common.errors import SettingsError
 from common.runs import settings as settings_of
-from common.runs.plan import _parts, entries, plan, runs_by_paper, runs_of
+from common.runs.entries import entries
+from common.runs.plan import _parts, plan, runs_by_paper, runs_of
 from common.runs.settings import ROOT, base_seed
 from common.runs.workflow import papers
 
@@ -114,6 +115,18 @@ def test_a_data_set_with_fewer_replicates_has_a_job_of_its_own(jobs_file):
     assert len(runs_of("toys.adder", "look", "gpu", [0, 1, 2], entry)) == 9
 
 
+def test_short_experiments_share_a_process_on_a_cpu_and_no_job_on_a_gpu():
+    jobs = {job.name: job for job in plan(["ffjord"], config("laptop"))}
+    job = jobs["ffjord_estimators"]
+    assert " estimators solver_error dimension --level laptop --seed 0 1 2 3 4 " in job.command
+    assert not {"ffjord_solver_error", "ffjord_dimension"} & set(jobs)
+    made = {file.split("/")[3] for file in job.outputs}
+    assert made == {run.folder.split("/")[3] for run in job.runs} == {"estimators", "solver_error", "dimension"}
+    assert set(job.settings) >= {"solver_error", "dimension", "matrices"}, "an edit of any of the settings runs the job again"
+    assert {f"replications/ffjord/experiments/{name}.py" for name in made} <= set(job.inputs["code"])
+    assert "ffjord_dimension_seed0" in {job.name for job in plan(["ffjord"], config("gpu"))}
+
+
 def test_names_and_calls_of_such_jobs():
     jobs = {job.name: job for job in plan(["ffjord"], config("laptop"))}
     many, one = jobs["ffjord_densities_2d"], jobs["ffjord_densities_2d_two_spirals"]
@@ -130,6 +143,13 @@ def test_names_and_calls_of_such_jobs():
         ("look: {takes: {fitt: {}}}\nfit: {}", ["jobs.yaml: look.takes: unknown 'fitt'", "did you mean 'fit'"]),
         ("look: {replicates: {lapto: 1}}", ["jobs.yaml: look.replicates: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {data: [a], replicates: {laptop: {b: 1}}}", ["jobs.yaml: look.replicates.laptop: unknown 'b'"]),
+        ("look: {joins: fitt}\nfit: {}", ["jobs.yaml: look.joins: unknown 'fitt'", "did you mean 'fit'"]),
+        (
+            "look: {joins: fit}\nfit: {data: [a]}",
+            ["look.joins: fit: what is swept would be swept for both", "leave it"],
+        ),
+        ("look: {joins: fit, replicates: {gpu: 1}}\nfit: {}", ["look.joins: fit: they have other replicates"]),
+        ("look: {joins: look}", ["look.joins: look: it joins another one itself"]),
         ("look: {memory_mb: 0}", ["jobs.yaml: look.memory_mb", "greater than 0", "got 0"]),
         ("- look", ["jobs.yaml: must map each experiment to its entry"]),
     ],
