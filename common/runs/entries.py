@@ -6,8 +6,8 @@
       takes: {train_classifier: {kind: [resnet]}}               # the paper's own trainings whose models are its inputs
       features: true                                            # takes the feature network of its data sets, or of [these]
       writes: [samples.npz]                                     # besides metrics.csv and run.json
-      replicates: {laptop: 1}                                 # if fewer than the level's; or {laptop: {digits: 1}}
-      joins: gradients                                        # does its runs in that experiment's process, on a CPU
+      replicates: {laptop: 1}                                   # if fewer than the level's; or {laptop: {digits: 1}}
+      joins: gradients                                          # does its runs in that experiment's process, on a CPU
 
 Nothing here imports torch: Snakemake reads it again for every call.
 """
