@@ -57,13 +57,15 @@ def densities(run: RunFolder) -> Figure:
     axes[1][0].set_ylabel("samples")
     others = ", ".join(name(key) for key in methods)
     upper = "the exact one" if exact is not None else "a histogram of its samples, as it has no closed form"
+    settings = run.info["settings"]
+    steps = f"FFJORD was trained for {settings['train']['steps']} steps, coupling flows for {settings['coupling_train']['steps']}"
     gaps = " Gaps are where the data's density is less than exp(-9/2) of its largest." if exact is not None else ""
     return Figure(
         f"densities-{dataset}",
         f"Densities and samples: {name(dataset)}",
         f"Cf. Figure 2. Densities, on one colour scale, and {len(samples['data'])} samples each, not curated; replicate 0. The "
         f"data's density is {upper}. NLLs are of held-out points, in nats{'; no flow can be below the entropy' if gaps else ''}."
-        f"{gaps}",
+        f"{gaps} {steps}, which takes about as long.",
         f"Two rows of square panels, densities above and samples below, with a column for each of data, {others}.",
         figure,
         runs=[run],

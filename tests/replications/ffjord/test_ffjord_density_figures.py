@@ -53,6 +53,7 @@ def run(folder, dataset, seed=0, without=(), decay=False):
     table = pd.DataFrame(rows, columns=COLUMNS).assign(paper="ffjord", experiment="densities_2d", level="laptop", seed=seed)
     table.to_csv(path / "metrics.csv", index=False)
     settings = {"half_width": HALF, "grid": GRID, "couplings": {"real_nvp": {}, "glow": {}}}
+    settings |= {"train": {"steps": 100}, "coupling_train": {"steps": 440}}
     seal(path, paper="ffjord", experiment="densities_2d", seed=seed, dataset=dataset, settings=settings)
     return RunFolder.open(path)
 
