@@ -15,7 +15,7 @@ from common.errors import RetraceError
 from common.runs import settings as settings_of
 from common.runs.call import check_experiments, planned
 from common.runs.levels import LEVELS, WHERE
-from common.runs.memory import keep_freed_memory
+from common.runs.memory import keep_freed_memory, uncollected_imports
 from common.runs.settings import package_folder
 
 
@@ -32,7 +32,8 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
         settings_of.check_level(options.level)
         if options.base_seed is None:
             options.base_seed = settings_of.base_seed()
-        runs = planned(package, options)
+        with uncollected_imports():
+            runs = planned(package, options)
     except RetraceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process."""
+"""Freed memory stays with the process, and modules are left alone by the collector."""
 
 import subprocess
 import sys
@@ -28,3 +28,29 @@ def page_faults(call):
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_later_steps_reuse_the_memory_of_the_first():
     assert page_faults("keep_freed_memory()") < 0.1 * page_faults("") + 100
+
+
+IMPORTS = """
+import gc
+from common.runs.memory import uncollected_imports
+try:
+    with uncollected_imports():
+        off = not gc.isenabled()
+        import json.decoder
+        {then}
+except ValueError:
+    pass
+first = gc.get_freeze_count()
+import sys
+sys.modules["torch"] = None
+with uncollected_imports():
+    on = gc.isenabled()
+print(off, gc.isenabled(), first > 1000, on, gc.get_freeze_count() <= first)
+"""
+
+
+@pytest.mark.parametrize("then", ["pass", "raise ValueError"])
+def test_what_is_imported_is_frozen_once_and_the_collector_works_again(then):
+    script = IMPORTS.format(then=then)
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["True"] * 5
