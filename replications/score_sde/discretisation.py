@@ -66,11 +66,17 @@ def transition(path: GaussianPath, times: Times) -> dict[float, Kernel]:
 
 
 def ddpm(path: GaussianPath, times: Times) -> dict[float, Kernel]:
-    """Return kernels with beta_i = beta(t_i) / N. Raises `SolverError` where steps are so few that a beta_i exceeds 1."""
+    """Return kernels with beta_i = beta(t_i) / N, beta being -2 f.
+
+    On sub-VP too, where this chain is not the SDE's: its noise is VP's. Raises `SolverError` where a beta_i is not in (0, 1].
+    """
     starts = steps_of(times)[0]
-    beta = path.diffusion_squared(starts) / len(starts)
-    if float(beta.max()) > 1:
-        raise SolverError(f"DDPM's discretisation has beta_i = {float(beta.max()):.3g} > 1 at {len(beta)} steps; take more")
+    beta = -2 * path.drift_coefficient(starts) / len(starts)
+    if not bool(((beta > 0) & (beta <= 1)).all()):
+        raise SolverError(
+            f"DDPM's discretisation of path {path.name!r} has beta_i up to {float(beta.max()):.3g} in {len(beta)} steps; "
+            "it needs values between 0 and 1: take more steps, or a path that shrinks the data"
+        )
     return _kernels(path, times, (1 - beta).sqrt(), beta)
 
 
