@@ -113,7 +113,7 @@ class Correlated:
 
 @pytest.mark.parametrize("path", PATHS, ids=IDS)
 def test_imputation_against_the_exact_conditional(path):
-    """Samples have the moments of the published recursion, which are near those of the conditional, and known pixels are exact."""
+    """Samples have the moments of the published recursion, near the conditional's own; known pixels are exact."""
     data, value, n, steps, t_min = Correlated(path), 1.1, 6000, 100, 1e-3
     values = torch.full((n, 1, 1, 2), value, dtype=F64)
     known = Known(values, torch.tensor([True, False]))

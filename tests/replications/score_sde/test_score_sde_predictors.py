@@ -144,9 +144,8 @@ def test_commons_ancestral_sampler_has_ddpms_mean_and_the_posteriors_noise():
         x, mean = taken(ancestral, path, times, number)
         x_common, mean_common = taken(ddim_method(1.0), path, times, number)
         torch.testing.assert_close(mean, mean_common)
-        std = posterior_std(
-            *(float(part(torch.tensor(each, dtype=F64))) for each in (t, t_next) for part in (path.alpha, path.sigma))
-        )
+        both = [float(part(torch.tensor(each, dtype=F64))) for each in (t, t_next) for part in (path.alpha, path.sigma)]
+        std = posterior_std(*both)
         beta = ddpm_betas(N)[N - 1 - number].item()
         torch.testing.assert_close(x - mean, beta**0.5 * Z)
         torch.testing.assert_close(x_common - mean_common, std * Z)
