@@ -3,6 +3,8 @@
 Imputation wraps the steps: after every update, of a predictor or a corrector, what is known is overwritten by a fresh sample of
 p_t(. | known) at the time t at which the update started, as coded; the error of one step shrinks with their number. The mean,
 which is what a sampler returns, gets the kernel's mean. It is the known values themselves where the last time is repeated.
+Fresh samples do not belong to one path of the SDE, so a predictor alone falls short of the conditional at any number of steps;
+correctors make up for it.
 
 Colourisation is imputation in another basis of the channels, in which the grey value is one of them. The basis is orthogonal, so
 noise in it is as isotropic as before.

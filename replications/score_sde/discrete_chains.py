@@ -66,7 +66,7 @@ def ddpm_path(count: int, beta_min: float = 0.1, beta_max: float = 20.0) -> Gaus
         total, rate = tables(t.device, t.dtype)
         # a level's time may be rounded up
         step = (t * count - 1e-4).ceil().long().sub(1).clamp(0, count - 1)
-        return total[step] + (t - step / count) * rate[step], rate[step]
+        return total[step] + (t - step.to(t) / count) * rate[step], rate[step]
 
     def alpha(t: Tensor) -> Tensor:
         return torch.exp(0.5 * log_square(t)[0])

@@ -60,7 +60,6 @@ def test_samples_go_most_of_the_way_to_the_posterior(path):
         generator=torch.Generator().manual_seed(3),
     ).x
     gap, before = (found.mean(0) - centre).norm(), (mean - centre).norm()
-    print(path.name, gap / before, found.T.cov().diagonal() / posterior.diagonal())
     assert gap < 0.3 * before
     # a combination that is not measured keeps the data's variance
     unseen = torch.linalg.cross(A[0], A[1])
