@@ -7,7 +7,8 @@ Each undoes a step x_{i+1} = a x_i + G z of the forward chain (`discretisation.p
     probability flow     (2 - a) x + G^2 s / 2
 
 Ancestral noise is sqrt(beta_i) for DDPM and G sigma_i / sigma_{i+1} for SMLD. With Euler's chain reverse diffusion is
-Euler-Maruyama, which is common's.
+Euler-Maruyama, which is common's. The last step to clean data removes all noise but for the probability flow's, which as
+published takes half of the score there too.
 """
 
 from collections.abc import Callable

@@ -62,6 +62,18 @@ def test_known_values_come_back_as_noisy_as_the_time_at_which_the_update_started
     torch.testing.assert_close(told(start(known, x))[~everywhere], told(x)[~everywhere])
 
 
+def test_elsewhere_state_and_mean_are_the_updates_own():
+    def method(path, times):
+        return lambda model, x, t, t_next, noise: (x + 1, x + 2)
+
+    values, x, z = (draw(5, 2, seed=seed) for seed in range(3))
+    model, times = gaussian(vp(), torch.zeros(2, dtype=F64), 1.0), torch.tensor([0.6, 0.5], dtype=F64)
+    step = imputing(method, Known(values, torch.tensor([True, False])))(vp(), times)
+    found, mean = step(model, x, 0.6, 0.5, lambda _: z)
+    torch.testing.assert_close(found[:, 1], x[:, 1] + 1)
+    torch.testing.assert_close(mean[:, 1], x[:, 1] + 2)
+
+
 class Correlated:
     """Two pixels of images [1, 1, 2], Gaussian with correlation 0.8, whose second one is asked for when the first is known."""
 

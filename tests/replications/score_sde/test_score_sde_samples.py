@@ -13,7 +13,7 @@ from replications.score_sde.predictor_corrector import level_scales, predictor_c
 from replications.score_sde.predictors import ancestral, euler_maruyama, identity, probability_flow, reverse_diffusion
 
 F64 = torch.float64
-N, STEPS = 3000, 300
+N, STEPS = 2000, 300
 PATHS = {"ve": ve(0.01, 5.0), "vp": vp(), "sub_vp": sub_vp(), "ddpm": ddpm_path(STEPS)}
 PREDICTORS = {
     "reverse_diffusion": reverse_diffusion,
