@@ -54,8 +54,10 @@ def near_the_mixture(x, path, bias):
         torch.testing.assert_close(part.T.cov(), wanted.T.cov(), rtol=0, atol=std**2 * (4 * (2 / len(part)) ** 0.5 + bias))
 
 
-@pytest.mark.parametrize("corrected", [False, True])
-@pytest.mark.parametrize("name", PREDICTORS)
+CASES = [*((name, False) for name in PREDICTORS), ("reverse_diffusion", True), ("probability_flow", True)]
+
+
+@pytest.mark.parametrize(("name", "corrected"), CASES)
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_the_samplers_reach_the_data(path, name, corrected):
     if name == "ancestral" and path.name == "sub_vp":
