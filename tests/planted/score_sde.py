@@ -1,0 +1,103 @@
+"""Mistakes to plant in score_sde: file, what stands there, what a slip would make of it, and the tests that should fail."""
+
+S = "replications/score_sde"
+TS = f"tests/{S}"
+DISCRETISATION, CHAINS = f"{S}/discretisation.py", f"{S}/discrete_chains.py"
+OF_DISCRETISATION, OF_PREDICTORS = f"{TS}/test_score_sde_discretisation.py", f"{TS}/test_score_sde_predictors.py"
+PREDICTORS, CORRECTORS, OF_CORRECTORS = f"{S}/predictors.py", f"{S}/correctors.py", f"{TS}/test_score_sde_correctors.py"
+LOOP, OF_LOOP = f"{S}/predictor_corrector.py", f"{TS}/test_score_sde_predictor_corrector.py"
+CONDITIONAL, OF_CONDITIONAL = f"{S}/conditional.py", f"{TS}/test_score_sde_conditional.py"
+FLOW, OF_FLOW = f"{S}/probability_flow.py", f"{TS}/test_score_sde_probability_flow.py"
+INVERSE, OF_INVERSE = f"{S}/inverse_problems.py", f"{TS}/test_score_sde_inverse_problems.py"
+
+MUTANTS = [
+    # chains
+    (DISCRETISATION, "path.sigma(ends).masked_fill(clean, 0.0)", "path.sigma(ends)", OF_DISCRETISATION),
+    (DISCRETISATION, "path.alpha(ends).masked_fill(clean, 1.0)", "path.alpha(ends)", OF_DISCRETISATION),
+    (DISCRETISATION, "(scale * sigma_next).square()", "sigma_next.square()", OF_DISCRETISATION),
+    (DISCRETISATION, "(1 - beta).sqrt(), beta", "1 - beta / 2, beta", OF_DISCRETISATION),
+    (DISCRETISATION, "beta = -2 * path.drift_coefficient", "beta = -path.drift_coefficient", OF_DISCRETISATION),
+    (DISCRETISATION, "masked_fill(clean, 1 / len(starts))", "masked_fill(clean, 0.0)", OF_DISCRETISATION),
+    (DISCRETISATION, '"sub_vp": forward_euler', '"sub_vp": ddpm', OF_DISCRETISATION),
+    (DISCRETISATION, "(sigma_next / sigma)", "(sigma_next / sigma).square()", OF_DISCRETISATION),
+    (DISCRETISATION, "kernel.scale**2 * variances[-1]", "kernel.scale * variances[-1]", OF_DISCRETISATION),
+    (DISCRETISATION, "clean[:-1].any()", "clean[:-1].all()", OF_DISCRETISATION),
+    (DISCRETISATION, "variance**0.5 * noise(x), scale * x", "variance * noise(x), scale * x", OF_DISCRETISATION),
+    (
+        CHAINS,
+        "dtype=torch.float64) / count\n\n\ndef smld_curves",
+        "dtype=torch.float64) / (count - 1)\n\n\ndef smld_curves",
+        OF_DISCRETISATION,
+    ),
+    (CHAINS, "torch.log1p(-ddpm_betas(count, beta_min, beta_max))", "-ddpm_betas(count, beta_min, beta_max)", OF_DISCRETISATION),
+    (CHAINS, "t * count - 1e-4", "t * count", OF_DISCRETISATION),
+    (CHAINS, "return 0.5 * slope * torch.exp(0.5 * value)", "return slope * torch.exp(0.5 * value)", OF_DISCRETISATION),
+    (CHAINS, "return -0.5 * slope * torch.exp(value)", "return -0.5 * slope * torch.exp(0.5 * value)", OF_DISCRETISATION),
+    # predictors
+    (
+        PREDICTORS,
+        "Coefficients(2 - kernel.scale, kernel.variance, ",
+        "Coefficients(1 / kernel.scale, kernel.variance, ",
+        OF_PREDICTORS,
+    ),
+    (PREDICTORS, "0.5 * kernel.variance, 0.0", "kernel.variance, 0.0", OF_PREDICTORS),
+    (PREDICTORS, "kernel.variance / kernel.scale", "kernel.variance", OF_PREDICTORS),
+    (PREDICTORS, "noise=kernel.variance**0.5 * kernel.ratio", "noise=kernel.variance**0.5", OF_PREDICTORS),
+    (PREDICTORS, 'if path.name == "ve" else', 'if path.name != "vp" else', OF_PREDICTORS),
+    (PREDICTORS, "mean + std * noise(x) if std", "mean - std * noise(x) if std", OF_PREDICTORS),
+    (PREDICTORS, "t - width if t_next == t", "t_next if t_next == t", OF_PREDICTORS),
+    (PREDICTORS, 'not in ("ve", "vp", "ddpm")', 'not in ("ve", "vp", "ddpm", "sub_vp")', OF_PREDICTORS),
+    # correctors
+    (CORRECTORS, "eps = 2 * factor[t] * (snr * of_noise", "eps = factor[t] * (snr * of_noise", OF_CORRECTORS),
+    (CORRECTORS, "of_noise / batch_norm(score)) ** 2", "of_noise / batch_norm(score))", OF_CORRECTORS),
+    (CORRECTORS, "x.flatten(1).norm(dim=1).mean()", "x.norm() / len(x) ** 0.5", OF_CORRECTORS),
+    (CORRECTORS, "(2 * eps).sqrt() * z", "eps.sqrt() * z", OF_CORRECTORS),
+    (CORRECTORS, "(2 * eps) ** 0.5 * noise(x)", "eps**0.5 * noise(x)", OF_CORRECTORS),
+    (CORRECTORS, "x[0].numel() ** 0.5", "x.numel() ** 0.5", OF_CORRECTORS),
+    (CORRECTORS, "(snr * sigma[t]) ** 2", "snr * sigma[t] ** 2", OF_CORRECTORS),
+    (CORRECTORS, "kernel.scale**2 for t", "kernel.scale for t", OF_CORRECTORS),
+    (CORRECTORS, "path.alpha(t).square())", "path.alpha(t))", OF_CORRECTORS),
+    # the loop
+    (LOOP, 'if order == "coded":', 'if order == "printed":', OF_LOOP),
+    (LOOP, 'order == "printed" and t_next != t', 'order == "printed"', OF_LOOP),
+    (LOOP, "x, mean = correct(model, x, t_next, t_next, noise)", "x, mean = correct(model, x, t, t, noise)", OF_LOOP),
+    (LOOP, "last_mean=True", "last_mean=False", OF_LOOP),
+    (LOOP, '"both" if order == "printed"', '"starts" if order == "printed"', OF_LOOP),
+    (LOOP, "(self.predicts + self.correctors)", "(1 + self.correctors)", OF_LOOP),
+    (LOOP, "known[level_of(known, time)]", "known[(level_of(known, time) + 1).clamp(max=len(known) - 1)]", OF_LOOP),
+    (LOOP, "model.prediction, model.predict)", "model.prediction, model.predict, known)", OF_LOOP),
+    (LOOP, "torch.cat([levels, levels[-1:]])", "torch.cat([levels, 0 * levels[-1:]])", OF_DISCRETISATION),
+    # conditions
+    (CONDITIONAL, "alpha[t] * known.values\n", "alpha[t_next] * known.values\n", OF_CONDITIONAL),
+    (CONDITIONAL, "kernel_mean + sigma[t] * noise(x)", "kernel_mean + sigma[t_next] * noise(x)", OF_CONDITIONAL),
+    (CONDITIONAL, "known.put(of_mean, mean)", "known.put(of_mean, x)", OF_CONDITIONAL),
+    (CONDITIONAL, "known.values if t_next == t else kernel_mean", "kernel_mean", OF_CONDITIONAL),
+    (CONDITIONAL, 'torch.einsum("bk...,ck->bc...", y', 'torch.einsum("bk...,kc->bc...", y', OF_CONDITIONAL),
+    (CONDITIONAL, "columns / columns.norm(dim=0)", "columns / columns.norm(dim=1, keepdim=True)", OF_CONDITIONAL),
+    (CONDITIONAL, "3**0.5 * grey", "3 * grey", OF_CONDITIONAL),
+    (CONDITIONAL, "torch.where(self.mask, values, self.into(x))", "torch.where(self.mask, values, x)", OF_CONDITIONAL),
+    (CONDITIONAL, "logits.log_softmax(1)", "logits", OF_CONDITIONAL),
+    (CONDITIONAL, "return weight * found", "return found", OF_CONDITIONAL),
+    # the flow, and inverse problems
+    (FLOW, "_ends(model, t_min).flip(0))", "_ends(model, t_min))", OF_FLOW),
+    (FLOW, "denoised_last(solve) if denoised else solve", "solve", OF_FLOW),
+    (FLOW, "a.norm(dim=1) * b.norm(dim=1)", "a.norm() * b.norm()", OF_FLOW),
+    (FLOW, "(weight * angle).sin()", "weight * angle.sin()", OF_FLOW),
+    (FLOW, "return temperature * latents", "return temperature**0.5 * latents", OF_FLOW),
+    (INVERSE, "sigma.square() * (1 + values)", "sigma.square() * values", OF_INVERSE),
+    (INVERSE, "(alpha * std).square()", "std**2", OF_INVERSE),
+    (INVERSE, "alpha * seen + sigma", "seen + sigma", OF_INVERSE),
+    (INVERSE, "y @ vectors  #", "y @ vectors.T  #", OF_INVERSE),
+]
+
+# files for random mistakes, and the tests that answer for them
+WATCHED = {
+    DISCRETISATION: OF_DISCRETISATION,
+    CHAINS: OF_DISCRETISATION,
+    PREDICTORS: OF_PREDICTORS,
+    CORRECTORS: OF_CORRECTORS,
+    LOOP: OF_LOOP,
+    CONDITIONAL: OF_CONDITIONAL,
+    FLOW: OF_FLOW,
+    INVERSE: OF_INVERSE,
+}
