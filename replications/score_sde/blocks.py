@@ -106,7 +106,7 @@ class ResidualBlock(nn.Module):
         direction: Direction | None = None,
     ) -> None:
         super().__init__()
-        self.rescale, self.fir, self.direction = rescale, fir, direction
+        self.kind, self.rescale, self.fir, self.direction = kind, rescale, fir, direction
         self.norm1, self.conv1 = norm(channels), conv(channels, out)
         self.time = linear(embedding, out)
         self.norm2, self.conv2 = norm(out), conv(out, out, scale=NOTHING)

@@ -109,7 +109,7 @@ class NCSNpp(nn.Module):
 
         widths = [nf * multiplier for multiplier in settings.multipliers]
         lowest = len(widths) - 1
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.down = nn.ModuleList()
         channels, beside, kept = nf, image, [nf]
         for k, (height, width) in enumerate(zip(heights, widths)):
             blocks = []
@@ -119,13 +119,15 @@ class NCSNpp(nn.Module):
             halve, into = (change(width, "down"), way_in(beside, width)) if k < lowest else (None, None)
             self.down.append(DownStage(blocks, halve, into))
             if k < lowest:
-                channels, beside = width * (2 if settings.input == "input_skip" and settings.join == "cat" else 1), width
+                joined = settings.input == "input_skip" and settings.join == "cat"
+                channels, beside = 2 * width if joined else width, width
                 kept.append(channels)
 
         self.middle = nn.ModuleList(
             [Attended(block(channels, channels), attention(channels)), Attended(block(channels, channels), None)]
         )
 
+        self.up = nn.ModuleList()
         below: int | None = None
         for k, (height, width) in reversed(list(enumerate(zip(heights, widths)))):
             blocks = []
@@ -135,9 +137,9 @@ class NCSNpp(nn.Module):
             out, double = way_out(below, width), change(width, "up") if k else None
             self.up.append(UpStage(blocks, attended(height, width), out, double))
             below = width
-        self.leave = (
-            None if settings.output == "output_skip" else nn.Sequential(norm(nf), nn.SiLU(), conv(nf, image, scale=NOTHING))
-        )
+        self.leave = None
+        if settings.output != "output_skip":
+            self.leave = nn.Sequential(norm(widths[0]), nn.SiLU(), conv(widths[0], image, scale=NOTHING))
 
     def forward(self, x: Maps, t: Float[Tensor, " times"]) -> Maps:
         """Return the network's output, of x's shape; t is each sample's, or [1], that of all."""
