@@ -2,8 +2,9 @@
 
 The numbers in tests/replications/score_sde/official_outputs.json are that code's (github.com/yang-song/score_sde_pytorch), run in
 float64: of each case sixteen pixels and the mean square of the output, and a digest of the names and shapes of its weights. Its
-up-sampling with a filter and a convolution does not run in PyTorch; there the numbers are those of its flip written for PyTorch, as
-its JAX version has it. With a checkout, tests/benchmarks/test_ncsnpp_step.py compares the file with the code as it is.
+up-sampling with a filter and a convolution does not run in PyTorch (it flips weights as NumPy does); there the numbers are those
+of the same flip written for PyTorch, which is what its JAX version computes. With a checkout,
+tests/benchmarks/test_ncsnpp_step.py compares the file with the code as it is.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """Read a checkpoint of the official implementation (github.com/yang-song/score_sde_pytorch) into a model of ours.
 
-Its file is a dictionary: under `model` the weights by name, under `ema` their averages in the same order, then the optimiser and the
-step. On the VE path its networks give minus the noise (before they divide by sigma), ours the noise: the last convolutions change
-sign.
+Its file is a dictionary: under `model` the weights by name, under `ema` their averages in the same order, then the optimiser and
+the step. On the VE path its networks give minus the noise (before they divide by sigma), ours the noise: the last convolutions
+change sign.
 """
 
 import pickle
@@ -43,7 +43,7 @@ def read_checkpoint(file: Path, model: ModelSettings, weights: Weights = "averag
     """
     if not isinstance(model.backbone, NCSNppSettings) or model.objective.prediction != "noise":
         raise SettingsError(
-            "backbone.kind, objective.prediction: an official checkpoint is an ncsnpp network that predicts the noise"
+            "backbone.kind, objective.prediction: an official checkpoint is an ncsnpp network that predicts noise; describe one"
         )
     content = _read(file)
     net = model.backbone.build(model.shape)

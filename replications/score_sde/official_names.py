@@ -1,8 +1,8 @@
 """Where the official implementation (github.com/yang-song/score_sde_pytorch) keeps each weight of these networks.
 
 It has one list of modules in the order of their use, `all_modules`, which is the order in which ours are registered, and numbers
-the layers inside a module by their kind. Its 1x1 convolutions of the kind NIN keep weights [inputs, outputs] for queries, keys and
-values apart, ours a convolution's for all three.
+the layers inside a module by their kind. Its 1x1 convolutions of the kind NIN keep weights [inputs, outputs], for queries, keys
+and values apart; ours keep those of a convolution, of all three in one.
 """
 
 from collections.abc import Iterator

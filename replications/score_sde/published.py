@@ -43,8 +43,8 @@ def described(
 ) -> ModelSettings:
     """Return the model that one of these networks was trained to be: it predicts the noise, at all times.
 
-    On the VE path a network with a sinusoidal embedding knows a thousand levels only. sigma_max is 90 for CelebA, 348 for CelebA-HQ
-    and FFHQ of 256 pixels, 378 for LSUN (380 for its churches) and 1348 for 1024 pixels.
+    On the VE path a network with a sinusoidal embedding knows a thousand levels only. sigma_max is 90 for CelebA, 348 for
+    CelebA-HQ and FFHQ of 256 pixels, 378 for LSUN (380 for its churches) and 1348 for 1024 pixels.
     """
     time, levels = "steps", None
     if path == "ve":

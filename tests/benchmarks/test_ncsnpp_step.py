@@ -1,7 +1,7 @@
 """Score SDE's networks against their authors' code: the kept numbers are that code's, and the time of forward and backward pass.
 
-The authors' repository (github.com/yang-song/score_sde_pytorch) is no dependency: RETRACE_SCORE_SDE_OFFICIAL names a checkout. Both
-networks run on two threads, in turns, fastest each. On a CPU the authors' filter is their own fallback for it.
+The authors' repository (github.com/yang-song/score_sde_pytorch) is no dependency: RETRACE_SCORE_SDE_OFFICIAL names a checkout.
+Both networks run on two threads, in turns, fastest each. On a CPU the authors' filter is their own fallback for it.
 """
 
 import json
