@@ -1,10 +1,9 @@
 """What score SDE's networks are compared with: the official PyTorch code, at small sizes, on weights and inputs from one formula.
 
 The numbers in tests/replications/score_sde/official_outputs.json are that code's (github.com/yang-song/score_sde_pytorch), run in
-float64: of each case sixteen pixels and the mean square of the output, and a digest of the names and shapes of its weights. Its
-up-sampling with a filter and a convolution does not run in PyTorch (it flips weights as NumPy does); there the numbers are those
-of the same flip written for PyTorch, which is what its JAX version computes. With a checkout,
-tests/benchmarks/test_ncsnpp_step.py compares the file with the code as it is.
+float64: of each case sixteen pixels and the mean square of the output, and a digest of the names and shapes of its weights. Two of
+its ways to double the resolution, which no published network takes, do not run in PyTorch as they are written; `repair` says what
+is meant, as the authors' JAX code has it. With a checkout, tests/benchmarks/test_ncsnpp_step.py compares the file with the code.
 """
 
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+from torch.nn import functional
 from torch.utils import cpp_extension
 
 FILE = Path(__file__).parent / "replications" / "score_sde" / "official_outputs.json"
@@ -40,8 +40,6 @@ CASES = {
     "residual, not rescaled": {**THREE, "input": "residual", "output": "residual", "fir": False, "rescale": False},
     "output alone": {**SINUSOIDAL, "output": "output_skip", "attention": ()},
 }
-# they double by filter and convolution in one, which is where the official code does not run
-REPAIRED = ("ddpm, filter", "residual both ways")
 SHAPE = (3, 8, 8)
 
 
@@ -88,7 +86,24 @@ def official_modules(checkout):
                 import_module(f"models.{name}")
         finally:
             cpp_extension.load = compiled
+        repair(import_module("models.layerspp"), import_module("models.up_or_down_sampling"))
     return import_module("models.ncsnpp"), import_module("models.ddpm")
+
+
+def repair(layers, sampling):
+    """Let the official code run where its PyTorch version cannot."""
+
+    def interpolate(x, size, mode):
+        # it gives the mode in the place of another argument
+        return functional.interpolate(x, size, mode=mode)
+
+    def upsample_conv_2d(x, weight, k):
+        # it flips the weights as NumPy does, and gives strides for four axes
+        spread = functional.conv_transpose2d(x, weight.flip(2, 3).transpose(0, 1), stride=2)
+        return sampling.upfirdn2d(spread, torch.tensor(4 * sampling._setup_kernel(k)), pad=(1, 1))
+
+    layers.F = SimpleNamespace(**{**vars(functional), "interpolate": interpolate})
+    sampling.upsample_conv_2d = upsample_conv_2d
 
 
 def official_network(checkout, case, shape=SHAPE, *, scale_by_sigma=False, ddpm=False):

@@ -23,17 +23,17 @@ class Attended(nn.Module):
 class DownStage(nn.Module):
     """The blocks of one resolution and, but for the lowest, the way to half of it."""
 
-    def __init__(self, blocks: list[Attended], halve: nn.Module | None, beside: nn.Module | None) -> None:
+    def __init__(self, blocks: list[Attended], change: nn.Module | None, beside: nn.Module | None) -> None:
         super().__init__()
-        self.blocks, self.halve, self.beside = nn.ModuleList(blocks), halve, beside
+        self.blocks, self.change, self.beside = nn.ModuleList(blocks), change, beside
 
     def forward(self, h: Tensor, path: Tensor, emb: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return every maps that the way up is given, the last of which go on, and the path beside."""
         kept = []
         for block in self.blocks:
             kept.append(h := block(h, emb))
-        if self.halve is not None:
-            h = self.halve(h, emb)
+        if self.change is not None:
+            h = self.change(h, emb)
             if self.beside is not None:
                 h, path = self.beside(h, path)
             kept.append(h)
@@ -44,10 +44,10 @@ class UpStage(nn.Module):
     """The blocks of one resolution, attention after the last, and, but for the highest, the way to twice of it."""
 
     def __init__(
-        self, blocks: list[ResidualBlock], attention: Attention | None, beside: nn.Module | None, double: nn.Module | None
+        self, blocks: list[ResidualBlock], attention: Attention | None, beside: nn.Module | None, change: nn.Module | None
     ) -> None:
         super().__init__()
-        self.blocks, self.attention, self.beside, self.double = nn.ModuleList(blocks), attention, beside, double
+        self.blocks, self.attention, self.beside, self.change = nn.ModuleList(blocks), attention, beside, change
 
     def forward(self, h: Tensor, kept: list[Tensor], path: Tensor | None, emb: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the maps and the path beside; takes its share of what was kept, from the end."""
@@ -57,4 +57,4 @@ class UpStage(nn.Module):
             h = self.attention(h)
         if self.beside is not None:
             h, path = self.beside(h, path)
-        return (h if self.double is None else self.double(h, emb)), path
+        return (h if self.change is None else self.change(h, emb)), path

@@ -10,7 +10,7 @@ import time
 
 import pytest
 import torch
-from score_sde_official import CASES, FILE, REPAIRED, fill, inputs, official_network, summary
+from score_sde_official import CASES, FILE, fill, inputs, official_network, summary
 
 from common.learning.nets.mlp import parameter_count
 from replications.score_sde.ncsnpp import NCSNppSettings
@@ -40,7 +40,7 @@ def given(case, t):
     return t.exp() if case["embedding"] == "fourier" else t.long()
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in REPAIRED])
+@pytest.mark.parametrize("name", CASES)
 def test_the_kept_numbers_are_the_authors(name):
     case = CASES[name]
     official, (x, t) = official_network(CHECKOUT, case, ddpm=name == "ddpm").eval(), inputs(case["embedding"])

@@ -119,7 +119,7 @@ def rename(content):
             lambda c: c["model"].update({"module.all_modules.3.bias": torch.zeros(5)}),
             r"model\.all_modules\.3\.bias: is \[5\], but the network has \[16\]; describe",
         ),
-        (lambda c: c["model"].update({"module.all_modules.3.bias": 1.0}), r"all_modules\.3\.bias: is float, but"),
+        (lambda c: c["model"].update({"module.all_modules.3.bias": 1.0}), r"model\.all_modules\.3\.bias: is float, but"),
         (lambda c: c["ema"]["shadow_params"].pop(), r"ema\.shadow_params: \d+ averages for \d+ weights; describe"),
         (
             lambda c: c["ema"]["shadow_params"].__setitem__(1, torch.zeros(3)),
