@@ -16,7 +16,7 @@ class Attention(nn.Module):
         self.rescale, self.norm = rescale, norm(channels)
         self.qkv = conv(channels, 3 * channels, kernel=1)
         # three layers of `channels` outputs each, in one product
-        initialise(self.qkv, 0.1, fan=channels)
+        initialise(self.qkv, 0.1 / channels)
         self.out = conv(channels, channels, kernel=1, scale=NOTHING)
 
     def forward(self, x: Maps) -> Maps:

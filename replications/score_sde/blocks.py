@@ -23,20 +23,20 @@ NOTHING = 1e-10
 def conv(channels: int, out: int, *, kernel: int = 3, scale: float = 1.0) -> nn.Conv2d:
     """Return a convolution that keeps the size of its maps."""
     layer = nn.Conv2d(channels, out, kernel, padding=kernel // 2)
-    initialise(layer, scale, fan=kernel**2 * (channels + out) / 2)
+    initialise(layer, 2 * scale / (kernel**2 * (channels + out)))
     return layer
 
 
 def linear(inputs: int, outputs: int) -> nn.Linear:
     """Return a linear layer."""
     layer = nn.Linear(inputs, outputs)
-    initialise(layer, 1.0, fan=(inputs + outputs) / 2)
+    initialise(layer, 2 / (inputs + outputs))
     return layer
 
 
-def initialise(layer: nn.Conv2d | nn.Linear, scale: float, fan: float) -> None:
-    """Give weights the variance scale / fan, and no bias."""
-    bound = math.sqrt(3 * scale / fan)
+def initialise(layer: nn.Conv2d | nn.Linear, variance: float) -> None:
+    """Draw uniform weights of this variance, and no bias."""
+    bound = math.sqrt(3 * variance)
     nn.init.uniform_(layer.weight, -bound, bound)
     nn.init.zeros_(layer.bias)
 
