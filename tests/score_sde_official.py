@@ -2,8 +2,8 @@
 
 The numbers in tests/replications/score_sde/official_outputs.json are that code's (github.com/yang-song/score_sde_pytorch), run in
 float64: of each case sixteen pixels and the mean square of the output, and a digest of the names and shapes of its weights;
-scores as its own functions ask the networks for them; digests and numbers of weights of the networks of its configuration files. Two of
-its ways to double the resolution, which no published network takes, do not run as they are written for PyTorch; `repair` says
+scores as its own functions ask the networks for them; digests and numbers of weights of the networks in its configurations. Two
+of its ways to double the resolution, which no published network takes, do not run as they are written for PyTorch; `repair` says
 what is meant, as the authors' JAX code has it. With a checkout, tests/benchmarks/test_ncsnpp_step.py compares file and code.
 """
 

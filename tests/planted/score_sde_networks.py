@@ -1,4 +1,4 @@
-"""Mistakes to plant in score SDE's networks: file, what stands there, what a slip would make of it, the tests that should fail."""
+"""Mistakes to plant in score SDE's networks: file, what stands there, what a slip would make of it, tests that should fail."""
 
 S = "replications/score_sde"
 TS = f"tests/{S}"
