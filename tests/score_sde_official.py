@@ -26,7 +26,7 @@ THREE = {**FOURIER, "multipliers": (1, 2, 1), "attention": (2, 8)}
 
 # every option of the settings, each in both ways
 CASES = {
-    "ddpm": {**DDPM, "channels": 128},
+    "ddpm": {**DDPM, "channels": 128, "multipliers": (1, 1)},
     "small ddpm": {**DDPM, "blocks": 2},
     "without convolutions": {**DDPM, "resample_conv": False, "centred": False},
     "ddpm, filter": {**DDPM, "rescale": True, "fir": True},

@@ -1,8 +1,8 @@
 """Where the official implementation (github.com/yang-song/score_sde_pytorch) keeps each weight of these networks.
 
 It has one list of modules in the order of their use, `all_modules`, which is the order in which ours are registered, and numbers
-the layers inside a module by their kind. Its 1x1 convolutions of the kind NIN keep weights [inputs, outputs], for queries, keys
-and values apart; ours keep those of a convolution, of all three in one.
+the layers inside a module by their kind. Its layers of the kind NIN, which act on each pixel by itself, keep weights
+[inputs, outputs], and queries, keys and values have one each; ours are linear layers or 1x1 convolutions, of all three in one.
 """
 
 from collections.abc import Iterator
@@ -74,5 +74,5 @@ def _layer(name: str, layer: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _nin(name: str, weight: Tensor, bias: Tensor) -> Iterator[tuple[str, Tensor]]:
-    yield f"{name}.W", weight[:, :, 0, 0].T
+    yield f"{name}.W", weight.flatten(1).T
     yield f"{name}.b", bias

@@ -38,7 +38,7 @@ MUTANTS = [
     (f"{S}/published.py", 'time, levels = "steps", None', 'time, levels = "t", None', NET),
     (f"{S}/published.py", "else (0.0, 1.0)", "else (-1.0, 1.0)", NET),
     (f"{S}/official_names.py", 'if name != "all_modules.0.W"', "if True", CHECKPOINT),
-    (f"{S}/official_names.py", "weight[:, :, 0, 0].T", "weight[:, :, 0, 0]", CHECKPOINT),
+    (f"{S}/official_names.py", "weight.flatten(1).T", "weight.flatten(1)", CHECKPOINT),
     (
         f"{S}/official_names.py",
         '_layer("Conv_2", part.skip) if part.kind == "biggan"',
