@@ -17,6 +17,9 @@ import torch
 from torch.nn import functional
 from torch.utils import cpp_extension
 
+from replications.score_sde.ncsnpp import NCSNppSettings
+from replications.score_sde.official_names import places
+
 FILE = Path(__file__).parent / "replications" / "score_sde" / "official_outputs.json"
 SMALL = {"channels": 16, "multipliers": (1, 2), "blocks": 1, "attention": (4,)}
 SINUSOIDAL = {**SMALL, "embedding": "sinusoidal", "fir": False}
@@ -58,6 +61,15 @@ def fill(weights):
             start += weight.numel()
             # norms and biases are vectors
             weight.copy_(0.5 + drawn if weight.ndim == 1 else (2 * drawn - 1) * (3 * len(weight) / weight.numel()) ** 0.5)
+
+
+def built(case):
+    """Return our network of a case, with the formula's weights, in float64."""
+    with torch.device("meta"):
+        net = NCSNppSettings(**CASES[case]).build(SHAPE)
+    net = net.to_empty(device="cpu").double().eval()
+    fill(places(net).values())
+    return net
 
 
 def inputs(embedding, batch=2):

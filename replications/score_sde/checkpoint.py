@@ -46,7 +46,10 @@ def read_checkpoint(file: Path, model: ModelSettings, weights: Weights = "averag
             "backbone.kind, objective.prediction: an official checkpoint is an ncsnpp network that predicts noise; describe one"
         )
     content = _read(file)
-    net = model.backbone.build(model.shape)
+    # without initial weights: every one is in the file
+    with torch.device("meta"):
+        net = model.backbone.build(model.shape)
+    net.to_empty(device="cpu")
     _fill(net, _entry(content, "model", Mapping, file), file)
     if weights == "averaged":
         averages = _entry(_entry(content, "ema", Mapping, file), "shadow_params", list, file, within="ema.")

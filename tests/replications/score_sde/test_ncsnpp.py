@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from score_sde_official import CASES, FILE, SHAPE, digest, fill, inputs, summary
+from score_sde_official import CASES, FILE, SHAPE, built, digest, inputs, summary
 from torch import nn
 
 from common.errors import SettingsError
@@ -31,15 +31,6 @@ PUBLISHED = {
     "ncsn++ 256": (ncsnpp_256(), 256, 65_574_421),
     "ncsn++ 1024": (ncsnpp_1024(), 1024, 105_785_880),
 }
-
-
-def built(case):
-    """The network of a case, with the formula's weights."""
-    with torch.device("meta"):
-        net = NCSNppSettings(**CASES[case]).build(SHAPE)
-    net = net.to_empty(device="cpu").double().eval()
-    fill(places(net).values())
-    return net
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -90,14 +81,15 @@ def test_a_denoiser_of_it_answers_with_the_official_score(key, case, path, times
     torch.testing.assert_close(summary(score), OFFICIAL["scores"][key], rtol=1e-7, atol=1e-7)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case != "ddpm"])
+@pytest.mark.parametrize(
+    "case", ["small ddpm", "ddpm++", "ncsn++", "ncsn++, large", "image as channels", "residual both ways", "output alone"]
+)
 def test_shape_gradient_to_every_parameter_and_dependence_on_time(case):
     net, (x, t) = built(case), inputs(CASES[case]["embedding"])
     x = torch.cat([x, x[..., :4]], -1)  # not square
     out = net(x, t)
     assert out.shape == x.shape
-    # the mean square of the output is one that a constant does not move where a norm follows
-    (out * out.detach().cos()).sum().backward()
+    out.square().sum().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad.abs().max() > 1e-9, name
     with torch.no_grad():
