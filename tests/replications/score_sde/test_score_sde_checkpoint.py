@@ -84,7 +84,7 @@ def test_an_imported_model_is_loaded_like_any_other_and_gives_the_official_score
     score = loaded.score(x, torch.tensor(times, dtype=torch.float64))
     scale = OFFICIAL["scores"][key][-1] ** 0.5
     # weights and network in float32
-    torch.testing.assert_close(summary(score), OFFICIAL["scores"][key], rtol=1e-3, atol=1e-3 * scale)
+    torch.testing.assert_close(summary(score), OFFICIAL["scores"][key], rtol=1e-5, atol=1e-5 * scale)
 
 
 def test_names_without_the_prefix_of_data_parallel_are_read_too(saved):
