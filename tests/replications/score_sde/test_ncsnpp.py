@@ -98,6 +98,15 @@ def test_shape_gradient_to_every_parameter_and_dependence_on_time(case):
         torch.testing.assert_close(net(x, t[1:]), net(x, t[1:].expand(2)), msg="one time for all samples")
 
 
+def test_described_models_know_their_pixels_levels_and_noise():
+    continuous, discrete = described(ncsnpp(), "ve", sigma_max=90.0), described(ncsnpp(embedding="sinusoidal"), "ve")
+    vp = described(ddpmpp(), "vp")
+    assert [model.pixel_range for model in (continuous, discrete, vp)] == [(0.0, 1.0), (0.0, 1.0), (-1.0, 1.0)]
+    assert [model.conditioning.t for model in (continuous, discrete, vp)] == ["log_sigma", "index", "steps"]
+    assert [model.objective.noise_levels for model in (continuous, discrete, vp)] == [None, 1000, None]
+    assert [model.objective.build().path.prior_std for model in (continuous, discrete, vp)] == [90.0, 50.0, 1.0]
+
+
 def test_steps_are_embedded_as_sines_and_cosines():
     t = torch.tensor([0.0, 641.0], dtype=F64)
     frequencies = [1.0, 10_000 ** (-1 / 3), 10_000 ** (-2 / 3), 1e-4]
