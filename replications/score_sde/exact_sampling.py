@@ -64,7 +64,7 @@ def drawn_data(toy: Toy, samples: int, projections: int, context: Context) -> Da
     """Return fresh data of the mixture with their floor."""
     generator, model = context.generator("data"), toy.on(toy.paths()["ve"])
     points = model.sample(samples, generator=generator)
-    data = Data(points.numpy(), projections, context.seed_for("directions"), 0.0)
+    data = Data(points.numpy(), projections, context.seed_for("directions") % 2**32, 0.0)
     return data._replace(floor=float(np.mean([data.distance(model.sample(samples, generator=generator)) for _ in range(FLOORS)])))
 
 

@@ -40,7 +40,7 @@ def marginal_rows(toy: Toy, settings: MarginalSettings, context: Context) -> lis
 
     Both processes start from the exact marginal at t = 1. The floor is the distance of two exact samples.
     """
-    rows, more = [], {"projections": settings.projections, "seed": context.seed_for("directions")}
+    rows, more = [], {"projections": settings.projections, "seed": context.seed_for("directions") % 2**32}
     for name, path in toy.paths().items():
         model, grid = toy.on(path), uniform_times(path, settings.steps, t_min=EPS[name])
         indices = torch.tensor([int((grid - t).abs().argmin()) for t in [*settings.times, EPS[name]]])

@@ -28,7 +28,7 @@ class Toy(NamedTuple):
 
     def paths(self) -> dict[str, GaussianPath]:
         """Return the three SDEs by name; the VE path's largest noise is as wide as the centres are distant, and 1 more."""
-        widest = float(torch.pdist(self.means).max()) + 1
+        widest = float(torch.cdist(self.means, self.means).max()) + 1
         return {"ve": ve(SIGMA_MIN, widest), "vp": vp(), "sub_vp": sub_vp()}
 
 
