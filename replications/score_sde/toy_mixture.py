@@ -12,7 +12,8 @@ from common.dynamics.paths import GaussianPath, sub_vp, ve, vp
 SIGMA_MIN = 0.01
 # where sampling stops: the published ones, by path (VP's and sub-VP's scores are singular further down)
 EPS = {"ve": 1e-5, "vp": 1e-3, "sub_vp": 1e-3}
-STDS = (0.1, 0.3)  # of the modes, whose centres are standard normal
+# standard deviations of the centres, small so that finite samples' shares of the modes drown no other error, and of the modes
+SPREAD, STDS = 0.5, (0.1, 0.3)
 
 
 class Toy(NamedTuple):
@@ -35,7 +36,7 @@ class Toy(NamedTuple):
 def drawn_toy(modes: int, dim: int, *, generator: Generator) -> Toy:
     """Return a random mixture with mean 0, as every prior has; its modes' weights differ by up to a factor of 3."""
     weights = 0.5 + torch.rand(modes, generator=generator, dtype=torch.float64)
-    means = torch.randn(modes, dim, generator=generator, dtype=torch.float64)
+    means = SPREAD * torch.randn(modes, dim, generator=generator, dtype=torch.float64)
     low, high = STDS
     stds = low + (high - low) * torch.rand(modes, generator=generator, dtype=torch.float64)
     weights = weights / weights.sum()

@@ -54,7 +54,6 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows += [
             *table_rows(case, data, settings.scales),
             *snr_rows(case, data, settings),
-            *denoising_rows(case, data, settings.scales),
             *tolerance_rows(case, data, settings.tolerances),
         ]
         if sde == settings.shared_on:
@@ -63,34 +62,54 @@ def run(settings: Settings, context: Context) -> Outcome:
 
 
 def table_rows(case: Case, data: Data, counts: list[int]) -> list[Row]:
-    """Return Table 1's cells at every N: P, P2, PC of every predictor, and C2."""
+    """Return Table 1's cells at every N: P, P2, PC of every predictor, and C2; and what P's last denoising step does."""
     rows = []
     for count in counts:
         for column, budget in budgets(count).items():
             for predictor in PREDICTORS if budget.predicts else (NONE,):
-                found = case.samples(predictor, budget.scales, budget.correctors)
-                labels = {"dataset": case.sde, "method": predictor, "variant": column, "nfe": int(found.nfe[0])}
-                rows.append(data.row("sampler_distance", found.x, axis="scales", at=count, **labels))
+                last: deque[Tensor] = deque(maxlen=1)
+                found = case.samples(
+                    predictor, budget.scales, budget.correctors, callback=lambda step, t, x, last=last: last.append(x)
+                )
+                labels = {"dataset": case.sde, "method": predictor, "axis": "scales", "at": count, "nfe": int(found.nfe[0])}
+                rows.append(data.row("sampler_distance", found.x, variant=column, **labels))
+                if column == "P" and predictor == "reverse_diffusion":
+                    rows += denoising_rows(case, data, last[0], found.x, labels)
     return rows
+
+
+def denoising_rows(case: Case, data: Data, noisy: Tensor, clean: Tensor, labels: Row) -> list[Row]:
+    """Return the change by the last denoising step, over the noise that it removes, and the distance of samples without it.
+
+    That noise is sigma_min on the VE path and sqrt(beta_1) on VP (App. G).
+    """
+    times = case.times(labels["at"])
+    removed = published(case.model.path, times)[float(times[-1])].variance ** 0.5
+    change = (noisy - clean).square().mean().sqrt() / removed
+    return [
+        row("denoising_change", change, unit="ratio", n=len(clean), **labels),
+        data.row("undenoised_distance", noisy, **labels),
+    ]
 
 
 def snr_rows(case: Case, data: Data, settings: Settings) -> list[Row]:
     """Return the distances of PC by the signal-to-noise ratio, and of C2 but at 0, where it does nothing (Table 5)."""
     rows = []
     for snr in settings.snrs:
-        for column, predictors in (("PC", tuple(PREDICTORS)), ("C2", (NONE,))):
+        for column, predictor in (("PC", "reverse_diffusion"), ("C2", NONE)):
+            if predictor == NONE and not snr:
+                continue
             budget = budgets(settings.snr_scales)[column]
-            for predictor in predictors if snr or column == "PC" else ():
-                found = case.samples(predictor, budget.scales, budget.correctors, snr=snr)
-                labels = {"dataset": case.sde, "method": predictor, "variant": column, "nfe": int(found.nfe[0])}
-                rows.append(data.row("snr_distance", found.x, axis="snr", at=snr, **labels))
+            found = case.samples(predictor, budget.scales, budget.correctors, snr=snr)
+            labels = {"dataset": case.sde, "method": predictor, "variant": column, "nfe": int(found.nfe[0])}
+            rows.append(data.row("snr_distance", found.x, axis="snr", at=snr, **labels))
     return rows
 
 
 def share_rows(case: Case, data: Data, evaluations: int) -> list[Row]:
     """Return the distance by the corrector's share of the evaluations (Figure 9)."""
     rows = []
-    for predictor in PREDICTORS:
+    for predictor in ("reverse_diffusion", "probability_flow"):
         for every, correctors in MIXED:
             share = correctors / (correctors + every)
             found = case.samples(predictor, round(evaluations * (1 - share)), correctors, every=every)
@@ -99,24 +118,6 @@ def share_rows(case: Case, data: Data, evaluations: int) -> list[Row]:
     found = case.samples(NONE, evaluations // 2, 2)
     labels = {"dataset": case.sde, "method": NONE, "nfe": int(found.nfe[0])}
     return [*rows, data.row("share_distance", found.x, axis="share", at=1.0, **labels)]
-
-
-def denoising_rows(case: Case, data: Data, counts: list[int]) -> list[Row]:
-    """Return the change by the last denoising step, over the noise that it removes, and the distance of samples without it.
-
-    That noise is sigma_min on the VE path and sqrt(beta_1) on VP; the samples are reverse diffusion's.
-    """
-    rows = []
-    for count in counts:
-        kept: deque[Tensor] = deque(maxlen=1)
-        found = case.samples("reverse_diffusion", count, callback=lambda step, t, x, kept=kept: kept.append(x))
-        times = case.times(count)
-        removed = published(case.model.path, times)[float(times[-1])].variance ** 0.5
-        labels = {"dataset": case.sde, "method": "reverse_diffusion", "axis": "scales", "at": count}
-        change = (kept[-1] - found.x).square().mean().sqrt() / removed
-        rows.append(row("denoising_change", change, unit="ratio", n=len(found.x), **labels))
-        rows.append(data.row("undenoised_distance", kept[-1], **labels))
-    return rows
 
 
 def tolerance_rows(case: Case, data: Data, tolerances: list[float]) -> list[Row]:

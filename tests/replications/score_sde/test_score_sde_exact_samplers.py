@@ -88,13 +88,14 @@ def test_every_share_costs_the_same(context, settings):
     data = drawn_data(toy(), 20, 5, context)
     rows = exact_samplers.share_rows(case, data, 48)
     assert {row["nfe"] for row in rows} == {48}
-    assert [row["at"] for row in rows if row["method"] == "ancestral"] == [0, 0.25, 0.5, 0.75]
-    assert [(row["method"], row["at"]) for row in rows[-1:]] == [(NONE, 1.0)] and len(rows) == 3 * 4 + 1
+    for predictor in ("reverse_diffusion", "probability_flow"):
+        assert [row["at"] for row in rows if row["method"] == predictor] == [0, 0.25, 0.5, 0.75]
+    assert [(row["method"], row["at"]) for row in rows[-1:]] == [(NONE, 1.0)] and len(rows) == 2 * 4 + 1
 
 
 def test_the_table_has_every_cell_at_its_cost(context):
     case, data = drawn_case("vp", toy(), 20, CORRECTOR, context), drawn_data(toy(), 20, 5, context)
-    rows = exact_samplers.table_rows(case, data, [25, 30])
+    rows = [row for row in exact_samplers.table_rows(case, data, [25, 30]) if row["metric"] == "sampler_distance"]
     cells = {(row["variant"], row["method"], row["at"]): row["nfe"] for row in rows}
     assert len(cells) == len(rows) == 2 * (3 * 3 + 1)
     for count in (25, 30):
@@ -104,25 +105,29 @@ def test_the_table_has_every_cell_at_its_cost(context):
 
 
 def test_without_a_step_the_corrector_does_nothing(context, settings):
-    """Its distance at a ratio of 0 is the predictor's own, and C2 is left out there."""
+    """C2 is left out there, and the rows are those of the ratio that they name."""
     case, data = drawn_case("ve", toy(), 50, CORRECTOR, context), drawn_data(toy(), 50, 5, context)
     rows = exact_samplers.snr_rows(case, data, settings)
     by_cell = {(row["variant"], row["method"], row["at"]): row["value"] for row in rows}
-    assert set(by_cell) == {("PC", name, snr) for name in PREDICTORS for snr in (0, 0.2)} | {("C2", NONE, 0.2)}
-    assert by_cell["PC", "probability_flow", 0] == pytest.approx(data.distance(case.samples("probability_flow", 25).x))
-    assert by_cell["PC", "probability_flow", 0.2] != by_cell["PC", "probability_flow", 0]
+    assert set(by_cell) == {("PC", "reverse_diffusion", snr) for snr in (0, 0.2)} | {("C2", NONE, 0.2)}
+    assert by_cell["C2", NONE, 0.2] == pytest.approx(data.distance(case.samples(NONE, 25, 2).x))  # 0.2 is its own
+    corrected, plain = (case.samples("probability_flow", 25, steps, snr=0.0).x for steps in (1, 0))
+    assert torch.equal(corrected, plain) and not torch.equal(case.samples("probability_flow", 25, 1).x, plain)
 
 
 @pytest.mark.parametrize(("sde", "noise"), [("ve", 0.01), ("vp", math.sqrt((0.1 + 19.9e-3) / 40))])
 def test_the_last_step_takes_the_least_noise_away(context, sde, noise):
     case, data = drawn_case(sde, one_gaussian(0.5), 2000, CORRECTOR, context), drawn_data(one_gaussian(0.5), 2000, 20, context)
-    change, distance = exact_samplers.denoising_rows(case, data, [40])
+    rows = exact_samplers.table_rows(case, data, [40])
+    (change,) = [row["value"] for row in rows if row["metric"] == "denoising_change"]
     # 8000 squares of standard normals; sigma at t = 1e-5 is sigma_min up to 1e-4 of it
-    assert change["value"] == pytest.approx(1, abs=4 * (0.5 / 8000) ** 0.5 + 1e-3)
+    assert change == pytest.approx(1, abs=4 * (0.5 / 8000) ** 0.5 + 1e-3)
+    (noisy,) = [row for row in rows if row["metric"] == "undenoised_distance"]
+    assert noisy["method"] == "reverse_diffusion" and noisy["at"] == 40
     kept = []
     clean = case.samples("reverse_diffusion", 40, callback=lambda step, t, x: kept.append(x)).x
     assert float((kept[-1] - clean).std()) == pytest.approx(noise, rel=0.05)
-    assert distance["value"] == pytest.approx(data.distance(kept[-1])) and distance["metric"] == "undenoised_distance"
+    assert noisy["value"] == pytest.approx(data.distance(kept[-1]))
 
 
 def test_the_solvers_rows(context, monkeypatch):
