@@ -159,7 +159,7 @@ def test_the_reverse_sde_is_kept_where_asked():
 
 
 def test_processes_share_marginals_and_a_wrong_one_is_seen(context, monkeypatch):
-    settings = resolve(PACKAGE, "sde_facts", "smoke", ["marginals.samples=1500", "marginals.steps=150", "marginals.times=[0.25]"])
+    settings = resolve(PACKAGE, "sde_facts", "smoke", ["marginals.samples=800", "marginals.steps=100", "marginals.times=[0.25]"])
     rows = marginal_facts.marginal_rows(one_gaussian(), settings.marginals, context)
     assert {row["variant"] for row in rows} == {"sde to ode", "sde to exact", "ode to exact"} and len(rows) == 3 * 2 * 3
     for row in rows:
@@ -181,12 +181,12 @@ def test_the_samplers_are_the_published_ones(context, settings, monkeypatch):
 
 
 def test_ancestral_and_reverse_diffusion_grow_alike(context, monkeypatch):
-    settings = resolve(PACKAGE, "sde_facts", "smoke", ["chains.scales=[100, 400]"]).chains
-    gaps = values(chain_facts.end_point_rows(one_gaussian(), settings, context), "end_point_gap")
+    settings = resolve(PACKAGE, "sde_facts", "smoke", ["chains.scales=[50, 200]", "chains.starts=400"]).chains
+    gaps = values(chain_facts.end_point_rows(toy(), settings, context), "end_point_gap")
     for sde in ("ve", "vp"):
-        assert math.log(gaps[sde, 400] / gaps[sde, 100]) / math.log(4) == pytest.approx(-1, abs=0.3)
+        assert math.log(gaps[sde, 200] / gaps[sde, 50]) / math.log(4) == pytest.approx(-1, abs=0.25)
     monkeypatch.setattr(chain_facts, "ancestral", chain_facts.reverse_diffusion)
-    gaps = values(chain_facts.end_point_rows(one_gaussian(), settings, context), "end_point_gap")
+    gaps = values(chain_facts.end_point_rows(toy(), settings, context), "end_point_gap")
     assert set(gaps.values()) == {0.0}
 
 
