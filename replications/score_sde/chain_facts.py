@@ -21,7 +21,7 @@ from replications.score_sde.discrete_chains import ddpm_betas, ddpm_path
 from replications.score_sde.discretisation import Kernels, ddpm, forward_euler
 from replications.score_sde.predictor_corrector import level_scales, predictor_corrector, scales
 from replications.score_sde.predictors import Rule, ancestral, ddpm_rule, identity, reverse_diffusion, reverse_diffusion_rule
-from replications.score_sde.toy_mixture import EPS, Toy
+from replications.score_sde.toy_mixture import EPS, ScaleCount, Toy
 
 Row = dict[str, Any]
 RULES: dict[str, tuple[Rule, Kernels]] = {
@@ -36,8 +36,8 @@ class ChainSettings(Base):
     """Settings of what is measured of samplers as chains."""
 
     starts: PositiveInt = Field(description="samples of each chain on the mixture")
-    scales: list[PositiveInt] = Field(description="N at which two predictors are compared; more than beta_max")
-    gaussian_scales: list[PositiveInt] = Field(default=[30, 50, 100, 200, 1000], description="N of the chains on Gaussian data")
+    scales: list[ScaleCount] = Field(description="N at which two predictors are compared")
+    gaussian_scales: list[ScaleCount] = Field(default=[30, 50, 100, 200, 1000], description="N of the chains on Gaussian data")
     narrowest: PositiveFloat = Field(default=0.1, description="least standard deviation of the Gaussian data")
     widest: PositiveFloat = Field(default=0.5, description="largest standard deviation of the Gaussian data")
 

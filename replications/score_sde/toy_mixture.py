@@ -1,9 +1,10 @@
 """A mixture of Gaussians drawn for a replicate: data whose scores and densities are exact on every SDE."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Generator, Tensor
 
 from common.dynamics.oracles import GaussianMixture
@@ -14,6 +15,8 @@ SIGMA_MIN = 0.01
 EPS = {"ve": 1e-5, "vp": 1e-3, "sub_vp": 1e-3}
 # standard deviations of the centres, small so that finite samples' shares of the modes drown no other error, and of the modes
 SPREAD, STDS = 0.5, (0.1, 0.3)
+# a setting: scales of a sampler, more than beta_max, for at that many ancestral sampling on VP divides by 0
+ScaleCount = Annotated[int, Field(gt=20)]
 
 
 class Toy(NamedTuple):

@@ -119,7 +119,8 @@ MUTANTS = [
     (CHAIN_FACTS, "ncsn_sampler(2 * SNR**2)", "ncsn_sampler(SNR**2)", OF_FACTS),
     (LIKELIHOODS, "reshape(len(errors), -1, count).mean(2)", "reshape(len(errors), count, -1).mean(2)", OF_FACTS),
     (LIKELIHOODS, "groups.square().mean().sqrt()", "groups.abs().mean()", OF_FACTS),
-    (LIKELIHOODS, "- exact[:, None]\n        labels", "- exact[:, None].abs()\n        labels", OF_FACTS),
+    (LIKELIHOODS, "- exact[:, None]\n        labels", "- 0 * exact[:, None]\n        labels", OF_FACTS),
+    (LIKELIHOODS, "reshape(len(x), solves) - exact", "reshape(len(x), solves) - 0 * exact", OF_FACTS),
     (LIKELIHOODS, "path.prior_log_density(found.latent) -", "0 *", OF_FACTS),
     # samplers on a mixture
     (SAMPLING, "times[:-1:gap]", "times[::gap]", OF_SAMPLERS),

@@ -18,7 +18,7 @@ from replications.score_sde.discretisation import published
 from replications.score_sde.exact_sampling import NONE, PREDICTORS, Case, CorrectorSettings, Data, drawn_case, drawn_data
 from replications.score_sde.predictor_corrector import budgets
 from replications.score_sde.probability_flow import rk45
-from replications.score_sde.toy_mixture import EPS, drawn_toy
+from replications.score_sde.toy_mixture import EPS, ScaleCount, drawn_toy
 
 VARIANT = ()
 Row = dict[str, Any]
@@ -34,9 +34,9 @@ class Settings(Base):
     samples: PositiveInt = Field(description="samples of each sampler")
     projections: PositiveInt = Field(default=32, description="directions of the sliced Wasserstein distance")
     correctors: dict[str, CorrectorSettings] = Field(description="the corrector by SDE; these SDEs are compared")
-    scales: list[PositiveInt] = Field(description="N of Table 1's columns; more than beta_max")
+    scales: list[ScaleCount] = Field(description="N of Table 1's columns")
     snrs: list[NonNegativeFloat] = Field(description="signal-to-noise ratios that are compared, 0 being no corrector")
-    snr_scales: PositiveInt = Field(description="N at which they are compared")
+    snr_scales: ScaleCount = Field(description="N at which they are compared")
     evaluations: PositiveInt = Field(multiple_of=4, description="of the score, that predictor and corrector share")
     shared_on: str = Field(default="ve", description="the SDE on which they do")
     tolerances: list[PositiveFloat] = Field(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from common.dynamics.paths import vp
+from common.errors import SettingsError
 from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.score_sde import exact_sampling
@@ -149,3 +150,8 @@ def test_a_run(context, settings):
     assert all(row["floor"] > 0 for row in outcome.rows if row["metric"].endswith("_distance"))
     worst = max((row for row in outcome.rows if row["metric"] == "sampler_distance"), key=lambda row: row["value"])
     assert (worst["dataset"], worst["method"], worst["variant"]) == ("vp", "probability_flow", "P")
+
+
+def test_too_few_scales_are_refused_before_the_run():
+    with pytest.raises(SettingsError, match="scales"):
+        resolve(PACKAGE, "exact_samplers", "laptop", ["scales=[20, 50]"])
