@@ -9,6 +9,10 @@ LOOP, OF_LOOP = f"{S}/predictor_corrector.py", f"{TS}/test_score_sde_predictor_c
 CONDITIONAL, OF_CONDITIONAL = f"{S}/conditional.py", f"{TS}/test_score_sde_conditional.py"
 FLOW, OF_FLOW = f"{S}/probability_flow.py", f"{TS}/test_score_sde_probability_flow.py"
 INVERSE, OF_INVERSE = f"{S}/inverse_problems.py", f"{TS}/test_score_sde_inverse_problems.py"
+TOY, FORWARD, MARGINALS = f"{S}/toy_mixture.py", f"{S}/forward_facts.py", f"{S}/marginal_facts.py"
+CHAIN_FACTS, LIKELIHOODS, OF_FACTS = f"{S}/chain_facts.py", f"{S}/likelihood_facts.py", f"{TS}/test_score_sde_sde_facts.py"
+SAMPLING, SAMPLERS = f"{S}/exact_sampling.py", f"{S}/experiments/exact_samplers.py"
+OF_SAMPLERS = f"{TS}/test_score_sde_exact_samplers.py"
 
 MUTANTS = [
     # chains
@@ -88,6 +92,48 @@ MUTANTS = [
     (INVERSE, "(alpha * std).square()", "std**2", OF_INVERSE),
     (INVERSE, "alpha * seen + sigma", "seen + sigma", OF_INVERSE),
     (INVERSE, "y @ vectors  #", "y @ vectors.T  #", OF_INVERSE),
+    # facts without networks
+    (TOY, ".max()) + 1", ".max())", OF_FACTS),
+    (TOY, "means - weights @ means", "means - means.mean(0)", OF_FACTS),
+    (FORWARD, "path.sigma(t).square() - (scale", "path.sigma(t).square() + (scale", OF_FACTS),
+    (FORWARD, "mean - scale * x0", "mean - x0", OF_FACTS),
+    (FORWARD, "(gap / exact).max()", "gap.max()", OF_FACTS),
+    (FORWARD, "torch.stack(ratios).max()", "torch.stack(ratios).mean()", OF_FACTS),
+    (FORWARD, "path.alpha(t).square() * start", "path.alpha(t) * start", OF_FACTS),
+    (FORWARD, "values.flip(0)[::EVERY].flip(0)", "values[::EVERY]", OF_FACTS),
+    (
+        MARGINALS,
+        "if step + 1 in wanted:\n            found[step + 1] = x",
+        "if step in wanted:\n            found[step] = x",
+        OF_FACTS,
+    ),
+    (
+        MARGINALS,
+        "model.sample(samples, generator=generator), t, noise",
+        "model.sample(samples, generator=generator), 0 * t, noise",
+        OF_FACTS,
+    ),
+    (CHAIN_FACTS, "(of_x - of_score / wanted)", "(of_x + of_score / wanted)", OF_FACTS),
+    (CHAIN_FACTS, "* variance + noise**2", "* variance + noise", OF_FACTS),
+    (CHAIN_FACTS, "betas[i] / (1 - products[i]).sqrt()", "betas[i] / (1 - products[i])", OF_FACTS),
+    (CHAIN_FACTS, "ncsn_sampler(2 * SNR**2)", "ncsn_sampler(SNR**2)", OF_FACTS),
+    (LIKELIHOODS, "reshape(len(errors), -1, count).mean(2)", "reshape(len(errors), count, -1).mean(2)", OF_FACTS),
+    (LIKELIHOODS, "groups.square().mean().sqrt()", "groups.abs().mean()", OF_FACTS),
+    (LIKELIHOODS, "- exact[:, None]\n        labels", "- 0 * exact[:, None]\n        labels", OF_FACTS),
+    (LIKELIHOODS, "reshape(len(x), solves) - exact", "reshape(len(x), solves) - 0 * exact", OF_FACTS),
+    (LIKELIHOODS, "path.prior_log_density(found.latent) -", "0 *", OF_FACTS),
+    # samplers on a mixture
+    (SAMPLING, "times[:-1:gap]", "times[::gap]", OF_SAMPLERS),
+    (SAMPLING, "self.corrector.alone if predictor == NONE", "self.corrector.alone if predictor != NONE", OF_SAMPLERS),
+    (SAMPLING, "own if snr is None else snr", "own", OF_SAMPLERS),
+    (SAMPLING, "alpha=self.corrector.alpha", 'alpha="one"', OF_SAMPLERS),
+    (SAMPLING, 'context.generator("starts")', 'context.generator("starts", sde)', OF_SAMPLERS),
+    (SAMPLERS, "evaluations * (1 - share)", "evaluations", OF_SAMPLERS),
+    (SAMPLERS, "evaluations // 2, 2)", "evaluations, 2)", OF_SAMPLERS),
+    (SAMPLERS, ".variance ** 0.5", ".variance", OF_SAMPLERS),
+    (SAMPLERS, "noisy, **labels", "clean, **labels", OF_SAMPLERS),
+    (SAMPLERS, "if predictor == NONE and not snr", "if not snr", OF_SAMPLERS),
+    (SAMPLERS, "case.model.path.sigma(ends[1:])", "case.model.path.sigma(ends[:1])", OF_SAMPLERS),
 ]
 
 # files for random mistakes, and the tests that answer for them
@@ -100,4 +146,6 @@ WATCHED = {
     CONDITIONAL: OF_CONDITIONAL,
     FLOW: OF_FLOW,
     INVERSE: OF_INVERSE,
+    **dict.fromkeys((TOY, FORWARD, MARGINALS, CHAIN_FACTS, LIKELIHOODS), OF_FACTS),
+    **dict.fromkeys((SAMPLING, SAMPLERS), OF_SAMPLERS),
 }

@@ -1,0 +1,1 @@
+"""Experiments of score SDE: one module for each table or figure."""
