@@ -1,0 +1,7 @@
+"""`python -m replications.score_sde <experiment>`."""
+
+import sys
+
+from common.runs.cli import main
+
+sys.exit(main("replications.score_sde"))

@@ -1,0 +1,1 @@
+"""Experiments of Score SDE: one module for each table or figure."""

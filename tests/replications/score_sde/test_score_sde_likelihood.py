@@ -1,0 +1,185 @@
+"""Likelihoods, samples and their rows, on models whose answers are known."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from common.dynamics.answers import Answering
+from common.dynamics.oracles import gaussian
+from common.dynamics.paths import sub_vp, ve, vp
+from common.evaluation.yardstick import Yardstick
+from common.learning.data.split import ImageSplit
+from common.runs.experiment import Context
+from common.runs.settings import resolve
+from replications.score_sde import image_likelihood, model_samples
+from replications.score_sde.experiments import likelihood
+from replications.score_sde.image_likelihood import Dequantised, bits_row, dequantised, difference_rows, flow_bits
+
+F64, SHAPE, STD = torch.float64, (1, 4, 4), 0.3
+MEAN = torch.linspace(-0.5, 0.5, 16, dtype=F64)
+PATHS = {"score_vp": vp(), "score_sub_vp": sub_vp(), "score_ve": ve(0.01, 15.0), "ddpm_vp": vp()}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def image_model(path):
+    """What is exact for images of independent Gaussian pixels."""
+    oracle = gaussian(path, MEAN, STD)
+    return Answering(path, "score", lambda x, t: oracle.score(x.flatten(1), t).reshape(x.shape))
+
+
+@pytest.fixture
+def context(tmp_path):
+    return Context("score_sde", "likelihood", "smoke", 0, 99, tmp_path, tmp_path, torch.device("cpu"))
+
+
+@pytest.fixture
+def settings():
+    more = ["nodes=40", "tolerance=1.0e-6", "batch=3", "samples=100", "scales=50"]
+    return resolve("replications.score_sde", "likelihood", "smoke", more)
+
+
+def images(n=7):
+    return Dequantised(MEAN.reshape(SHAPE) + STD * torch.randn(n, *SHAPE, generator=generator(), dtype=F64), 17)
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+@pytest.mark.parametrize("eps", [1e-5, 1e-2])
+def test_bits_of_images_in_closed_form(path, eps, settings, context):
+    """As points at eps: -log2 of the marginal's density there over the dimensions, and log2(17 / 2) for the grey values."""
+    given, at = images(), torch.tensor(eps, dtype=F64)
+    bits, nfe = flow_bits(image_model(path), given, eps, settings, context)
+    std = (path.alpha(at) ** 2 * STD**2 + path.sigma(at) ** 2).sqrt()
+    density = torch.distributions.Normal(path.alpha(at) * MEAN, std).log_prob(given.x.flatten(1)).sum(1)
+    expected = -density / (16 * math.log(2)) + math.log2(17 / 2)
+    # the marginal at the end is not quite the prior
+    assert bits == pytest.approx(expected.numpy(), abs=2e-3) and bits.std() > 0.05 and nfe > 10
+
+
+def test_an_estimated_divergence_is_exact_where_pixels_are_independent(settings, context):
+    """Then the probes' signs cancel, so both routes must agree."""
+    model, estimated = image_model(vp()), settings.model_copy(update={"divergence": "hutchinson"})
+    one, other = (flow_bits(model, images(), 1e-3, each, context)[0] for each in (settings, estimated))
+    assert one == pytest.approx(other, abs=1e-4)
+
+
+def test_dequantised_images_stay_in_their_cells_and_are_the_same_for_every_model(context):
+    split = ImageSplit(torch.arange(17, dtype=torch.uint8).reshape(1, 1, 1, 17), None, 17)
+    one, other = dequantised(split, context), dequantised(split, context)
+    assert torch.equal(one.x, other.x) and torch.equal(((one.x + 1) * 8.5).floor().long(), split.images.long())
+    assert one.x.dtype == F64 and one.x.flatten().diff().std() > 0.01
+
+
+def test_rows_of_differences_are_of_the_same_images():
+    a, b = np.array([1.0, 2.0, 4.0]), np.array([0.5, 1.0, 3.5])
+    (found,) = difference_rows({"a": a, "b": b}, "digits")
+    assert (found["method"], found["variant"], found["n"]) == ("a", "less b", 3)
+    assert found["value"] == pytest.approx(2 / 3) and found["error"] == pytest.approx(math.sqrt(1 / 12) / math.sqrt(3))
+    assert bits_row("nll", a)["value"] == pytest.approx(7 / 3)
+
+
+def test_a_later_start_is_compared_on_the_first_images(settings, context, monkeypatch):
+    asked = []
+
+    def bits(model, given, eps, settings, context):
+        asked.append((eps, len(given.x)))
+        return np.arange(len(given.x)) + 100 * eps, 5.0
+
+    monkeypatch.setattr(likelihood, "flow_bits", bits)
+    changed = settings.model_copy(update={"eps": [0.5, 0.25, 0.125], "eps_images": 3})
+    found, rows = likelihood.likelihood_rows(None, images(), changed, context, {"method": "m"})
+    assert asked == [(0.125, 7), (0.5, 3), (0.25, 3)] and len(found) == 7
+    values = [(row["metric"], row["at"], row["value"], row["n"]) for row in rows]
+    assert values == [
+        ("nll", 0.125, 15.5, 7),
+        ("nll_at_eps", 0.125, 13.5, 3),
+        ("nll_at_eps", 0.5, 51.0, 3),
+        ("nll_over_least_eps", 0.5, 37.5, 3),
+        ("nll_at_eps", 0.25, 26.0, 3),
+        ("nll_over_least_eps", 0.25, 12.5, 3),
+    ]
+
+
+def test_the_bound_of_gaussian_pixels_is_a_little_above_their_density(settings, context):
+    model, given = image_model(vp()), images(150)
+    bits, _ = flow_bits(model, given, 1e-5, settings.model_copy(update={"batch": 150}), context)
+    found, rows = likelihood.bound_rows(model, given, bits, settings.model_copy(update={"levels": 300}), context, {})
+    assert [row["metric"] for row in rows] == ["variational_bound", "bound_over_nll"]
+    assert rows[0]["value"] == pytest.approx(bits.mean() + rows[1]["value"]) and len(found) == 150
+    assert 0 < rows[1]["value"] < 0.05 and rows[0]["nfe"] == 300
+
+
+@pytest.mark.parametrize("path", [PATHS[name] for name in ("score_vp", "score_sub_vp", "score_ve")], ids=lambda path: path.name)
+def test_every_sampler_gives_the_data_from_the_same_starts(path, settings, context):
+    """On the VE path the prior's mean is not the data's; a corrector of the paper's size of step leaves a trace."""
+    noise, model = torch.randn(500, *SHAPE, generator=generator(), dtype=F64), image_model(path)
+    found = {
+        how: model_samples.samples(model, noise, sampler, times, 250, context)
+        for how, (sampler, times) in model_samples.methods(path, settings).items()
+    }
+    assert {how: drawn.nfe for how, drawn in found.items() if how != "ODE"} == (
+        {"SDE": 50, "PC": 100} if path.name == "ve" else {"SDE": 50}
+    )
+    for drawn in found.values():
+        assert not torch.equal(drawn.x[0], drawn.x[250])
+        assert float((drawn.x.mean(0).flatten() - MEAN).abs().max()) < 0.12
+        assert float(drawn.x.var(0).mean()) == pytest.approx(STD**2, rel=0.15)
+
+
+def test_least_times_and_predictors_of_sampling(settings, monkeypatch):
+    """Sampling ends at 1e-5 on the VE path and at 1e-3 on the others."""
+    for path in (vp(), sub_vp(), ve()):
+        times = {how: times for how, (_, times) in model_samples.methods(path, settings).items()}
+        least = 1e-5 if path.name == "ve" else 1e-3
+        assert all(float(each[0]) == 1 and float(each[-1]) == pytest.approx(least) for each in times.values())
+        assert len(times["ODE"]) == 2 and len(times["SDE"]) == 51 and times["SDE"][-1] == times["SDE"][-2]
+
+
+def test_models_share_noise_on_the_way_and_batches_do_not(context):
+    seen = []
+
+    def sampler(model, x, times, *, generator):
+        seen.append((x, torch.randn(3, generator=generator)))
+        return SimpleNamespace(x=x, nfe=torch.full((len(x),), len(seen)))
+
+    noise = torch.ones(4, 2, dtype=F64)
+    one = model_samples.samples(SimpleNamespace(path=ve(0.01, 15.0)), noise, sampler, torch.ones(2), 2, context)
+    model_samples.samples(SimpleNamespace(path=vp()), noise, sampler, torch.ones(2), 2, context)
+    assert one.nfe == 1.5 and float(seen[0][0][0, 0]) == 15 and float(seen[2][0][0, 0]) == 1
+    assert torch.equal(seen[0][1], seen[2][1]) and not torch.equal(seen[0][1], seen[1][1])
+
+
+def test_a_run_of_all_models(settings, context, monkeypatch):
+    """From models to rows: all are given the same images and starts, and every claim finds its rows."""
+    pixels = (MEAN.reshape(SHAPE) + STD * torch.randn(20, *SHAPE, generator=generator())).clamp(-0.99, 0.99)
+    test = ImageSplit(((pixels + 1) * 8.5).long(), None, 17)
+
+    def features(images):
+        return images.flatten(1)[:, :3].double().numpy()
+
+    measure = Yardstick(test, features, features(pixels), features(pixels.flip(0)))
+    monkeypatch.setattr(likelihood, "yardstick", lambda *_, **__: measure)
+    monkeypatch.setattr(Context, "model", lambda self, data, name: name)
+    monkeypatch.setattr(likelihood, "load_denoiser", lambda name, device: image_model(PATHS[name]))
+    small = settings.model_copy(update={"samples": 40, "scales": 10, "nodes": 16, "tolerance": 1e-3, "test_images": 5})
+    outcome = likelihood.run(small, context)
+
+    def rows(metric):
+        return {(row["method"], row.get("variant"), row.get("at")): row for row in outcome.rows if row["metric"] == metric}
+
+    assert {name for name, how, _ in rows("feature_frechet") if how == "ODE"} == set(PATHS)
+    assert ("score_ve", "PC", None) in rows("feature_frechet") and len(rows("nll_difference")) == 6
+    assert rows("nll")["uniform", "uniform density", None]["value"] == pytest.approx(math.log2(17))
+    # the same data and starts: two models of one path say the same
+    assert rows("nll")["score_vp", "ODE", 1e-5]["value"] == rows("nll")["ddpm_vp", "ODE", 1e-5]["value"]
+    assert rows("nll_difference")["score_vp", "less ddpm_vp", None]["value"] == 0
+    assert len({row["value"] for (name, how, _), row in rows("feature_frechet").items() if name.endswith("vp")}) == 4
+    assert rows("bound_over_nll")["ddpm_vp", "variational bound", None]["n"] == 5
+    assert len(rows("nll_over_least_eps")) == len(PATHS) and outcome.arrays["bits_score_ve"].shape == (5,)
+    assert outcome.arrays["samples_score_ve_PC"].dtype == np.float16
+    assert image_likelihood.BITS == "bits/dim"
