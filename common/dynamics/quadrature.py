@@ -38,8 +38,8 @@ def log_likelihood_by_quadrature(
 ) -> LogLikelihood:
     """Return log p(x) as `log_likelihood` with the exact divergence does; `nfe` counts the evaluations of the state's solve.
 
-    x counts as a point at `t_min` (the path's own unless given). Meant for fields that are smooth in time, as networks are. `chunk`
-    bounds how many dimensions are held in memory at once.
+    x counts as a point at `t_min` (the path's own unless given). Meant for fields that are smooth in time, as networks are.
+    `chunk` bounds how many dimensions are held in memory at once.
     """
     require(model, "the ODE likelihood")
     x = x.clone()  # a tensor made in inference mode cannot be differentiated in

@@ -1,7 +1,7 @@
 """What is done with latents of a trained model and measured: tolerances, round trips, interpolation, temperature (Figs. 3 and 6).
 
-Images are points at the paper's least time of sampling; what is decoded to be looked at is denoised last. Latents are kept over the
-prior's standard deviation, so that one set of starts serves all paths.
+Images are points at the paper's least time of sampling; what is decoded to be looked at is denoised last. Latents are kept over
+the prior's standard deviation, so that one set of starts serves all paths.
 """
 
 from collections.abc import Mapping

@@ -115,7 +115,7 @@ def second_network(name: str, settings: Settings, context: Context) -> Denoiser:
 
 
 def agreement_rows(name: str, given: Given, settings: Settings, context: Context) -> Rows:
-    """Return how far the shared model, on its way and at its end, agrees with a second network on latents, and a Gaussian does."""
+    """Return how far states of the shared model, and a Gaussian, agree with a second network on latents."""
     second, x = second_network(name, settings, context), given.test[: settings.encoded]
     path, t_min = second.path, EPS[second.path.name]
     reference = latents_of(second, x, settings.tolerance)
