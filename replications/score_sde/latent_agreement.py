@@ -19,7 +19,8 @@ class Agreement(NamedTuple):
     """Latents of one image under two models, beside those of two images: at least two images, in random order.
 
     difference: median |z_A - z_B| over images and dimensions, over the same of different images: 0 agrees, 1 says nothing.
-    correlation: of z_A and z_B over images in one dimension, the median over dimensions; shuffled: the same of different images.
+    correlation: of ranks of z_A and z_B over images in one dimension, the median over dimensions; shuffled: the same of different
+    images. Ranks, because one image that a flow takes far out would decide a correlation of values.
     """
 
     difference: float
@@ -36,7 +37,8 @@ def agreement(one: Latents, other: Latents) -> Agreement:
 
 
 def correlations(a: Float[Tensor, "images dim"], b: Float[Tensor, "images dim"]) -> Float[Tensor, " dim"]:
-    """Return Pearson's correlation over images in each dimension."""
+    """Return Spearman's correlation over images in each dimension."""
+    a, b = (part.argsort(0).argsort(0).double() for part in (a, b))
     a, b = a - a.mean(0), b - b.mean(0)
     return (a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0))
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from common.dynamics.answers import Answering
 from common.dynamics.oracles import gaussian
@@ -41,7 +42,7 @@ def context(tmp_path):
 
 @pytest.fixture
 def settings():
-    more = ["tolerances=[1.0e-6, 1.0e-3, 1.0e-1]", "tolerance=1.0e-4", "train.steps=2", "pairs=60", "samples=100"]
+    more = ["tolerances=[1.0e-5, 1.0e-3, 1.0e-1]", "tolerance=1.0e-3", "train.steps=2", "pairs=60", "samples=100"]
     return resolve("replications.score_sde", "latent_codes", "smoke", more)
 
 
@@ -86,12 +87,20 @@ def test_agreement():
     # z_B = z_A + noise of its own: |noise| over |difference of two images|
     near = agreement(a, a + 0.5 * other)
     assert near.difference == pytest.approx(0.5 / math.sqrt(2 + 0.25), rel=0.05)
-    assert near.correlation == pytest.approx(1 / math.sqrt(1.25), rel=0.02)
+    # of normals, ranks correlate by 6 / pi asin(rho / 2)
+    assert near.correlation == pytest.approx(6 / math.pi * math.asin(0.5 / math.sqrt(1.25)), rel=0.02)
+
+
+def test_one_image_far_out_decides_nothing():
+    a = draw(100, 20)
+    b = a + 0.1 * draw(100, 20, seed=1)
+    b[7] = -1000.0
+    assert agreement(a, b).correlation > 0.9 and agreement(a, b).difference < 0.1
 
 
 def test_correlations_are_of_each_dimension():
     a, b = draw(30, 3), draw(30, 3, seed=1)
-    expected = [np.corrcoef(a[:, k], b[:, k])[0, 1] for k in range(3)]
+    expected = [spearmanr(a[:, k], b[:, k]).statistic for k in range(3)]
     assert correlations(a + 5, 2 * b).tolist() == pytest.approx(expected)
 
 
@@ -99,10 +108,10 @@ def test_correlations_are_of_each_dimension():
 def test_tolerances_cost_evaluations_and_move_samples(path, settings, given, context):
     rows, pictures = latent_uses.tolerance_rows(image_model(path), given, settings, context, {"method": "m"})
     nfe, moved = values(rows, "nfe"), values(rows, "moved")
-    assert nfe[1e-6] > nfe[1e-3] > nfe[1e-1] and moved[1e-6] == 0 < moved[1e-3] < moved[1e-1]
+    assert nfe[1e-5] > nfe[1e-3] > nfe[1e-1] and moved[1e-5] == 0 < moved[1e-3] < moved[1e-1]
     back = values(latent_uses.round_trip_rows(image_model(path), given, settings, {}), "round_trip_error")
-    assert back[1e-6] < 1e-4 < back[1e-1] and back[1e-6] < back[1e-3] < back[1e-1]
-    assert set(pictures) == {"1e-06", "0.001", "0.1"}
+    assert back[1e-5] < 1e-4 < back[1e-1] and back[1e-5] < back[1e-3] < back[1e-1]
+    assert set(pictures) == {"1e-05", "0.001", "0.1"}
 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
@@ -124,7 +133,7 @@ def test_the_straight_middle_has_half_of_the_variance(path, settings, given, con
 def test_variance_goes_with_the_square_of_the_temperature(path, settings, given, context):
     rows, _ = latent_uses.temperature_rows(image_model(path), given, settings, context, {})
     variance = values(rows, "sample_variance")
-    assert variance[0.6] / variance[1.0] == pytest.approx(0.36, rel=1e-3) and variance[1.0] == pytest.approx(STD**2, rel=0.1)
+    assert variance[0.6] / variance[1.0] == pytest.approx(0.36, rel=0.05) and variance[1.0] == pytest.approx(STD**2, rel=0.1)
 
 
 def test_the_second_network_has_weights_and_batches_of_its_own(settings, context, monkeypatch):
@@ -161,7 +170,7 @@ def test_a_run_compares_states_with_the_second_network(settings, given, context,
         ("shared network", 1.0),
     ]
     linear, half, full = (row["value"] for row in found)
-    assert full < 1e-6 < half and 0 < linear < 1.2
+    assert full == 0 < half and 0 < linear < 1.2
     names = {"ddpm_vp_tolerance_0.1", "score_ve_path_spherical", "score_ve_temperature_1", "score_ve_latents_second"}
     assert names <= set(outcome.arrays) and all(each.dtype == np.float16 for each in outcome.arrays.values())
     torch.testing.assert_close(outcome.arrays["score_ve_latents_shared"], outcome.arrays["score_ve_latents_second"])

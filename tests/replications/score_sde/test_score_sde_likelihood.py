@@ -40,7 +40,7 @@ def context(tmp_path):
 
 @pytest.fixture
 def settings():
-    more = ["nodes=40", "tolerance=1.0e-6", "batch=3", "samples=100", "scales=50"]
+    more = ["nodes=30", "tolerance=1.0e-5", "batch=4", "samples=100", "scales=50"]
     return resolve("replications.score_sde", "likelihood", "smoke", more)
 
 
@@ -48,17 +48,17 @@ def images(n=7):
     return Dequantised(MEAN.reshape(SHAPE) + STD * torch.randn(n, *SHAPE, generator=generator(), dtype=F64), 17)
 
 
-@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+@pytest.mark.parametrize("path", [vp(), sub_vp(), ve(0.01, 15.0)], ids=lambda path: path.name)
 @pytest.mark.parametrize("eps", [1e-5, 1e-2])
 def test_bits_of_images_in_closed_form(path, eps, settings, context):
-    """As points at eps: -log2 of the marginal's density there over the dimensions, and log2(17 / 2) for the grey values."""
-    given, at = images(), torch.tensor(eps, dtype=F64)
+    """As points at eps: the flow is linear, and what it ends in counts as the prior's; log2(17 / 2) is for the grey values."""
+    given, at = images(), torch.tensor([eps, 1.0], dtype=F64)
     bits, nfe = flow_bits(image_model(path), given, eps, settings, context)
-    std = (path.alpha(at) ** 2 * STD**2 + path.sigma(at) ** 2).sqrt()
-    density = torch.distributions.Normal(path.alpha(at) * MEAN, std).log_prob(given.x.flatten(1)).sum(1)
+    alpha, std = path.alpha(at), (path.alpha(at) ** 2 * STD**2 + path.sigma(at) ** 2).sqrt()
+    latents = alpha[1] * MEAN + std[1] / std[0] * (given.x.flatten(1) - alpha[0] * MEAN)
+    density = path.prior_log_density(latents) + 16 * (std[1] / std[0]).log()
     expected = -density / (16 * math.log(2)) + math.log2(17 / 2)
-    # the marginal at the end is not quite the prior
-    assert bits == pytest.approx(expected.numpy(), abs=2e-3) and bits.std() > 0.05 and nfe > 10
+    assert bits == pytest.approx(expected.numpy(), abs=2e-4) and bits.std() > 0.05 and nfe > 10
 
 
 def test_an_estimated_divergence_is_exact_where_pixels_are_independent(settings, context):
@@ -106,17 +106,22 @@ def test_a_later_start_is_compared_on_the_first_images(settings, context, monkey
 
 
 def test_the_bound_of_gaussian_pixels_is_a_little_above_their_density(settings, context):
-    model, given = image_model(vp()), images(150)
-    bits, _ = flow_bits(model, given, 1e-5, settings.model_copy(update={"batch": 150}), context)
-    found, rows = likelihood.bound_rows(model, given, bits, settings.model_copy(update={"levels": 300}), context, {})
-    assert [row["metric"] for row in rows] == ["variational_bound", "bound_over_nll"]
-    assert rows[0]["value"] == pytest.approx(bits.mean() + rows[1]["value"]) and len(found) == 150
-    assert 0 < rows[1]["value"] < 0.05 and rows[0]["nfe"] == 300
+    given, calls = images(60), []
+    exact = image_model(vp())
+    model = Answering(exact.path, "score", lambda x, t: calls.append(t) or exact.score(x, t))
+    density = torch.distributions.Normal(MEAN, STD).log_prob(given.x.flatten(1)).sum(1)
+    bits = given.bits(density)
+    found, rows = likelihood.bound_rows(model, given, bits, settings.model_copy(update={"levels": 50, "batch": 60}), context, {})
+    forward, posterior, over = rows
+    assert [forward["variant"], posterior["variant"]] == ["forward variance", "posterior variance"]
+    assert [row["metric"] for row in rows] == ["variational_bound", "variational_bound", "bound_over_nll"]
+    assert min(forward["value"], posterior["value"]) == pytest.approx(bits.mean() + over["value"]) and len(found) == 60
+    assert 0 < over["value"] < 0.3 and over["nfe"] == len(calls) == 50
 
 
 @pytest.mark.parametrize("path", [PATHS[name] for name in ("score_vp", "score_sub_vp", "score_ve")], ids=lambda path: path.name)
 def test_every_sampler_gives_the_data_from_the_same_starts(path, settings, context):
-    """On the VE path the prior's mean is not the data's; a corrector of the paper's size of step leaves a trace."""
+    """The VE path's steps are wide at this number of scales, and a corrector's noise is more than its own time's."""
     noise, model = torch.randn(500, *SHAPE, generator=generator(), dtype=F64), image_model(path)
     found = {
         how: model_samples.samples(model, noise, sampler, times, 250, context)
@@ -128,7 +133,7 @@ def test_every_sampler_gives_the_data_from_the_same_starts(path, settings, conte
     for drawn in found.values():
         assert not torch.equal(drawn.x[0], drawn.x[250])
         assert float((drawn.x.mean(0).flatten() - MEAN).abs().max()) < 0.12
-        assert float(drawn.x.var(0).mean()) == pytest.approx(STD**2, rel=0.15)
+        assert float(drawn.x.var(0).mean()) == pytest.approx(STD**2, rel=0.25 if path.name == "ve" else 0.1)
 
 
 def test_least_times_and_predictors_of_sampling(settings, monkeypatch):
@@ -179,7 +184,7 @@ def test_a_run_of_all_models(settings, context, monkeypatch):
     assert rows("nll")["score_vp", "ODE", 1e-5]["value"] == rows("nll")["ddpm_vp", "ODE", 1e-5]["value"]
     assert rows("nll_difference")["score_vp", "less ddpm_vp", None]["value"] == 0
     assert len({row["value"] for (name, how, _), row in rows("feature_frechet").items() if name.endswith("vp")}) == 4
-    assert rows("bound_over_nll")["ddpm_vp", "variational bound", None]["n"] == 5
+    assert rows("bound_over_nll")["ddpm_vp", None, None]["n"] == 5
     assert len(rows("nll_over_least_eps")) == len(PATHS) and outcome.arrays["bits_score_ve"].shape == (5,)
     assert outcome.arrays["samples_score_ve_PC"].dtype == np.float16
     assert image_likelihood.BITS == "bits/dim"
