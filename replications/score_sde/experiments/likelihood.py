@@ -115,7 +115,7 @@ def likelihood_rows(
 def bound_rows(
     model: Answers, images: Dequantised, bits: Bits, settings: Settings, context: Context, labels: Mapping[str, Any]
 ) -> tuple[Bits, list[Row]]:
-    """Return each image's better variational bound in bits/dim, and the rows of both and of its excess over the flow's likelihood.
+    """Return each image's better variational bound in bits/dim; the rows of both, and of its excess over the flow's likelihood.
 
     Better is what has the lower mean: the variance of the reverse steps is a choice, and no image's own.
     """
