@@ -7,8 +7,8 @@ d dimensions,
     -log p(x_0) <= KL(q(x_N | x_0), prior) + sum_{i=2}^N E KL_i - E log N(x_0; D(x_1, t_1), I / SNR_1)
     KL_i = v (SNR_{i-1} - SNR_i) / 2 |x_0 - D(x_i, t_i)|^2 + d / 2 (v - 1 - log v)
 
-where v is the true step's variance over the reverse step's. Ho et al. take either of two: the forward step's (beta_i: v = r), best
-for wide data, or the true one (v = 1), best for a single point.
+where v is the true step's variance over the reverse step's. Ho et al. take either of two: the forward step's (v = r), best for
+wide data, or the true one (v = 1), best for a single point.
 
 The last step gives continuous data, as the probability flow does, so that both can be taken of the same dequantised image and
 subtracted. Ho et al. take it over the cell of a grey value instead.
