@@ -42,7 +42,7 @@ def context(tmp_path):
 
 @pytest.fixture
 def settings():
-    more = ["tolerances=[1.0e-5, 1.0e-3, 1.0e-1]", "tolerance=1.0e-3", "train.steps=2", "pairs=60", "samples=100"]
+    more = ["tolerances=[1.0e-5, 1.0e-3, 1.0e-1]", "tolerance=1.0e-3", "train.steps=2", "pairs=40", "samples=80"]
     return resolve("replications.score_sde", "latent_codes", "smoke", more)
 
 
@@ -51,7 +51,7 @@ def given():
     def features(images):
         return images.flatten(1)[:, :3].double().numpy()
 
-    train, test, noise = STD * draw(50, *SHAPE), STD * draw(120, *SHAPE, seed=1), draw(100, *SHAPE, seed=2)
+    train, test, noise = STD * draw(50, *SHAPE), STD * draw(80, *SHAPE, seed=1), draw(80, *SHAPE, seed=2)
     measure = Yardstick(ImageSplit(torch.empty(0), None, 17), features, features(test), features(train))
     return Given(measure, Known(train.float(), features(train)), test, noise)
 

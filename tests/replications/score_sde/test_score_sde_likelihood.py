@@ -14,7 +14,7 @@ from common.evaluation.yardstick import Yardstick
 from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.score_sde import image_likelihood, model_samples
+from replications.score_sde import model_samples
 from replications.score_sde.experiments import likelihood
 from replications.score_sde.image_likelihood import Dequantised, bits_row, dequantised, difference_rows, flow_bits
 
@@ -40,11 +40,11 @@ def context(tmp_path):
 
 @pytest.fixture
 def settings():
-    more = ["nodes=30", "tolerance=1.0e-5", "batch=4", "samples=100", "scales=50"]
+    more = ["nodes=20", "tolerance=1.0e-4", "batch=3", "scales=50"]
     return resolve("replications.score_sde", "likelihood", "smoke", more)
 
 
-def images(n=7):
+def images(n=5):
     return Dequantised(MEAN.reshape(SHAPE) + STD * torch.randn(n, *SHAPE, generator=generator(), dtype=F64), 17)
 
 
@@ -58,14 +58,14 @@ def test_bits_of_images_in_closed_form(path, eps, settings, context):
     latents = alpha[1] * MEAN + std[1] / std[0] * (given.x.flatten(1) - alpha[0] * MEAN)
     density = path.prior_log_density(latents) + 16 * (std[1] / std[0]).log()
     expected = -density / (16 * math.log(2)) + math.log2(17 / 2)
-    assert bits == pytest.approx(expected.numpy(), abs=2e-4) and bits.std() > 0.05 and nfe > 10
+    assert bits == pytest.approx(expected.numpy(), abs=1e-3) and bits.std() > 0.05 and nfe > 10
 
 
 def test_an_estimated_divergence_is_exact_where_pixels_are_independent(settings, context):
     """Then the probes' signs cancel, so both routes must agree."""
     model, estimated = image_model(vp()), settings.model_copy(update={"divergence": "hutchinson"})
     one, other = (flow_bits(model, images(), 1e-3, each, context)[0] for each in (settings, estimated))
-    assert one == pytest.approx(other, abs=1e-4)
+    assert one == pytest.approx(other, abs=1e-3)
 
 
 def test_dequantised_images_stay_in_their_cells_and_are_the_same_for_every_model(context):
@@ -93,10 +93,10 @@ def test_a_later_start_is_compared_on_the_first_images(settings, context, monkey
     monkeypatch.setattr(likelihood, "flow_bits", bits)
     changed = settings.model_copy(update={"eps": [0.5, 0.25, 0.125], "eps_images": 3})
     found, rows = likelihood.likelihood_rows(None, images(), changed, context, {"method": "m"})
-    assert asked == [(0.125, 7), (0.5, 3), (0.25, 3)] and len(found) == 7
+    assert asked == [(0.125, 5), (0.5, 3), (0.25, 3)] and len(found) == 5
     values = [(row["metric"], row["at"], row["value"], row["n"]) for row in rows]
     assert values == [
-        ("nll", 0.125, 15.5, 7),
+        ("nll", 0.125, 14.5, 5),
         ("nll_at_eps", 0.125, 13.5, 3),
         ("nll_at_eps", 0.5, 51.0, 3),
         ("nll_over_least_eps", 0.5, 37.5, 3),
@@ -122,16 +122,16 @@ def test_the_bound_of_gaussian_pixels_is_a_little_above_their_density(settings, 
 @pytest.mark.parametrize("path", [PATHS[name] for name in ("score_vp", "score_sub_vp", "score_ve")], ids=lambda path: path.name)
 def test_every_sampler_gives_the_data_from_the_same_starts(path, settings, context):
     """The VE path's steps are wide at this number of scales, and a corrector's noise is more than its own time's."""
-    noise, model = torch.randn(500, *SHAPE, generator=generator(), dtype=F64), image_model(path)
+    noise, model = torch.randn(400, *SHAPE, generator=generator(), dtype=F64), image_model(path)
     found = {
-        how: model_samples.samples(model, noise, sampler, times, 250, context)
+        how: model_samples.samples(model, noise, sampler, times, 200, context)
         for how, (sampler, times) in model_samples.methods(path, settings).items()
     }
     assert {how: drawn.nfe for how, drawn in found.items() if how != "ODE"} == (
         {"SDE": 50, "PC": 100} if path.name == "ve" else {"SDE": 50}
     )
     for drawn in found.values():
-        assert not torch.equal(drawn.x[0], drawn.x[250])
+        assert not torch.equal(drawn.x[0], drawn.x[200])
         assert float((drawn.x.mean(0).flatten() - MEAN).abs().max()) < 0.12
         assert float(drawn.x.var(0).mean()) == pytest.approx(STD**2, rel=0.25 if path.name == "ve" else 0.1)
 
@@ -171,20 +171,21 @@ def test_a_run_of_all_models(settings, context, monkeypatch):
     monkeypatch.setattr(likelihood, "yardstick", lambda *_, **__: measure)
     monkeypatch.setattr(Context, "model", lambda self, data, name: name)
     monkeypatch.setattr(likelihood, "load_denoiser", lambda name, device: image_model(PATHS[name]))
-    small = settings.model_copy(update={"samples": 40, "scales": 10, "nodes": 16, "tolerance": 1e-3, "test_images": 5})
+    cheap = {"samples": 12, "scales": 4, "nodes": 6, "tolerance": 1e-2, "test_images": 5, "batch": 20, "levels": 5}
+    names = ["score_vp", "score_ve", "ddpm_vp"]
+    small = settings.model_copy(update={**cheap, "objectives": names, "eps_images": 2})
     outcome = likelihood.run(small, context)
 
     def rows(metric):
         return {(row["method"], row.get("variant"), row.get("at")): row for row in outcome.rows if row["metric"] == metric}
 
-    assert {name for name, how, _ in rows("feature_frechet") if how == "ODE"} == set(PATHS)
-    assert ("score_ve", "PC", None) in rows("feature_frechet") and len(rows("nll_difference")) == 6
+    assert {name for name, how, _ in rows("feature_frechet") if how == "ODE"} == set(names)
+    assert ("score_ve", "PC", None) in rows("feature_frechet") and len(rows("nll_difference")) == 3
     assert rows("nll")["uniform", "uniform density", None]["value"] == pytest.approx(math.log2(17))
     # the same data and starts: two models of one path say the same
     assert rows("nll")["score_vp", "ODE", 1e-5]["value"] == rows("nll")["ddpm_vp", "ODE", 1e-5]["value"]
     assert rows("nll_difference")["score_vp", "less ddpm_vp", None]["value"] == 0
-    assert len({row["value"] for (name, how, _), row in rows("feature_frechet").items() if name.endswith("vp")}) == 4
+    assert len({row["value"] for (name, *_), row in rows("feature_frechet").items() if name.endswith("vp")}) == 2
     assert rows("bound_over_nll")["ddpm_vp", None, None]["n"] == 5
-    assert len(rows("nll_over_least_eps")) == len(PATHS) and outcome.arrays["bits_score_ve"].shape == (5,)
+    assert len(rows("nll_over_least_eps")) == 3 and outcome.arrays["bits_score_ve"].shape == (5,)
     assert outcome.arrays["samples_score_ve_PC"].dtype == np.float16
-    assert image_likelihood.BITS == "bits/dim"
