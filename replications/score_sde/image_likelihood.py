@@ -77,7 +77,15 @@ def bits_row(metric: str, bits: Bits, **labels: Any) -> dict[str, Any]:
     return row(metric, bits.mean(), error=standard_error(bits), n=len(bits), unit=BITS, **labels)
 
 
+def median_row(metric: str, bits: Bits, **labels: Any) -> dict[str, Any]:
+    """Return the row of the median over images: one image that a flow takes far out can decide the mean."""
+    return row(metric, np.median(bits), n=len(bits), unit=BITS, **labels)
+
+
 def difference_rows(bits: Mapping[str, Bits], data: str) -> list[dict[str, Any]]:
-    """Return for each two models the mean difference of the same images."""
-    pairs = [(a, {"method": a, "variant": f"less {b}"}, b) for a, b in combinations(bits, 2)]
-    return [bits_row("nll_difference", bits[a] - bits[b], dataset=data, **names) for a, names, b in pairs]
+    """Return for each two models mean and median of the difference of the same images."""
+    rows = []
+    for a, b in combinations(bits, 2):
+        difference, labels = bits[a] - bits[b], {"dataset": data, "method": a, "variant": f"less {b}"}
+        rows += [bits_row("nll_difference", difference, **labels), median_row("nll_difference_median", difference, **labels)]
+    return rows

@@ -21,7 +21,16 @@ from common.measure.metrics.inception import find_weights
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.score_sde.image_likelihood import BITS, Bits, Dequantised, bits_row, dequantised, difference_rows, flow_bits
+from replications.score_sde.image_likelihood import (
+    BITS,
+    Bits,
+    Dequantised,
+    bits_row,
+    dequantised,
+    difference_rows,
+    flow_bits,
+    median_row,
+)
 from replications.score_sde.model_samples import methods, samples
 from replications.score_sde.variational_bound import Variance, denoising_errors, variational_bound
 
@@ -102,7 +111,8 @@ def likelihood_rows(
     """
     *others, least = settings.eps
     bits, nfe = flow_bits(model, images, least, settings, context)
-    rows = [bits_row("nll", bits, variant="ODE", nfe=nfe, axis="eps", at=least, **labels)]
+    of_all = {"variant": "ODE", "nfe": nfe, "axis": "eps", "at": least, **labels}
+    rows = [bits_row("nll", bits, **of_all), median_row("nll_median", bits, **of_all)]
     some, reference = images.first(settings.eps_images), bits[: settings.eps_images]
     rows.append(bits_row("nll_at_eps", reference, axis="eps", at=least, nfe=nfe, **labels))
     for eps in others:

@@ -42,7 +42,7 @@ def context(tmp_path):
 
 @pytest.fixture
 def settings():
-    more = ["tolerances=[1.0e-5, 1.0e-3, 1.0e-1]", "tolerance=1.0e-3", "train.steps=2", "pairs=40", "samples=80"]
+    more = ["tolerances=[1.0e-5, 1.0e-3, 1.0e-1]", "tolerance=1.0e-5", "train.steps=2", "pairs=40", "samples=80"]
     return resolve("replications.score_sde", "latent_codes", "smoke", more)
 
 
@@ -110,7 +110,7 @@ def test_tolerances_cost_evaluations_and_move_samples(path, settings, given, con
     nfe, moved = values(rows, "nfe"), values(rows, "moved")
     assert nfe[1e-5] > nfe[1e-3] > nfe[1e-1] and moved[1e-5] == 0 < moved[1e-3] < moved[1e-1]
     back = values(latent_uses.round_trip_rows(image_model(path), given, settings, {}), "round_trip_error")
-    assert back[1e-5] < 1e-4 < back[1e-1] and back[1e-5] < back[1e-3] < back[1e-1]
+    assert back[1e-5] < 1e-3 < back[1e-1] and back[1e-5] < back[1e-3] < back[1e-1]
     assert set(pictures) == {"1e-05", "0.001", "0.1"}
 
 
@@ -133,7 +133,7 @@ def test_the_straight_middle_has_half_of_the_variance(path, settings, given, con
 def test_variance_goes_with_the_square_of_the_temperature(path, settings, given, context):
     rows, _ = latent_uses.temperature_rows(image_model(path), given, settings, context, {})
     variance = values(rows, "sample_variance")
-    assert variance[0.6] / variance[1.0] == pytest.approx(0.36, rel=0.05) and variance[1.0] == pytest.approx(STD**2, rel=0.1)
+    assert variance[0.6] / variance[1.0] == pytest.approx(0.36, rel=0.02) and variance[1.0] == pytest.approx(STD**2, rel=0.1)
 
 
 def test_the_second_network_has_weights_and_batches_of_its_own(settings, context, monkeypatch):

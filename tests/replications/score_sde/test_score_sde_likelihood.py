@@ -40,7 +40,7 @@ def context(tmp_path):
 
 @pytest.fixture
 def settings():
-    more = ["nodes=20", "tolerance=1.0e-4", "batch=3", "scales=50"]
+    more = ["nodes=40", "tolerance=1.0e-6", "batch=3", "scales=50"]
     return resolve("replications.score_sde", "likelihood", "smoke", more)
 
 
@@ -76,11 +76,12 @@ def test_dequantised_images_stay_in_their_cells_and_are_the_same_for_every_model
 
 
 def test_rows_of_differences_are_of_the_same_images():
-    a, b = np.array([1.0, 2.0, 4.0]), np.array([0.5, 1.0, 3.5])
-    (found,) = difference_rows({"a": a, "b": b}, "digits")
-    assert (found["method"], found["variant"], found["n"]) == ("a", "less b", 3)
-    assert found["value"] == pytest.approx(2 / 3) and found["error"] == pytest.approx(math.sqrt(1 / 12) / math.sqrt(3))
-    assert bits_row("nll", a)["value"] == pytest.approx(7 / 3)
+    a, b = np.array([1.0, 2.0, 7.0]), np.array([0.5, 1.0, 3.5])
+    mean, median = difference_rows({"a": a, "b": b}, "digits")
+    assert [mean["metric"], median["metric"]] == ["nll_difference", "nll_difference_median"]
+    assert all((row["method"], row["variant"], row["n"]) == ("a", "less b", 3) for row in (mean, median))
+    assert mean["value"] == pytest.approx(5 / 3) and mean["error"] == pytest.approx(np.std([0.5, 1, 3.5], ddof=1) / math.sqrt(3))
+    assert median["value"] == 1.0 and bits_row("nll", a)["value"] == pytest.approx(10 / 3)
 
 
 def test_a_later_start_is_compared_on_the_first_images(settings, context, monkeypatch):
@@ -97,6 +98,7 @@ def test_a_later_start_is_compared_on_the_first_images(settings, context, monkey
     values = [(row["metric"], row["at"], row["value"], row["n"]) for row in rows]
     assert values == [
         ("nll", 0.125, 14.5, 5),
+        ("nll_median", 0.125, 14.5, 5),
         ("nll_at_eps", 0.125, 13.5, 3),
         ("nll_at_eps", 0.5, 51.0, 3),
         ("nll_over_least_eps", 0.5, 37.5, 3),
