@@ -59,28 +59,28 @@ def expected_errors(path, x, levels, std):
 
 @pytest.mark.parametrize("path", PATHS, ids=IDS)
 def test_errors_on_gaussian_data_in_closed_form(path):
-    x, repeats = torch.tensor([[0.4, -0.2], [1.0, 0.7]], dtype=F64), 2000
+    x, repeats = torch.tensor([[0.4, -0.2], [1.0, 0.7]], dtype=F64), 1000
     found = denoising_errors(gaussian(path, MEAN, 0.5), x.repeat(repeats, 1), 30, generator=generator()).reshape(30, repeats, 2)
     error = found.std(1) / repeats**0.5
     assert ((found.mean(1) - expected_errors(path, x, 30, 0.5)).abs() < 5 * error).all()
     # independent from level to level
-    assert float(torch.corrcoef(found[:2, :, 0])[0, 1].abs()) < 0.1
+    assert float(torch.corrcoef(found[:2, :, 0])[0, 1].abs()) < 0.15
 
 
 @pytest.mark.parametrize("path", PATHS, ids=IDS)
 def test_it_comes_down_to_the_density_of_the_data_as_levels_grow(path):
     """On average over data, whose density no model exceeds. The wider choice of variance loses nothing where noise is small."""
-    x = MEAN + 0.5 * torch.randn(2000, 2, generator=generator(1), dtype=F64)
+    x = MEAN + 0.5 * torch.randn(1000, 2, generator=generator(1), dtype=F64)
     truth = normal_nll(x, MEAN, 0.25).mean()
     gaps = {
         variance: [
             float(variational_bound(path, x, expected_errors(path, x, levels, 0.5), variance).mean() - truth)
-            for levels in (100, 1000, 10000)
+            for levels in (30, 300, 3000)
         ]
         for variance in VARIANCES
     }
     few, more, many = gaps["forward"]
-    assert few > more > many > 0 and many < 0.02, gaps
+    assert few > more > many > 0 and many < 0.04, gaps
     assert all(posterior > 0 for posterior in gaps["posterior"])
     # where the noise falls like sqrt(t) or t, the smallest levels are far apart
     assert path.name == "ve" or gaps["posterior"][2] > 0.2
