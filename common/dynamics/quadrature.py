@@ -33,15 +33,18 @@ def log_likelihood_by_quadrature(
     nodes: int = 24,
     rtol: float = 1e-5,
     atol: float = 1e-5,
+    t_min: float | None = None,
     chunk: int | None = None,
 ) -> LogLikelihood:
     """Return log p(x) as `log_likelihood` with the exact divergence does; `nfe` counts the evaluations of the state's solve.
 
-    Meant for fields that are smooth in time, as networks are. `chunk` bounds how many dimensions are held in memory at once.
+    x counts as a point at `t_min` (the path's own unless given). Meant for fields that are smooth in time, as networks are.
+    `chunk` bounds how many dimensions are held in memory at once.
     """
     require(model, "the ODE likelihood")
     x = x.clone()  # a tensor made in inference mode cannot be differentiated in
-    start, span = model.path.t_min, 1 - model.path.t_min
+    start = model.path.t_min if t_min is None else t_min
+    span = 1 - start
     u, weights = gauss(nodes)
 
     def velocity(t: Tensor, state: Tensor) -> Tensor:

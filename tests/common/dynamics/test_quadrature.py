@@ -22,6 +22,14 @@ def test_gaussian_likelihood_in_closed_form(name, draw):
     assert not solved.noisy
 
 
+def test_a_later_start_takes_x_as_a_point_there(draw):
+    path, x = vp(), draw(8, 2)
+    solved = log_likelihood_by_quadrature(gaussian(path, MEAN, STD), x, nodes=40, rtol=1e-9, atol=1e-9, t_min=0.05)
+    latent, expected = gaussian_flow(path, x, 0.05)
+    torch.testing.assert_close(solved.log_density, expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(solved.latent, latent, rtol=1e-7, atol=1e-7)
+
+
 class Wave(nn.Module):
     """A network that is smooth in x and t and no gradient of anything."""
 

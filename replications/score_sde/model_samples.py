@@ -1,0 +1,62 @@
+"""Samples of a trained model as the paper makes them: by the flow, by the reverse SDE, with a corrector (Tables 1 and 2)."""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from common.dynamics.answers import Answers
+from common.dynamics.paths import GaussianPath
+from common.dynamics.samplers.loop import Sampler, Times
+from common.runs.experiment import Context
+from replications.score_sde.correctors import langevin
+from replications.score_sde.predictor_corrector import predictor_corrector, scales
+from replications.score_sde.predictors import euler_maruyama, reverse_diffusion
+from replications.score_sde.probability_flow import rk45
+
+# the least time of sampling (App. C): the smallest noise of a VP model is not worth its evaluations
+EPS = {"ve": 1e-5, "vp": 1e-3, "sub_vp": 1e-3}
+
+
+class SamplingSettings(Protocol):
+    """What the settings of an experiment must say."""
+
+    batch: int
+    tolerance: float
+    scales: int
+    snr: float
+
+
+class Drawn(NamedTuple):
+    """Samples and the mean number of evaluations for one of them."""
+
+    x: Float[Tensor, "n *shape"]
+    nfe: float
+
+
+def methods(path: GaussianPath, settings: SamplingSettings) -> dict[str, tuple[Sampler, Times]]:
+    """Return the samplers of a path with their times: the flow by RK45, the reverse SDE, on the VE path with a corrector too.
+
+    All end with a denoising step. The SDE's predictor is the paper's for models of continuous times: Euler-Maruyama, and reverse
+    diffusion on the VE path.
+    """
+    flow, grid = torch.tensor([1.0, EPS[path.name]], dtype=torch.float64), scales(path, settings.scales, t_min=EPS[path.name])
+    predictor = reverse_diffusion if path.name == "ve" else euler_maruyama
+    found = {"ODE": (rk45(settings.tolerance), flow), "SDE": (predictor_corrector(predictor), grid)}
+    if path.name == "ve":
+        found["PC"] = predictor_corrector(predictor, langevin(settings.snr)), grid
+    return found
+
+
+def samples(
+    model: Answers, noise: Float[Tensor, "n *shape"], sampler: Sampler, times: Times, batch: int, context: Context
+) -> Drawn:
+    """Return samples that start from standard normal `noise`; `batch` of them share their steps, and norms of a corrector.
+
+    The SDE's own noise is the same for every model and sampler of a run.
+    """
+    generator = context.generator("noise on the way", device=context.device)
+    starts = (model.path.prior_std * noise).to(context.device)
+    parts = [sampler(model, part, times, generator=generator) for part in starts.split(batch)]
+    return Drawn(torch.cat([part.x for part in parts]), float(torch.cat([part.nfe for part in parts]).double().mean()))
