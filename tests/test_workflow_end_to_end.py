@@ -15,6 +15,7 @@ import pytest
 from common.runs.settings import ROOT
 
 SMOKE = ["--config", "level=smoke", "papers=[flow_matching]"]  # one paper shows what the workflow does
+GRADIENTS = "flow_matching_exact_paths"  # the job whose process does them
 
 
 def snakemake(tree, *words):
@@ -105,9 +106,7 @@ def test_a_deleted_run_is_made_again_though_the_page_exists(tree, target):
         jobs = set(dry_run(tree, target))
     finally:
         away.rename(run)
-    assert jobs - {"flow_matching"} == {"flow_matching_gradients", "flow_matching_page"} | (
-        {"report"} if target == "all" else set()
-    )
+    assert jobs - {"flow_matching"} == {GRADIENTS, "flow_matching_page"} | ({"report"} if target == "all" else set())
 
 
 def test_with_all_results_deleted_everything_is_made_again(tree):
@@ -175,9 +174,7 @@ def test_a_failing_experiment_leaves_a_row_and_a_report_and_a_nonzero_exit(tree)
     assert (finished / "metrics.csv").is_file() and (finished / "failure.json").is_file(), "what was finished before stays"
     # the cause mended, the next call would run the failed job again, and no training
     again = dry_run(tree)
-    assert again["flow_matching_solver_error"] == again["flow_matching_gradients"] == 1 and not [
-        job for job in again if "train" in job
-    ]
+    assert again["flow_matching_solver_error"] == again[GRADIENTS] == 1 and not [job for job in again if "train" in job]
 
 
 @pytest.mark.parametrize(
