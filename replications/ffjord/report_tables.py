@@ -96,9 +96,9 @@ def images(rows: pd.DataFrame) -> Table:
     every = in_order(pd.concat([rows, tight.assign(metric="bits"), own.assign(metric="own"), nfe]), NAMES)
     caption = (
         "Cf. Table 2 and Section 4. Bits/dim of test images by a tight solver and by the one that each flow was trained with; "
-        "evaluations of one solve by the tight solver, summed over the flows; the variance of the bits/dim of all images "
-        "together, in bits²/dim², with one probe for each. Gaussian: fitted to the logits of the training images. Mean ± s.d. "
-        "over replicates."
+        "evaluations of one solve by the tight solver, summed over the flows; the variance over probes of one image's bits/dim, "
+        "in bits²/dim², mean over images: of the mean of n images it is an n-th. Gaussian: fitted to the logits of the training "
+        "images. Mean ± s.d. over replicates."
     )
     return _by_method("images", "Flows on images", caption, every, IMAGES)
 
