@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 
 from common.measure.drawing import datasets, rows_of
 from common.measure.figure_data import measured
-from common.measure.figures import Figure, RunFolder, Runs, mean_and_range
-from common.measure.image_lines import image_lines
+from common.measure.figures import Figure, RunFolder, Runs
+from replications.ffjord.drawing import against, unit_images
 from replications.ffjord.names import name, shade
 
 # what Figure 6 compares; models beside them are of other figures
@@ -36,8 +36,7 @@ def image_samples(run: RunFolder) -> Figure:
     size = (8.1, 0.44 * sum(heights) + 0.1 * len(lines))
     figure, axes = plt.subplots(len(lines), 1, figsize=size, height_ratios=heights, squeeze=False)
     for axis, (key, images) in zip(axes[:, 0], lines.items()):
-        # saved in [0, 1]
-        image_lines(axis, 2 * images - 1, name(key), min(PER_LINE, len(images)), gap=max(1, images.shape[-1] // 16))
+        unit_images(axis, images, name(key), PER_LINE)
     dataset = run.info["dataset"]
     return Figure(
         f"image-samples-{dataset}",
@@ -97,10 +96,7 @@ def memory(runs: Runs, dataset: str) -> Figure:
     for model in SCALES:
         for variant, line in (("direct", "-"), ("adjoint", "--")):
             mine = rows[(rows.method == model) & (rows.variant == variant)]
-            if len(mine):
-                kept = mine.pivot_table(index="at", columns="seed", values="value") / 1e6
-                mean_and_range(axis, kept, shade(model), f"{name(model)}, {variant}")
-                axis.lines[-1].set_linestyle(line)
+            against(axis, mine.assign(value=mine.value / 1e6), shade(model), f"{name(model)}, {variant}", line)
     axis.set(xlabel="steps of the solver", ylabel="kept for the backward pass, MB", ylim=(0, None))
     axis.set_xticks(sorted(rows["at"].unique()))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))

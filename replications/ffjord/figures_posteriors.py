@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from common.measure.drawing import datasets, dots, rows_of
 from common.measure.figure_data import measured
 from common.measure.figures import BLACK, GREY, Figure, RunFolder, Runs, mean_and_range
-from common.measure.image_lines import image_lines
+from replications.ffjord.drawing import unit_images
 from replications.ffjord.names import BASELINES, name, shade
 
 
@@ -75,12 +74,12 @@ def reconstructions(run: RunFolder) -> Figure:
     originals, count = arrays["originals"], len(posteriors) + 1
     figure, axes = plt.subplots(count, 2, figsize=(8.1, 0.47 * count + 0.25))
     figure.get_layout_engine().set(wspace=0.04)
-    _line(axes[0, 0], originals, "originals")
+    unit_images(axes[0, 0], originals, "originals", len(originals))
     axes[0, 0].set_title("originals and reconstructions")
     axes[0, 1].remove()
     for place, key in enumerate(posteriors, 1):
-        _line(axes[place, 0], arrays[f"reconstructed_{key}"], name(key))
-        _line(axes[place, 1], arrays[f"sampled_{key}"], "")
+        unit_images(axes[place, 0], arrays[f"reconstructed_{key}"], name(key), len(originals))
+        unit_images(axes[place, 1], arrays[f"sampled_{key}"], "", len(originals))
     axes[1, 1].set_title("draws from the prior")
     dataset = run.info["dataset"]
     return Figure(
@@ -94,8 +93,3 @@ def reconstructions(run: RunFolder) -> Figure:
         arrays="arrays.npz",
         photographic=True,
     )
-
-
-def _line(axis: Axes, images: np.ndarray, label: str) -> None:
-    """Draw images in [0, 1] as one line."""
-    image_lines(axis, 2 * images - 1, label, len(images), gap=max(1, images.shape[-1] // 16))

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from common.measure.drawing import datasets, dots, rows_of
 from common.measure.figure_data import measured, stacked
 from common.measure.figures import BLACK, Figure, RunFolder, Runs, mean_and_range
+from replications.ffjord.drawing import panels
 from replications.ffjord.names import name, shade
 
 FLOWS = ("ffjord", "real_nvp", "glow", "maf")
@@ -31,7 +30,7 @@ def table_leads(runs: Runs) -> Figure:
     found, tables = runs.find("tables"), datasets(runs, "tables")
     rows = rows_of(found)
     rows = rows[rows.metric == "nll_minus_ffjord"]
-    figure, axes = _panels(len(tables), 1.8, sharey=True)
+    figure, axes = panels(len(tables), 2.1, _per_line(tables), sharey=True)
     for place, (axis, table) in enumerate(zip(axes, tables)):
         mine = rows[rows.dataset == table]
         dots(axis, {method: mine[mine.method == method].value for method in RIVALS}, shade, name)
@@ -54,7 +53,7 @@ def table_leads(runs: Runs) -> Figure:
 def validation(runs: Runs) -> Figure:
     """Validation NLL of the states kept in training, table by table (Section 4.2)."""
     found, tables = runs.find("tables"), datasets(runs, "tables")
-    figure, axes = _panels(len(tables), 2.6)
+    figure, axes = panels(len(tables), 2.9, _per_line(tables))
     parts = {}
     for axis, table in zip(axes, tables):
         mine = [run for run in found if run.info["dataset"] == table and "validation_ffjord" in run.arrays]
@@ -97,15 +96,9 @@ def _with_best(axis: Axes, curves: pd.DataFrame, colour: str, label: str) -> Non
     axis.plot(mean.idxmin(), mean.min(), "o", color=colour, markersize=8, markerfacecolor="none", clip_on=False)
 
 
-def _panels(count: int, height: float, **more: object) -> tuple[Drawing, list[Axes]]:
-    """Return a figure with so many panels, a few to a line, each of this height in inches."""
-    columns = min(count, COLUMNS)
-    lines = -(-count // columns)
-    size = (min(8.2, 1.0 + 3.6 * columns), (height + 0.3) * lines)
-    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, **more)
-    for spare in axes.flat[count:]:
-        spare.remove()
-    return figure, list(np.ravel(axes)[:count])
+def _per_line(tables: list[str]) -> int:
+    """Return how many panels a line has room for: two take the page between them."""
+    return 2 if len(tables) == 2 else COLUMNS
 
 
 def _shared_legend(figure: Drawing, axes: list[Axes]) -> None:

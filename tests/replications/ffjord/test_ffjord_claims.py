@@ -1,38 +1,12 @@
 """Each statistic on tables whose answer is known: one that must pass and one that must fail."""
 
-import pandas as pd
 import pytest
+from judged import judged
 
-from common.measure.paper import load_paper
-from common.measure.verdicts import verdict
-from common.runs.folders import COLUMNS
-from common.runs.settings import ROOT
 from replications.ffjord import claims
 
-PAPER = load_paper(ROOT / "replications" / "ffjord")
-NOT_A_NUMBER = float("nan")
-
-
-def table(*rows):
-    """Return a metrics table of two seeds with the same rows."""
-    defaults = dict.fromkeys(COLUMNS, "") | {"paper": "ffjord", "level": "laptop", "status": "ok"}
-    defaults |= dict.fromkeys(("nfe", "at", "floor", "error"), NOT_A_NUMBER)
-    return pd.DataFrame([defaults | {"seed": seed} | row for seed in (0, 1) for row in rows])
-
-
-def value(statistic, *rows):
-    """Return what a statistic makes of both seeds, which must agree."""
-    found = getattr(claims, statistic)(table(*rows))
-    found = found["value"] if isinstance(found, pd.DataFrame) else found
-    assert len(found) == 2 and found.iloc[0] == found.iloc[1]
-    return found.iloc[0]
-
-
-def inside(statistic, number):
-    """Return whether the claim that the statistic judges holds of a number."""
-    (claim,) = [claim for claim in PAPER.claims if claim.statistic == statistic]
-    kind = "check" if claim.kind == "check" else "event"
-    return verdict(kind, [number] * 5, *claim.range).word in ("holds", "replicated")
+JUDGED = judged(claims)
+PAPER, table, value, inside = JUDGED.paper, JUDGED.table, JUDGED.value, JUDGED.inside
 
 
 def of(experiment, metric, value, method="", **more):

@@ -7,6 +7,7 @@ from ffjord_runs import made_up, row
 
 from common.measure.figures import Runs, style
 from replications.ffjord import figures_tables, report_tables
+from replications.ffjord.drawing import panels
 from replications.ffjord.names import shade
 
 LEADS = {"real_nvp": 1.0, "glow": -2.0, "maf": 0.5, "gaussian": 6.0}
@@ -84,7 +85,7 @@ def test_curves_are_above_the_least_of_ffjord_in_their_replicate_with_a_ring_whe
 
 def test_more_tables_than_fit_side_by_side_go_into_further_lines():
     with style():
-        figure, axes = figures_tables._panels(5, 2.0)
+        figure, axes = panels(5, 2.0)
     assert len(axes) == len(figure.axes) == 5 and axes[3].get_subplotspec().rowspan.start == 1
 
 
