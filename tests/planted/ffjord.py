@@ -5,6 +5,15 @@ P, S, I, R = (f"{J}/{folder}" for folder in ("posteriors", "solving", "images", 
 TJ = f"tests/{J}"
 
 MUTANTS = [
+    *(
+        (f"{J}/experiments/images.py", old, new, f"{TJ}/test_ffjord_images.py")
+        for old, new in (
+            ("for each in (images, train))", "for each in (train, images))"),
+            ('row("probe_variance", by_probe, n', 'row("probe_variance", by_probe / len(x), n'),
+            ("found.values.var(0, ddof=1).mean()", "found.values.var(0).mean()"),
+            ("gap = own.values[0] - found.values[0]", "gap = found.values[0] - own.values[0]"),
+        )
+    ),
     (f"{P}/posterior_flows.py", "softplus(overlap) - 1", "softplus(overlap)", f"{TJ}/test_posterior_flows.py"),
     (
         f"{P}/posterior_flows.py",

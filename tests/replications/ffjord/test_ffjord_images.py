@@ -1,6 +1,7 @@
 """Flows on images, measured: a Gaussian's bits, probes, evaluations, memory that is kept, and a smoke run."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ from torch import nn
 from common.errors import SettingsError
 from common.measure.figures import RunFolder
 from common.runs.cli import main
+from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.ffjord.experiments import images
 from replications.ffjord.images.image_flows import ImageFlowSettings
-from replications.ffjord.images.image_measures import bits_by_probe, gaussian_bits, step_work
+from replications.ffjord.images.image_measures import Bits, bits_by_probe, gaussian_bits, step_work
 from replications.ffjord.images.kept_memory import peak_kept_bytes
 from replications.ffjord.solving.solve import SolverSettings
 
@@ -115,6 +117,31 @@ def test_sizes_of_the_papers_flows_beside_glows():
     assert rows["paper_parameters", "mnist", "text"] == 425_596
     assert rows["share_of_glow", "cifar10", "text"] == pytest.approx(0.0187, abs=5e-5)
     assert rows["share_of_glow", "cifar10", "recipe"] == pytest.approx(0.0305, abs=5e-5)
+
+
+def test_the_nearest_training_image_is_looked_for_from_each_sample():
+    """Grey images of 2x2: levels 0.1, 0.3 and 0.4 are 0.2, 0.6 and 0.8 from black; white is far from all."""
+    samples, train = (torch.tensor(levels)[:, None, None, None].expand(-1, 1, 2, 2) for levels in ([0.1, 0.3, 0.4], [0.0, 1.0]))
+    row = images.nearest_row("multiscale", samples, train, resolve("replications.ffjord", "images", "smoke"))
+    assert row["value"] == pytest.approx(0.6) and row["n"] == 3 and row["method"] == "multiscale"
+
+
+def test_bits_of_probes_are_averaged_image_by_image(monkeypatch):
+    """Two images by two probes: bits 1 and 3 of one vary by 2, those of the other by 0; the training's solver says 0.5 less."""
+    by_solver = {1e-3: np.array([[1.0, 2.0], [3.0, 2.0]]), 1e-1: np.array([[0.5, 1.5]])}
+    monkeypatch.setattr(images, "bits_by_probe", lambda flow, x, solver, **more: Bits(by_solver[solver.rtol], 9.0))
+    tight, loose = (SolverSettings(rtol=tolerance, atol=tolerance) for tolerance in by_solver)
+    settings = resolve("replications.ffjord", "images", "smoke")
+    settings = settings.model_copy(update={"evaluation": tight, "solver": loose, "exact_images": 0})
+    context = Context("ffjord", "images", "smoke", 0, 2, Path(), Path(), torch.device("cpu"))
+    rows = list(images.likelihood_rows("multiscale", FLOW.build(0), torch.zeros(2, 1, 8, 8), 17, settings, context))
+    found = {(row["metric"], row.get("variant", "")): row for row in rows}
+    assert found["bits_per_dim", "test"]["value"] == 2 and found["bits_per_dim", "test"]["error"] == 0
+    assert found["bits_per_dim", "training's solver"]["value"] == 1
+    (variance,) = [row for row in rows if row["metric"] == "probe_variance"]
+    assert variance["value"] == 1 and variance["n"] == 2
+    (gap,) = [row for row in rows if row["metric"] == "own_solver_gap"]
+    assert gap["value"] == -0.5
 
 
 def test_flows_of_other_images_are_refused():
