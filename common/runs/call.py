@@ -43,10 +43,12 @@ def check_numbers(options: argparse.Namespace) -> None:
 def planned(package: str, options: argparse.Namespace) -> list[PlannedRun]:
     """Return every run of a call: experiments x seeds x swept values. Raises `RetraceError` for what cannot be run."""
     check_numbers(options)
-    swept = [_swept(text) for text in options.sweep]
+    swept = [_swept(text, options.experiments) for text in options.sweep]
     runs = []
-    for experiment, seed, *values in itertools.product(options.experiments, options.seed, *swept):
-        runs.append(_planned_run(package, experiment, seed, [*options.set, *values], options))
+    for experiment in options.experiments:
+        mine = [values for only, values in swept if only in ("", experiment)]
+        for seed, *values in itertools.product(options.seed, *mine):
+            runs.append(_planned_run(package, experiment, seed, [*options.set, *values], options))
     if options.out and len(runs) > 1:
         raise SettingsError(f"--out {options.out}: {len(runs)} runs cannot share one folder; leave --out away")
     if shared := next((run.out for run in runs if sum(other.out == run.out for other in runs) > 1), None):
@@ -59,11 +61,15 @@ def planned(package: str, options: argparse.Namespace) -> list[PlannedRun]:
     return runs
 
 
-def _swept(text: str) -> list[str]:
-    key, equals, values = text.partition("=")
+def _swept(text: str, experiments: list[str]) -> tuple[str, list[str]]:
+    """Return the experiment that a sweep is of, empty for every one, and the overrides that it stands for."""
+    name, equals, values = text.partition("=")
+    experiment, _, key = name.rpartition(":")
     if not equals or not values:
         raise SettingsError(f"--sweep {text}: expected key=value1,value2, for example --sweep objective=fm_ot,fm_vp")
-    return [f"{key}={value}" for value in values.split(",")]
+    if experiment and experiment not in experiments:
+        raise SettingsError(f"--sweep {text}: this call has no experiment {experiment!r}{hint(experiment, experiments)}")
+    return experiment, [f"{key}={value}" for value in values.split(",")]
 
 
 def _planned_run(package: str, experiment: str, seed: int, overrides: list[str], options: argparse.Namespace) -> PlannedRun:

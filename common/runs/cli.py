@@ -68,7 +68,13 @@ def parser(package: str) -> argparse.ArgumentParser:
     add("--level", default="laptop", help="budget: %(default)s unless told otherwise; see below")
     add("--seed", type=int, nargs="+", default=[0], metavar="N", help="replicate(s); default 0")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting, e.g. --set train.steps=100")
-    add("--sweep", action="append", default=[], metavar="KEY=V1,V2", help="one run for each value; may be given again")
+    add(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="[EXPERIMENT:]KEY=V1,V2",
+        help="one run for each value, of one experiment or of all; may be given again",
+    )
     add(
         "--results",
         type=Path,

@@ -48,7 +48,7 @@ class Entry(Settings):
     )
     joins: str = Field(
         default="",
-        description="experiment whose process makes its runs too, on a CPU: short ones without data sets share a start-up",
+        description="experiment without data sets whose process makes its runs too, on a CPU: short ones share a start-up",
     )
     first: bool = Field(default=False, description="whether the others wait for it, so that it starts before them")
     long: bool = Field(default=False, description="whether it is among the longest, which start before the short ones")
@@ -105,8 +105,8 @@ def cannot_join(entry: Entry, leader: Entry) -> str:
     """Return why an experiment cannot share another's process, or nothing."""
     if leader.joins:
         return "it joins another one itself"
-    if entry.data or leader.data or entry.sweep or leader.sweep:
-        return "what is swept would be swept for both"
+    if leader.data or leader.sweep:
+        return "it has data sets or a sweep of its own, the process would be a long one"
     return "" if entry.replicates == leader.replicates else "they have other replicates"
 
 

@@ -109,8 +109,9 @@ def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
 def _joined(leader: Job, follower: Job, following: str) -> Job:
     """Return the job that makes the runs of both, by one call."""
     kinds = dict.fromkeys([*leader.inputs, *follower.inputs])
+    swept = "".join(f" --sweep {following}:{words}" for words in follower.command.split(" --sweep ")[1:])
     return leader._replace(
-        command=leader.command.replace(" --level", f" {following} --level", 1),
+        command=leader.command.replace(" --level", f" {following} --level", 1) + swept,
         runs=[*leader.runs, *follower.runs],
         inputs={kind: list(dict.fromkeys([*leader.inputs.get(kind, []), *follower.inputs.get(kind, [])])) for kind in kinds},
         outputs=[*leader.outputs, *follower.outputs],

@@ -1,7 +1,7 @@
 """Tables by name: rows of numbers whose density is to be learned, without labels. What experiments call.
 
-Without any file: grey patches of scikit-learn's photographs (`patches`), in 8, 24 and 63 columns, and two of its tables, the
-others being too short. From prepared files: the five tables that flows are compared on since MAF (`maf_tables`).
+Without any file: grey patches of scikit-learn's photographs (`patches`), in 8, 24 and 63 columns, its handwritten digits in 64, and
+two of its tables, the others being too short. From prepared files: the five tables that flows are compared on since MAF (`maf_tables`).
 
 Of scikit-learn's tables every replicate has its own split, 70 / 10 / 20 % of the rows. They are treated as MAF's are: columns are
 dropped by the rules of MINIBOONE and GAS, what rounding cut off is drawn anew as in POWER, and training rows have mean 0 and
@@ -18,6 +18,7 @@ from torch import Tensor
 from common.errors import DataError
 from common.learning.data import maf_tables
 from common.learning.data.columns import least_repeated, without_copies
+from common.learning.data.digits import GREY_VALUES, digits
 from common.learning.data.patches import PARTS, flat_patches
 from common.runs.seeds import generator
 from common.runs.settings import hint
@@ -47,6 +48,12 @@ def _sklearn_table(name: str, split: str, replicate: int) -> Rows:
     return ((wanted - train.mean(0)) / train.std(0)).float()
 
 
+def _flat_digits(split: str, replicate: int) -> Rows:
+    """Return the pixels of a replicate's digits as rows, dequantised in [0, 1]."""
+    values = digits(split, replicate).images.flatten(1)
+    return (values + torch.rand(values.shape, generator=generator("flat digits", split, replicate))) / GREY_VALUES
+
+
 @functools.cache
 def _columns(name: str) -> Float[np.ndarray, "rows columns"]:
     """Return the columns of one of scikit-learn's tables that can have a density."""
@@ -59,6 +66,7 @@ def _columns(name: str) -> Float[np.ndarray, "rows columns"]:
 
 LOADERS = {
     **{f"patches{size**2 - 1}": functools.partial(flat_patches, size) for size in (3, 5, 8)},
+    "digits64": _flat_digits,
     **{name: functools.partial(_sklearn_table, name) for name in ("breast_cancer", "diabetes")},
     **{name: functools.partial(maf_tables.load_maf_table, name) for name in maf_tables.TABLES},
 }

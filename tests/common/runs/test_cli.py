@@ -97,6 +97,12 @@ def test_sweeps_and_seeds_multiply(toy, tmp_path):
     assert found == [f"smoke/adder/add/{steps}/seed{seed}" for steps in (5, 6) for seed in (0, 1)]
 
 
+def test_a_sweep_may_be_of_one_experiment(toy, tmp_path):
+    assert toy("add", "again", "--level", "smoke", "--sweep", "add:steps=5,6") == 0
+    found = sorted(str(f.parent.relative_to(tmp_path / "results" / "smoke")) for f in tmp_path.rglob("metrics.csv"))
+    assert found == [f"adder/{place}/seed0" for place in ("add/5", "add/6", "again/2")]
+
+
 @pytest.mark.parametrize(("steps", "message"), [(13, "13 is an unlucky number of steps"), (14, "ValueError: a bug")])
 def test_a_failed_run_leaves_its_reason_and_the_others_finish(toy, tmp_path, capsys, steps, message):
     assert toy("add", "--level", "smoke", "--sweep", f"steps={steps},7") == 1
@@ -117,6 +123,7 @@ def test_a_failed_run_leaves_its_reason_and_the_others_finish(toy, tmp_path, cap
         (["add", "--set", "stpes=3"], "--set stpes=3: unknown key 'stpes'; did you mean 'steps'"),
         (["add", "--set", "steps=-3"], "--set steps=-3: Input should be greater than 0; got -3"),
         (["add", "--sweep", "steps"], "--sweep steps: expected key=value1,value2"),
+        (["add", "again", "--sweep", "agian:steps=1"], "this call has no experiment 'agian'; did you mean 'again'"),
         (["add", "--sweep", "steps=1,0"], "steps=0: Input should be greater than 0"),
         (["add", "--sweep", "steps=1,2", "--out", "x"], "--out x: 2 runs cannot share one folder"),
     ],

@@ -118,10 +118,11 @@ def test_a_data_set_with_fewer_replicates_has_a_job_of_its_own(jobs_file):
 def test_short_experiments_share_a_process_on_a_cpu_and_no_job_on_a_gpu():
     jobs = {job.name: job for job in plan(["ffjord"], config("laptop"))}
     job = jobs["ffjord_estimators"]
-    assert " estimators solver_error dimension --level laptop --seed 0 1 2 3 4 " in job.command
-    assert not {"ffjord_solver_error", "ffjord_dimension"} & set(jobs)
+    assert " estimators solver_error dimension tables --level laptop --seed 0 1 2 3 4 " in job.command
+    assert job.command.endswith(" --sweep tables:data=patches63,digits64,breast_cancer,diabetes"), "not of the others"
+    assert not {"ffjord_solver_error", "ffjord_dimension", "ffjord_tables"} & set(jobs)
     made = {file.split("/")[3] for file in job.outputs}
-    assert made == {run.folder.split("/")[3] for run in job.runs} == {"estimators", "solver_error", "dimension"}
+    assert made == {run.folder.split("/")[3] for run in job.runs} == {"estimators", "solver_error", "dimension", "tables"}
     assert set(job.settings) >= {"solver_error", "dimension", "matrices"}, "an edit of any of the settings runs the job again"
     assert {f"replications/ffjord/experiments/{name}.py" for name in made} <= set(job.inputs["code"])
     assert "ffjord_dimension_seed0" in {job.name for job in plan(["ffjord"], config("gpu"))}
@@ -146,7 +147,7 @@ def test_names_and_calls_of_such_jobs():
         ("look: {joins: fitt}\nfit: {}", ["jobs.yaml: look.joins: unknown 'fitt'", "did you mean 'fit'"]),
         (
             "look: {joins: fit}\nfit: {data: [a]}",
-            ["look.joins: fit: what is swept would be swept for both", "leave it"],
+            ["look.joins: fit: it has data sets or a sweep of its own", "leave it"],
         ),
         ("look: {joins: fit, replicates: {gpu: 1}}\nfit: {}", ["look.joins: fit: they have other replicates"]),
         ("look: {joins: look}", ["look.joins: look: it joins another one itself"]),

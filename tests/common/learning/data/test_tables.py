@@ -7,6 +7,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 
 import common.learning.data.patches as patches
 from common.errors import DataError
+from common.learning.data.digits import digits
 from common.learning.data.tables import LOADERS, load_table
 from common.runs.seeds import generator
 
@@ -25,7 +26,7 @@ def no_noise(monkeypatch):
 
 
 @pytest.mark.parametrize("split", SPLITS)
-@pytest.mark.parametrize("name", [*SKLEARN, *PATCHES])
+@pytest.mark.parametrize("name", [*SKLEARN, *PATCHES, "digits64"])
 def test_a_split_is_float32_and_follows_from_its_name_and_replicate(name, split):
     before = torch.get_rng_state()
     rows = load_table(name, split, 1)
@@ -135,9 +136,17 @@ def test_any_part_of_a_split_is_a_fair_sample():
     assert abs(difference) < 5 * spread.std() * (2 / half) ** 0.5
 
 
+def test_digits_are_their_pixels_dequantised():
+    pixels = digits("validation", 3).images.flatten(1)
+    noise = load_table("digits64", "validation", 3) * 17 - pixels
+    assert noise.shape == (200, 64) and 0 <= noise.min() < 0.001 and 0.999 < noise.max() <= 1
+    assert abs(float(noise.mean()) - 0.5) < 0.01 and abs(float(noise.std()) - 12**-0.5) < 0.01
+    assert not torch.equal(noise[0], noise[1])
+
+
 def test_unknown_names_are_errors_with_a_hint():
     with pytest.raises(DataError, match=r"no table 'hepmas'; did you mean 'hepmass'\? \(known: patches8, .*bsds300\)"):
         load_table("hepmas", "train")
     with pytest.raises(DataError, match=r"wine|no split 'valid'; did you mean 'validation'\?"):
         load_table("diabetes", "valid")
-    assert len(LOADERS) == 10
+    assert len(LOADERS) == 11
