@@ -1,7 +1,8 @@
 """Tables by name: rows of numbers whose density is to be learned, without labels. What experiments call.
 
-Without any file: grey patches of scikit-learn's photographs (`patches`), in 8, 24 and 63 columns, its handwritten digits in 64, and
-two of its tables, the others being too short. From prepared files: the five tables that flows are compared on since MAF (`maf_tables`).
+Without any file: grey patches of scikit-learn's photographs (`patches`), in 8, 24 and 63 columns, its handwritten digits in 64,
+and two of its tables, the others being too short. From prepared files: the five tables that flows are compared on since MAF
+(`maf_tables`).
 
 Of scikit-learn's tables every replicate has its own split, 70 / 10 / 20 % of the rows. They are treated as MAF's are: columns are
 dropped by the rules of MINIBOONE and GAS, what rounding cut off is drawn anew as in POWER, and training rows have mean 0 and
