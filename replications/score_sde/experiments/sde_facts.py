@@ -1,4 +1,4 @@
-"""What the paper says of SDEs and samplers, without a network: kernels, marginals, chains, likelihoods (Fig. 5, App. B-E, H.2).
+"""What the paper says of SDEs and samplers, without a network: kernels, marginals, chains, likelihoods, and App. I.4's posteriors.
 
 Everything is measured on points, on one Gaussian, or on a mixture of Gaussians that each replicate draws anew, with exact scores.
 """
@@ -10,6 +10,7 @@ from common.runs.folders import Outcome
 from common.runs.settings import Settings as Base
 from replications.score_sde.chain_facts import ChainSettings, chain_rows
 from replications.score_sde.forward_facts import ForwardSettings, figure_5, forward_rows
+from replications.score_sde.inverse_facts import InverseSettings, inverse_rows
 from replications.score_sde.likelihood_facts import LikelihoodSettings, likelihood_rows
 from replications.score_sde.marginal_facts import MarginalSettings, marginal_rows
 from replications.score_sde.toy_mixture import drawn_toy
@@ -26,6 +27,7 @@ class Settings(Base):
     marginals: MarginalSettings = Field(description="reverse SDE against probability-flow ODE")
     chains: ChainSettings = Field(description="samplers against one another")
     likelihood: LikelihoodSettings = Field(description="divergences and likelihoods")
+    inverse: InverseSettings = Field(description="samples given a linear measurement")
 
 
 def run(settings: Settings, context: Context) -> Outcome:
@@ -36,5 +38,6 @@ def run(settings: Settings, context: Context) -> Outcome:
         *marginal_rows(toy, settings.marginals, context),
         *chain_rows(toy, settings.chains, context),
         *likelihood_rows(toy, settings.likelihood, context),
+        *inverse_rows(settings.inverse, context),
     ]
     return Outcome(rows, arrays=figure_5())

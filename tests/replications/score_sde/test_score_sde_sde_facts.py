@@ -10,7 +10,7 @@ from common.dynamics.oracles import gaussian
 from common.dynamics.paths import sub_vp, ve, vp
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.score_sde import chain_facts, forward_facts, likelihood_facts, marginal_facts
+from replications.score_sde import chain_facts, forward_facts, inverse_facts, likelihood_facts, marginal_facts
 from replications.score_sde.experiments import sde_facts
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
 from replications.score_sde.predictors import ancestral, euler_maruyama
@@ -252,3 +252,16 @@ def test_a_run(context, settings):
     assert all(math.isfinite(row["value"]) for row in outcome.rows) and set(outcome.arrays) >= {"t", "ve_variance"}
     again = sde_facts.run(settings, context)
     assert [row["value"] for row in again.rows] == [row["value"] for row in outcome.rows]
+
+
+def test_a_measurement_moves_samples_most_of_the_way_to_the_posterior(context, settings, monkeypatch):
+    wide = settings.inverse.model_copy(update={"samples": 1000, "steps": 200})
+    rows = inverse_facts.inverse_rows(wide, context)
+    shares, widths = values(rows, "share_of_way"), values(rows, "posterior_variance_ratio")
+    assert set(shares) == {("ve",), ("vp",), ("sub_vp",)}
+    assert all(0.6 < share < 1.05 for share in shares.values()) and all(0.8 < width < 8 for width in widths.values())
+    # without a measurement's gradient samples are the data's own: no way at all, and as wide as the data
+    monkeypatch.setattr(inverse_facts, "measurement_gradient", lambda *_, **__: lambda x, t: torch.zeros_like(x))
+    rows = inverse_facts.inverse_rows(wide, context)
+    assert all(abs(share) < 0.1 for share in values(rows, "share_of_way").values())
+    assert all(width > 3 for width in values(rows, "posterior_variance_ratio").values())
