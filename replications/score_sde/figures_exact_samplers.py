@@ -48,7 +48,8 @@ def kinds(runs: Runs) -> Figure:
         "Cf. Table 1. Distance to data of a mixture's samples by its exact score: of a predictor at N scales and at 2N, of the "
         "corrector alone with two steps at each of N scales, and of a predictor with one corrector step at each of N; the last "
         "three cost the same. Dashed: data against data. Lines are means over replicates, bands span them.",
-        "A log-log panel for each SDE and predictor, with a line for each kind of sampler that falls with N towards the dashed one.",
+        "A log-log panel for each SDE and predictor with a line for each kind of sampler; those with a predictor come down to "
+        "the dashed one as N grows.",
         figure,
         runs=found,
         data=measured(rows, "sampler_distance"),
@@ -76,8 +77,8 @@ def corrector_strength(runs: Runs) -> Figure:
         "corrector-strength",
         "How strong the corrector should be",
         f"Cf. Table 5. Exact scores of a mixture, N = {scales}: distance of samples to data by the signal-to-noise ratio of the "
-        "corrector, with a predictor (one step at each scale, 0 being none) and alone (two). Dashed: data against data. Lines are "
-        "means over replicates, bands span them.",
+        "corrector, with a predictor (one step at each scale, 0 being none) and alone (two). Dashed: data against data. "
+        "Lines are means over replicates, bands span them.",
         "A panel for each SDE: with a predictor the ratio matters little; alone, weak correctors end far from data.",
         figure,
         runs=found,
@@ -91,11 +92,9 @@ def corrector_share(runs: Runs) -> Figure:
     rows = rows_of(found)
     rows = rows[rows.metric == "share_distance"]
     figure, axis = plt.subplots(figsize=(5.6, 2.6))
-    for predictor in PREDICTORS:
-        # without a predictor none is told from another: all lines end there
-        if len(mine := rows[rows.method == predictor]):
-            against(axis, rows[rows.method.isin([predictor, "corrector_only"])].loc[lambda each: each.seed.isin(mine.seed)],
-                    shade(predictor), name(predictor))  # fmt: skip
+    for predictor in [each for each in PREDICTORS if each in set(rows.method)]:
+        # with no evaluations for a predictor none is told from another: all lines end alike
+        against(axis, rows[rows.method.isin([predictor, "corrector_only"])], shade(predictor), name(predictor))
     floored(axis, rows)
     axis.set(xlabel="corrector's share of the evaluations", ylabel="sliced Wasserstein distance", ylim=(0, None))
     axis.xaxis.set_major_formatter("{x:.0%}")
@@ -105,9 +104,9 @@ def corrector_share(runs: Runs) -> Figure:
     return Figure(
         "corrector-share",
         "How to share evaluations between predictor and corrector",
-        f"Cf. Figure 9. Exact scores of a mixture, {name(settings['shared_on'])} SDE, {settings['evaluations']} evaluations: distance "
-        "of samples to data by the share that goes to the corrector; at 100 % there is no predictor. Dashed: data against data. "
-        "Lines are means over replicates, bands span them.",
+        f"Cf. Figure 9. Exact scores of a mixture, {name(settings['shared_on'])} SDE, {settings['evaluations']} evaluations: "
+        "distance of samples to data by the share that goes to the corrector; at 100 % there is no predictor. Dashed: data "
+        "against data. Lines are means over replicates, bands span them.",
         "Lines of the distance against the corrector's share for two predictors; both rise steeply towards the corrector alone.",
         figure,
         runs=found,
@@ -137,8 +136,8 @@ def solver(runs: Runs) -> Figure:
         "Cf. Figure 3. Samples of a mixture by the probability flow of its exact score, denoised last: evaluations of RK45 and "
         "distance to data, by its relative and absolute tolerance. Dashed: data against data. Lines are means over replicates, "
         "bands span them.",
-        "Left: evaluations fall as the tolerance grows. Right: the distance is that of data up to a tolerance of about 0.001, and "
-        "far larger at 0.1.",
+        "Left: evaluations fall as the tolerance grows. Right: the distance is that of data up to a tolerance of about 0.001, "
+        "and far larger at 0.1.",
         figure,
         runs=found,
         data=measured(rows, "ode_nfe", "ode_distance"),

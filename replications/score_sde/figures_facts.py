@@ -1,4 +1,4 @@
-"""Figures of what needs no network: kernels, marginals, chains, likelihoods (Figure 5, Sections 3 and 4, Appendices B to E, H.2)."""
+"""Figures of what needs no network: kernels, marginals, chains, likelihoods (Figure 5, Sections 3 and 4, App. C to E, H.2)."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,7 +12,7 @@ from common.measure.drawing import plain, rows_of
 from common.measure.figure_data import measured, stacked
 from common.measure.figures import BLACK, GREY, VERMILION, Figure, Runs
 from replications.ffjord.drawing import WIDTH, against, legend, panels, powers_of_ten
-from replications.score_sde.drawing import at_values, first, floored, guide, shared_legend
+from replications.score_sde.drawing import at_values, first, guide, shared_legend
 from replications.score_sde.names import SDES, name, shade
 
 # the SDE's curve as a wide pale line under the chain's: where both agree, both are seen
@@ -129,9 +129,9 @@ def marginals(runs: Runs) -> Figure:
     return Figure(
         "marginals",
         "Reverse SDE and probability flow have the same marginals",
-        "Cf. Section 4.3 and Appendix D.1. Exact scores of a mixture: both processes start from the marginal at t = 1; the sliced "
-        "Wasserstein distance between their samples, and to draws of the exact marginal, at several times. Dashed: two sets of "
-        "draws. Lines are means over replicates, bands span them.",
+        "Cf. Section 4.3 and Appendix D.1. Exact scores of a mixture: both processes start from the marginal at t = 1; the "
+        "sliced Wasserstein distance between their samples, and to draws of the exact marginal, at several times. Dashed: two "
+        "sets of draws. Lines are means over replicates, bands span them.",
         "A panel for each SDE with three lines close to one another and to the dashed one.",
         figure,
         runs=found,
@@ -165,9 +165,9 @@ def chains(runs: Runs) -> Figure:
         "ancestral-or-reverse",
         "Ancestral sampling, reverse diffusion and Euler-Maruyama",
         "Cf. Appendices E and H.2. Left: median distance between the end points of ancestral sampling and reverse diffusion with "
-        "the same noise, on a mixture with exact scores. Others: on Gaussian data with its exact score, the variance of samples at "
-        "the least time over what it should be; reverse diffusion and ancestral sampling step by DDPM's kernels, which are not the "
-        "sub-VP SDE's. Bands span the replicates, each of which has a mixture and a Gaussian of its own.",
+        "the same noise, on a mixture with exact scores. Others: on Gaussian data with its exact score, the variance of samples "
+        "at the least time over what it should be; reverse diffusion and ancestral sampling step by DDPM's kernels, which are "
+        "not the sub-VP SDE's. Bands span the replicates, each of which has a mixture and a Gaussian of its own.",
         "Left: log-log plot, two lines that fall like 1/N. Middle and right: ratios of variances against N; on VP all near 1, on "
         "sub-VP only Euler-Maruyama's.",
         figure,
@@ -196,12 +196,12 @@ def probes(runs: Runs) -> Figure:
     return Figure(
         "probes",
         "Likelihoods by the probability flow, to any accuracy",
-        "Cf. Section 4.3 and Appendix D.2. Exact scores of a mixture. Left: root mean square error of the estimated divergence on "
-        "the VP SDE, by the number of probes averaged. Middle: of log-densities, by the number of solves averaged, each with one "
-        "Rademacher probe. Right: mean absolute error with the exact divergence, with the exact marginal at t = 1 and with the "
-        "prior in its place. Bands and dots are of the replicates.",
-        "Two log-log plots of errors that fall like one over the root of the number of probes, and dots of far smaller errors for "
-        "three SDEs.",
+        "Cf. Section 4.3 and Appendix D.2. Exact scores of a mixture. Left: root mean square error of the estimated divergence "
+        "on the VP SDE, by the number of probes averaged. Middle: of log-densities, by the number of solves averaged, each with "
+        "one Rademacher probe. Right: mean absolute error with the exact divergence, with the exact marginal at t = 1 and with "
+        "the prior in its place. Bands and dots are of the replicates.",
+        "Two log-log plots of errors that fall like one over the root of the number of probes, and dots of far smaller errors "
+        "for three SDEs.",
         figure,
         runs=found,
         data=measured(pd.concat([divergence, estimated, gaps]), "divergence_error", "likelihood_error", "likelihood_gap"),
