@@ -41,6 +41,11 @@ def at_values(axis: Axis, values: Iterable[float]) -> None:
     axis.set_major_formatter("{x:g}")
 
 
+def positional(value: float) -> str:
+    """Return a number with all its digits and no exponent, such as 0.00001."""
+    return np.format_float_positional(value, trim="-")
+
+
 def guide(axis: Axes, rows: pd.DataFrame, power: float, label: str) -> None:
     """Draw a power of what rows run along, through the mean at their first point."""
     means = rows.groupby("at").value.mean()

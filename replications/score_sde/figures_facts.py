@@ -12,7 +12,7 @@ from common.measure.drawing import plain, rows_of
 from common.measure.figure_data import measured, stacked
 from common.measure.figures import BLACK, GREY, VERMILION, Figure, Runs
 from replications.ffjord.drawing import WIDTH, against, legend, panels, powers_of_ten
-from replications.score_sde.drawing import at_values, first, guide, shared_legend
+from replications.score_sde.drawing import at_values, first, guide, positional, shared_legend
 from replications.score_sde.names import SDES, name, shade
 
 # the SDE's curve as a wide pale line under the chain's: where both agree, both are seen
@@ -122,7 +122,7 @@ def marginals(runs: Runs) -> Figure:
             against(axis, placed[placed.variant == pair], colour, label)
         floors = placed.groupby("at").floor.mean()
         axis.plot(floors.index, floors, color=BLACK, linestyle="--", linewidth=1, label="exact to exact")
-        axis.set_xticks(range(len(times)), [np.format_float_positional(t, trim="-") for t in times])
+        axis.set_xticks(range(len(times)), [positional(t) for t in times])
         axis.set(title=name(sde), xlabel="time t, towards data", ylim=(0, 1.08 * rows.value.max()))
     axes[0].set_ylabel("sliced Wasserstein distance")
     shared_legend(figure, axes, 4)

@@ -12,7 +12,7 @@ from common.measure.drawing import datasets, dots, plain, rows_of
 from common.measure.figure_data import measured
 from common.measure.figures import BLACK, GREY, Figure, RunFolder, Runs
 from replications.ffjord.drawing import WIDTH, against, powers_of_ten
-from replications.score_sde.drawing import firsts, floored, strip
+from replications.score_sde.drawing import firsts, floored, positional, strip
 from replications.score_sde.names import name, shade
 
 SAMPLERS = {"ODE": "o", "SDE": "s", "PC": "^"}
@@ -124,7 +124,7 @@ def least_time(runs: Runs, dataset: str) -> Figure:
         f"least-time-{dataset}",
         f"Where the flow of a likelihood starts: {dataset}",
         f"Cf. Appendix C. Bits/dim of test images that are taken to be points at time ε, less those of the same images at "
-        f"{np.format_float_positional(least, trim='-')}. Lines are means over replicates, bands span them.",
+        f"{positional(least)}. Lines are means over replicates, bands span them.",
         "Lines of a difference of bits/dim against the starting time, one for each model; it grows with the time where it is "
         "seen at all.",
         figure,
