@@ -19,6 +19,7 @@ from replications.score_sde.names import name, shade
 # what becomes of images or samples as the solver is less exact
 MOVES = {"round_trip_error": ("round trip", "-"), "moved": ("samples moved", "--")}
 PATHS = {"random": "random samples", "spherical": "spherical, halfway", "linear": "straight, halfway"}
+MOMENTS = 7  # points of a path, as in latent_uses, which takes a second to import
 DIMENSIONS, PAIRED = 60, 1500  # of one image's latents as lines; latents as dots
 Latents = Float[np.ndarray, "images *shape"]
 
@@ -34,7 +35,8 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
         yield partial(temperature, run)
     for dataset in datasets(runs, "latent_codes"):
         yield partial(edits, runs, dataset)
-        yield partial(identified, runs, dataset)
+        if runs.find("latent_codes", dataset=dataset)[0].info["settings"]["identified"]:
+            yield partial(identified, runs, dataset)
 
 
 def of_use(run: RunFolder, use: str) -> dict[str, dict[str, np.ndarray]]:
@@ -145,9 +147,9 @@ def interpolation(run: RunFolder) -> Figure:
     )
 
 
-def in_lines(images: Float[np.ndarray, "images *shape"], moments: int = 7) -> Float[np.ndarray, "paths moments *shape"]:
+def in_lines(images: Float[np.ndarray, "images *shape"]) -> Float[np.ndarray, "paths moments *shape"]:
     """Return the pictures of paths, which are kept moment by moment, path by path."""
-    return images.reshape(moments, -1, *images.shape[1:]).swapaxes(0, 1)
+    return images.reshape(MOMENTS, -1, *images.shape[1:]).swapaxes(0, 1)
 
 
 def temperature(run: RunFolder) -> Figure:

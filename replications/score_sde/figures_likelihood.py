@@ -103,8 +103,9 @@ def _against_bits(axis: Axes, medians: pd.DataFrame, frechet: pd.DataFrame) -> N
     of_seed = medians.groupby("seed").value.mean()
     for sampler, marker in SAMPLERS.items():
         mine = frechet[(frechet.variant == sampler) & frechet.seed.isin(of_seed.index)]
-        colour = [shade(method) for method in mine.method]
-        axis.scatter(of_seed.reindex(mine.seed), mine.value, 26, color=colour, marker=marker, alpha=0.65, linewidths=0)
+        if len(mine):
+            look = {"color": shade(mine.method.iloc[0]), "marker": marker, "alpha": 0.65, "linewidths": 0}
+            axis.scatter(of_seed.reindex(mine.seed), mine.value, 26, **look)
 
 
 def least_time(runs: Runs, dataset: str) -> Figure:
