@@ -26,6 +26,16 @@ def firsts(runs: Runs, experiment: str) -> list[RunFolder]:
     ]
 
 
+def of_use(run: RunFolder, use: str) -> dict[str, dict[str, np.ndarray]]:
+    """Return the pictures of a use of latents by model and by what they are of, a tolerance or a temperature."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for key, images in run.arrays.items():
+        model, between, kind = key.partition(f"_{use}_")
+        if between:
+            found.setdefault(model, {})[kind] = images
+    return found
+
+
 def floored(axis: Axes, rows: pd.DataFrame, label: str = "data") -> None:
     """Draw what the measure reads for data against data, where the rows know it."""
     floor = rows.floor.mean()

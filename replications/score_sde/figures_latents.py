@@ -1,4 +1,4 @@
-"""Figures of latents of the flow: tolerances, interpolation, temperature, two networks (Figures 3, 6, 7 and 8)."""
+"""Figures of latents of the flow: tolerances, interpolation and temperature (Figures 3 and 6)."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -7,21 +7,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib.axes import Axes
 
 from common.measure.drawing import datasets, dots, plain, rows_of
-from common.measure.figure_data import measured, stacked
-from common.measure.figures import BLACK, BLUE, GREY, ORANGE, VERMILION, Figure, RunFolder, Runs
-from replications.ffjord.drawing import WIDTH, against, legend, powers_of_ten
-from replications.score_sde.drawing import firsts, floored, positional, shared_legend, strip
+from common.measure.figure_data import measured
+from common.measure.figures import BLACK, GREY, Figure, RunFolder, Runs
+from replications.ffjord.drawing import WIDTH, against, powers_of_ten
+from replications.score_sde.drawing import firsts, floored, of_use, positional, shared_legend, strip
 from replications.score_sde.names import name, shade
 
 # what becomes of images or samples as the solver is less exact
 MOVES = {"round_trip_error": ("round trip", "-"), "moved": ("samples moved", "--")}
 PATHS = {"random": "random samples", "spherical": "spherical, halfway", "linear": "straight, halfway"}
 MOMENTS = 7  # points of a path, as in latent_uses, which takes a second to import
-DIMENSIONS, PAIRED = 60, 1500  # of one image's latents as lines; latents as dots
-Latents = Float[np.ndarray, "images *shape"]
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
@@ -35,18 +32,6 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
         yield partial(temperature, run)
     for dataset in datasets(runs, "latent_codes"):
         yield partial(edits, runs, dataset)
-        if runs.find("latent_codes", dataset=dataset)[0].info["settings"]["identified"]:
-            yield partial(identified, runs, dataset)
-
-
-def of_use(run: RunFolder, use: str) -> dict[str, dict[str, np.ndarray]]:
-    """Return the pictures of a use of latents by model and by what they are of, a tolerance or a temperature."""
-    found: dict[str, dict[str, np.ndarray]] = {}
-    for key, images in run.arrays.items():
-        model, between, kind = key.partition(f"_{use}_")
-        if between:
-            found.setdefault(model, {})[kind] = images
-    return found
 
 
 def fewer_evaluations(run: RunFolder) -> Figure:
@@ -206,77 +191,3 @@ def edits(runs: Runs, dataset: str) -> Figure:
         runs=found,
         data=measured(pd.concat([paths, warm]), "frechet_of_path", "sample_variance", "frechet_of_temperature"),
     )
-
-
-def identified(runs: Runs, dataset: str) -> Figure:
-    """Latents of the same images under two networks, beside those of different images (Figures 7 and 8)."""
-    found = runs.find("latent_codes", dataset=dataset)
-    (run,) = [run for run in firsts(runs, "latent_codes") if run.info["dataset"] == dataset]
-    rows, models = rows_of(found), list(of_use(run, "latents"))
-    figure, axes = plt.subplots(max(1, len(models)), 4, figsize=(WIDTH, 2.5 * max(1, len(models)) + 0.3), squeeze=False)
-    lines = {}
-    for (first, second, third, last), model in zip(axes, models):
-        one, other = (of_use(run, "latents")[model][which].astype(np.float32) for which in ("shared", "second"))
-        _one_image(first, one, other)
-        lines[model] = _pairs(second, one, other)
-        mine = rows[rows.method == model]
-        _by_share(third, mine[mine.metric == "latent_difference"], "same image over others")
-        _by_share(
-            last, mine[mine.metric == "latent_correlation"], "rank correlation", mine[mine.metric == "shuffled_correlation"]
-        )
-        first.set_ylabel(f"{name(model)}\nlatent")
-    return Figure(
-        f"identified-{dataset}",
-        f"Two networks give an image the same latent: {dataset}",
-        "Cf. Figures 7 and 8. The suite's network and another of other size, weights and batches, trained on the same objective. "
-        "First: latents of one test image, over the prior's standard deviation, dimension by dimension; second: latents of "
-        f"several images under both (replicate {run.info['seed']}). Third: median difference of latents over that of different "
-        "images (1 says nothing), by the share of the suite's network's training; fourth: correlation over images, median over "
-        "dimensions, and of different images. Dashed: flow of the Gaussian of the data's mean and covariance against the second "
-        "network. Bands span the replicates.",
-        "Two lines that nearly coincide; a cloud of dots along the diagonal over a round one of different images; the difference "
-        "falls with training and the correlation rises, that of different images being 0.",
-        figure,
-        runs=found,
-        data=stacked(lines, ("method",), ("first network", "second network", "second network, another image"), digits=3),
-        arrays="arrays.npz",
-    )
-
-
-def _one_image(axis: Axes, one: Latents, other: Latents) -> None:
-    """Draw the first dimensions of the first image's latents under both networks."""
-    for latents, label, colour, look in ((one, "suite's", ORANGE, {"linewidth": 2.5, "alpha": 0.5}), (other, "second", BLUE, {})):
-        values = latents[0].ravel()[:DIMENSIONS]
-        axis.plot(np.arange(1, len(values) + 1), values, **{"color": colour, "linewidth": 0.9, "label": label, **look})
-    axis.set(title="one image", xlabel="dimension")
-    low, high = axis.get_ylim()
-    axis.set_ylim(low, high + 0.4 * (high - low))
-    axis.legend(loc="upper left", ncols=2, columnspacing=0.8, handlelength=1.2)
-
-
-def _pairs(axis: Axes, one: Latents, other: Latents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw and return latents under both networks, of the same images and of different ones."""
-    every = max(1, one.size // PAIRED)
-    x, same, different = (part.ravel()[::every] for part in (one, other, np.roll(other, 1, 0)))
-    style = {"markersize": 2, "markeredgewidth": 0, "rasterized": True}
-    axis.plot(x, different, "o", color=GREY, alpha=0.35, label="different images", **style)
-    axis.plot(x, same, "o", color=VERMILION, alpha=0.6, label="same image", **style)
-    axis.set(title="several images", xlabel="suite's network", ylabel="second network")
-    low, high = axis.get_ylim()
-    axis.set_ylim(low, high + 0.45 * (high - low))
-    axis.legend(loc="upper left", markerscale=2.5, handletextpad=0.2)
-    return x, same, different
-
-
-def _by_share(axis: Axes, rows: pd.DataFrame, title: str, shuffled: pd.DataFrame | None = None) -> None:
-    """Draw a measure by the share of training, with that of the Gaussian flow and of different images."""
-    along = rows[rows.variant == "shared network"]
-    against(axis, along, VERMILION, "same image")
-    linear = rows[rows.variant == "Gaussian flow"].value
-    if len(linear):
-        axis.axhline(linear.mean(), color=BLACK, linestyle="--", linewidth=1, label="Gaussian flow")
-    if shuffled is not None:
-        against(axis, shuffled[shuffled.variant == "shared network"], GREY, "different images")
-    axis.set(title=title, xlabel="share of training", xlim=(0, 1.03), ylim=(-0.1, 1.02) if shuffled is not None else (0, 1))
-    axis.xaxis.set_major_formatter("{x:.0%}")
-    legend(axis, "center right" if shuffled is not None else "upper right")

@@ -46,7 +46,8 @@ def bits(runs: Runs, dataset: str) -> Figure:
         lines[model] = medians[medians.method == model].value
         if model in set(bounds.method):
             lines[f"{model}, bound"] = bounds[bounds.method == model].value
-    dots(left, lines, lambda key: shade(key.partition(",")[0]), lambda key: _labelled(*key.partition(", bound")))
+    if lines:
+        dots(left, lines, lambda key: shade(key.partition(",")[0]), lambda key: _labelled(*key.partition(", bound")))
     left.set(xlabel="bits/dim, median of test images")
     frechet = rows[(rows.metric == "feature_frechet") & rows.method.isin(models)]
     for model in models:

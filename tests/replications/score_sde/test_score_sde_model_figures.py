@@ -10,7 +10,7 @@ from ffjord_runs import row
 
 from common.measure.figures import Runs, style
 from common.measure.image_lines import tiled
-from replications.score_sde import figures, figures_latents
+from replications.score_sde import figures, figures_identified, figures_latents
 from replications.score_sde.latent_uses import MOMENTS
 from replications.score_sde.names import name, shade
 
@@ -199,7 +199,7 @@ def test_two_networks_beside_other_images_and_a_gaussian(drawn):
     one, several, difference, correlation = drawn["identified-digits"].figure.axes
     arrays = drawn["identified-digits"].runs[0].arrays
     shared, second = (arrays[f"score_ve_latents_{which}"].astype(np.float32) for which in ("shared", "second"))
-    np.testing.assert_allclose(line(one, "second").get_ydata(), second[0].ravel()[: figures_latents.DIMENSIONS])
+    np.testing.assert_allclose(line(one, "second network").get_ydata(), second[0].ravel()[: figures_identified.DIMENSIONS])
     np.testing.assert_allclose(line(several, "same image").get_data(), [shared.ravel(), second.ravel()])
     np.testing.assert_allclose(line(several, "different images").get_ydata(), np.roll(second, 1, 0).ravel())
     np.testing.assert_allclose(line(difference, "same image").get_ydata(), [0.95, 0.5])
