@@ -1,4 +1,4 @@
-"""Run folders that tests of FFJORD's figures fill by hand."""
+"""Run folders that tests of figures fill by hand: FFJORD's, and those of papers that came after it."""
 
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,14 @@ def made_up(
     rows: list[dict[str, Any]],
     arrays: dict[str, np.ndarray],
     seed: int = 0,
+    paper: str = "ffjord",
     **settings: Any,
 ) -> RunFolder:
     """Return a run that left these rows and arrays."""
     path = folder / experiment / dataset / f"seed{seed}"
     path.mkdir(parents=True)
     np.savez(path / "arrays.npz", **arrays)
-    table = pd.DataFrame(rows, columns=COLUMNS).assign(paper="ffjord", experiment=experiment, level="laptop", seed=seed)
+    table = pd.DataFrame(rows, columns=COLUMNS).assign(paper=paper, experiment=experiment, level="laptop", seed=seed)
     table.assign(dataset=table.dataset.fillna(dataset)).to_csv(path / "metrics.csv", index=False)
-    seal(path, paper="ffjord", experiment=experiment, seed=seed, dataset=dataset, settings={**settings, "data": dataset})
+    seal(path, paper=paper, experiment=experiment, seed=seed, dataset=dataset, settings={**settings, "data": dataset})
     return RunFolder.open(path)
