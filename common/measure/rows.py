@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from common.measure import statistics
-from common.measure.statistics import curve, difference, log_slope, per_seed, rank_of
+from common.measure.statistics import curve, difference, furthest, log_slope, paired, per_seed, rank_of
 from common.runs.entries import entries
 
 Values = pd.Series | pd.DataFrame  # one number per seed, or columns `value` and what else `verdicts.verdict` takes
@@ -132,14 +132,30 @@ class Rows:
 
         return _described(compute, f"{self}: rank of {method} among {len(among)}, 1 = smallest")
 
-    def log_slope(self, method: str | None = None) -> Statistic:
-        """Return the power of the axis with which the value goes: the slope of its logarithm against that of the axis."""
+    def log_slope(self, method: str | None = None, *, each: tuple[str, ...] = (), wanted: float = 0.0) -> Statistic:
+        """Return the power of the axis with which the value goes: the slope of its logarithm against that of the axis.
 
-        def compute(metrics: pd.DataFrame) -> pd.Series:
-            table = self.along(metrics, method)
+        Of every combination of the columns `each`, the power that is furthest from the `wanted` one.
+        """
+
+        def slope(rows: "Rows", metrics: pd.DataFrame) -> pd.Series:
+            table = rows.along(metrics, method)
             return log_slope(table.columns, table)
 
-        return _described(compute, f"{self}{_named(method)}: log-log slope along its axis")
+        def compute(metrics: pd.DataFrame) -> pd.Series:
+            if not each:
+                return slope(self, metrics)
+            return furthest(paired({str(name): slope(self.also(**name), metrics) for name in self.cells(metrics, each)}), wanted)
+
+        said = f", furthest from {wanted:g} over {' and '.join(each)}" if each else ""
+        return _described(compute, f"{self}{_named(method)}: log-log slope along its axis{said}")
+
+    def cells(self, metrics: pd.DataFrame, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Return every combination of values that the columns have. Raises `MissingRows` if nothing was measured."""
+        found = self.table(metrics)[list(columns)].drop_duplicates().sort_values(list(columns))
+        if found.empty:
+            raise statistics.MissingRows(f"no finished run has {self}")
+        return [dict(zip(columns, values)) for values in found.itertuples(index=False, name=None)]
 
     def _compared(self, metrics: pd.DataFrame, a: Operand, b: Operand, of: Callable[[pd.Series, pd.Series], pd.Series]) -> Values:
         """Return what `of` makes of two operands, with the excess of the larger one over the floor where there is one."""
@@ -157,11 +173,7 @@ class Rows:
         def compute(metrics: pd.DataFrame) -> Values:
             if not each:
                 return of(self, metrics)
-            cells = self.table(metrics)[list(each)].drop_duplicates().sort_values(list(each))
-            if cells.empty:
-                raise statistics.MissingRows(f"no finished run has {self}")
-            names = [dict(zip(each, values)) for values in cells.itertuples(index=False, name=None)]
-            return reduced({str(name): of(self.also(**name), metrics) for name in names}, by)
+            return reduced({str(name): of(self.also(**name), metrics) for name in self.cells(metrics, each)}, by)
 
         said += f", {by.replace('_', ' ')} over {' and '.join(each)}" if each else ""
         return _described(compute, said)

@@ -1,4 +1,4 @@
-"""What the paper says of SDEs and samplers, without a network: kernels, marginals, chains, likelihoods, and App. I.4's posteriors.
+"""What the paper says of SDEs and samplers, without a network: kernels, marginals, chains, likelihoods (App. B-E, H.2, I.4).
 
 Everything is measured on points, on one Gaussian, or on a mixture of Gaussians that each replicate draws anew, with exact scores.
 """
