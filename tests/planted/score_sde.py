@@ -123,7 +123,7 @@ MUTANTS = [
     (LIKELIHOODS, "reshape(len(x), solves) - exact", "reshape(len(x), solves) - 0 * exact", OF_FACTS),
     (LIKELIHOODS, "path.prior_log_density(found.latent) -", "0 *", OF_FACTS),
     # samplers on a mixture
-    (SAMPLING, "times[:-1:gap]", "times[::gap]", OF_SAMPLERS),
+    (CORRECTORS, "times[:-1:gap]", "times[::gap]", OF_SAMPLERS),
     (SAMPLING, "self.corrector.alone if predictor == NONE", "self.corrector.alone if predictor != NONE", OF_SAMPLERS),
     (SAMPLING, "own if snr is None else snr", "own", OF_SAMPLERS),
     (SAMPLING, "alpha=self.corrector.alpha", 'alpha="one"', OF_SAMPLERS),
