@@ -29,6 +29,7 @@ KINDS = {
 }
 LINES = (*PREDICTORS, "corrector_only", "rk45")  # of the table, from the top
 SHOWN = {"reverse_diffusion_P": "P", "reverse_diffusion_PC": "PC", "corrector_only_C2": "C2", "rk45": "ODE"}
+PER_LINE = 8  # samples
 WAYS = {"ODE": {"linewidth": 1.8, "zorder": 3}, "SDE": {"linewidth": 0.8}}
 
 
@@ -49,7 +50,7 @@ def table(found: list[RunFolder], dataset: str) -> Figure:
     """Table 1 in dots: a panel for each model, a line for each predictor, a colour for each kind of sampler."""
     rows, models = rows_of(found), models_of(found[0])
     settings = found[0].info["settings"]
-    figure, axes = panels(len(models), 3.6, per_line=2)
+    figure, axes = panels(len(models), 3.6, per_line=2, sharex=True)
     for axis, model in zip(axes, models):
         lines_of_dots(axis, rows[rows.method == model])
         axis.set(title=name(model), xscale="log", xlabel="feature Fréchet distance")
@@ -85,7 +86,7 @@ def lines_of_dots(axis: Axes, rows: pd.DataFrame) -> None:
             axis.plot(values, np.full(len(values), at), "o", alpha=0.75, **dots)
             axis.plot([values.mean()] * 2, [at - 0.08, at + 0.08], color=shade(kind), linewidth=2)
     axis.set_yticks(range(len(lines)), [name(variant) for variant in lines])
-    axis.set_ylim(len(lines) - 0.5, -0.5)
+    axis.set_ylim(max(1, len(lines)) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
 
 
@@ -119,7 +120,7 @@ def shares(found: list[RunFolder], dataset: str) -> Figure:
     plain(axis.yaxis, (1, 2, 3, 5))
     if len(rows):
         axis.set_xticks(sorted(rows["at"].unique()))
-        axis.legend()
+        figure.legend(loc="outside lower center", ncols=3)
     return Figure(
         f"learned-share-{dataset}",
         f"Evaluations for the corrector or for the predictor: {dataset}",
@@ -137,11 +138,13 @@ def ways(run: RunFolder, dataset: str) -> Figure:
     """The ways of the reverse SDE and of the flow from the same starts (Figure 2)."""
     arrays, models = run.arrays, models_of(run)
     lines = [(model, start, how) for model in models for start in range(starts_of(arrays, model)) for how in WAYS]
-    figure = plt.figure(figsize=(WIDTH, 2.6 + 0.42 * len(lines) / max(1, len(models))))
-    above, below = figure.subfigures(2, 1, height_ratios=(2.4, 0.42 * len(lines) / max(1, len(models)) + 0.3))
+    figure = plt.figure(figsize=(WIDTH, 2.9 + 0.42 * len(lines) / max(1, len(models))))
+    above, below = figure.subfigures(2, 1, height_ratios=(2.7, 0.42 * len(lines) / max(1, len(models)) + 0.3))
     curves = {}
     for axis, model in zip(above.subplots(1, len(models), squeeze=False)[0], models):
         curves |= pixel_ways(axis, arrays, model)
+    if curves:
+        above.legend(*above.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(WAYS))
     strips(below, arrays, models)
     return Figure(
         f"learned-ways-{dataset}",
@@ -173,7 +176,6 @@ def pixel_ways(axis: Axes, arrays: Mapping[str, np.ndarray], model: str) -> dict
             curves[name(model), how, start] = (times, values)
     axis.plot(np.full(starts_of(arrays, model), times[0]), arrays[f"{model}_pixel_ODE"][:, 0], "o", color=BLACK, markersize=3.5)
     axis.set(xlim=(1.02, -0.02), xlabel="time t", ylabel="middle pixel", title=name(model))
-    axis.legend(loc="best")
     return curves
 
 
@@ -195,14 +197,15 @@ def strips(figure: Drawing, arrays: Mapping[str, np.ndarray], models: list[str])
 def pictures(run: RunFolder, dataset: str) -> Figure:
     """Samples of each kind of sampler from the same starts."""
     arrays, models = run.arrays, models_of(run)
-    figure, grid = plt.subplots(len(SHOWN), len(models), figsize=(WIDTH, 0.55 * len(SHOWN) + 0.4), squeeze=False)
+    figure, grid = plt.subplots(len(SHOWN), len(models), figsize=(WIDTH, 0.95 * len(SHOWN) + 0.3), squeeze=False)
+    figure.get_layout_engine().set(wspace=0.06)
     for axes, model in zip(grid.T, models):
         for axis, (key, kind) in zip(axes, SHOWN.items()):
             images = arrays.get(f"{model}_samples_{key}")
             if images is None:
                 axis.remove()
                 continue
-            image_lines(axis, images, name(kind) if model == models[0] else "", len(images), gap=max(1, images.shape[-1] // 8))
+            image_lines(axis, images, name(kind) if model == models[0] else "", PER_LINE, gap=max(1, images.shape[-1] // 8))
         axes[0].set_title(name(model))
     return Figure(
         f"learned-pictures-{dataset}",

@@ -89,14 +89,14 @@ def test_columns_at_their_cost(context, measure, settings):
     assert arrays["samples_ancestral_P2_rounded"].dtype == np.float16 and len(arrays) == 4 * 3 + 1
 
 
-def test_without_a_step_the_corrector_changes_nothing(context, measure, settings):
+def test_without_a_step_the_corrector_changes_nothing(context, measure):
     """Only where the predictor draws no noise of its own: the corrector draws some too."""
-    rows, _ = learned_samplers.table_rows(case_of(vp(), context, measure), settings, {})
-    plain, corrected = (cells(rows, metric)["probability_flow"]["value"] for metric in ("frechet_p", "frechet_pc"))
-    assert plain == corrected
-    more, _ = learned_samplers.table_rows(case_of(vp(), context, measure, snr=0.3), settings, {})
-    assert cells(more, "frechet_pc")["probability_flow"]["value"] != corrected
-    assert cells(more, "frechet_p")["probability_flow"]["value"] == plain
+    still, moving = (case_of(vp(), context, measure, snr=snr) for snr in (0.0, 0.3))
+    plain, corrected, moved = (
+        case.samples("probability_flow", 25, steps).x for case, steps in ((still, 0), (still, 1), (moving, 1))
+    )
+    assert torch.equal(plain, corrected) and not torch.equal(plain, moved)
+    assert torch.equal(moving.samples("probability_flow", 25).x, plain)
 
 
 def test_each_predictor_has_a_ratio_of_its_own(context, measure, monkeypatch):
@@ -139,15 +139,15 @@ def test_what_the_last_step_removes(path, noise, context, measure, settings):
 def test_the_flows_samples_in_closed_form(path, context, measure, settings):
     """It is linear; Tweedie's step then goes to the mean of the data given its end."""
     case = case_of(path, context, measure, 20, batch=12)
-    found = case.flow(1e-5)
+    found = case.flow(1e-4)
     alpha, sigma = path.alpha(case.ends), path.sigma(case.ends)
     std = (alpha.square() * STD**2 + sigma.square()).sqrt()
     mean = MEAN.reshape(SHAPE)
     expected = alpha[1] * mean + std[1] / std[0] * (path.prior_std * case.noise - alpha[0] * mean)
-    torch.testing.assert_close(found.noisy.double(), expected, atol=2e-4, rtol=0)
+    torch.testing.assert_close(found.noisy.double(), expected, atol=3e-3, rtol=0)
     clean = mean + alpha[1] * STD**2 / std[1] ** 2 * (expected - alpha[1] * mean)
-    torch.testing.assert_close(found.x.double(), clean, atol=2e-4, rtol=0)
-    rows, arrays = learned_samplers.flow_rows(case, settings.model_copy(update={"tolerance": 1e-5}), {"method": "m"})
+    torch.testing.assert_close(found.x.double(), clean, atol=3e-3, rtol=0)
+    rows, arrays = learned_samplers.flow_rows(case, settings.model_copy(update={"tolerance": 1e-4}), {"method": "m"})
     flow, _, change = rows
     assert [row["metric"] for row in rows] == ["frechet_flow", "frechet_undenoised", "denoising_change"]
     assert change["value"] == pytest.approx(float((expected - clean).square().mean().sqrt() / sigma[1]), rel=1e-2)
@@ -156,7 +156,9 @@ def test_the_flows_samples_in_closed_form(path, context, measure, settings):
 
 
 def test_every_share_costs_the_same(context, measure, settings):
-    rows, _ = learned_samplers.share_rows(case_of(ve(0.01, 15.0), context, measure, snr=0.1), settings, {"method": "m"})
+    case = case_of(ve(0.01, 15.0), context, measure)
+    case = case._replace(corrector=CorrectorSettings(snr={"reverse_diffusion": 0.1, NONE: 0.2}))
+    rows, _ = learned_samplers.share_rows(case, settings, {"method": "m"})
     assert [(row["variant"], row["at"]) for row in rows] == [
         *(("reverse_diffusion", share) for share in (0, 0.25, 0.5, 0.75)),
         (NONE, 1.0),
@@ -167,7 +169,7 @@ def test_every_share_costs_the_same(context, measure, settings):
 @BY_PATH
 def test_ways_from_the_same_starts(path, context, measure):
     case = case_of(path, context, measure, 200)
-    times, found = ways(case, 200, 100, 1e-4)
+    times, found = ways(case, 200, 100, 1e-3)
     usual = (path.alpha(times).square() + path.sigma(times).square()).sqrt()
     torch.testing.assert_close(size(path, times), usual)
     assert times.shape == (100,) and {states.shape for states in found.values()} == {(100, 200, *SHAPE)}
@@ -178,7 +180,7 @@ def test_ways_from_the_same_starts(path, context, measure):
     alpha, std = path.alpha(times), (path.alpha(times).square() * STD**2 + path.sigma(times).square()).sqrt()
     mean = MEAN.reshape(SHAPE)
     end = alpha[-1] * mean + std[-1] / std[0] * (path.prior_std * case.noise[:200] - alpha[0] * mean)
-    torch.testing.assert_close(found["ODE"][-1], end / usual[-1], atol=3e-3, rtol=0)
+    torch.testing.assert_close(found["ODE"][-1], end / usual[-1], atol=1e-2, rtol=0)
     spread = (found["SDE"][50] * usual[50] - alpha[50] * mean).square().mean().sqrt()
     assert float(spread) == pytest.approx(float(std[50]), rel=0.1)
     bends = {how: float(states.diff(n=2, dim=0).abs().mean()) for how, states in found.items()}
