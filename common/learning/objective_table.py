@@ -8,6 +8,7 @@ All of one (data, seed) start from the same weights and see the same batches, ti
     ddpm_vp        noise matching, DDPM's simple loss (Ho 2020, eq. 14)
     scoreflow_vp   score matching weighted by g^2, a bound on the likelihood (Song, Durkan et al. 2021)
     score_sub_vp   denoising score matching on the sub-VP path
+    noise_sub_vp   noise matching on the sub-VP path
     score_ve       denoising score matching on the variance-exploding path, the network being given log sigma
     ladder_ve      the same at a ladder of 20 noise levels alone, the network being given the level's index
     ncsn           the same at NCSN's own ladder: ten, from the width of the pixels' range to a hundredth (Song & Ermon 2019)
@@ -37,6 +38,7 @@ OBJECTIVES: dict[str, Recipe] = {
     "ddpm_vp": Recipe(objective=_on("vp", "noise")),
     "scoreflow_vp": Recipe(objective=_on("vp", "score", "diffusion_squared")),
     "score_sub_vp": Recipe(objective=_on("sub_vp", "score", "sigma_squared")),
+    "noise_sub_vp": Recipe(objective=_on("sub_vp", "noise")),
     "score_ve": Recipe(
         objective=_on("ve", "noise", path_options=VE),
         conditioning=ConditioningSettings.model_validate({**SCALED, "t": "log_sigma"}),

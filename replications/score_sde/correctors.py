@@ -72,6 +72,20 @@ def annealed_langevin(snr: float, *, alpha: Alpha = "one") -> Method:
     return method
 
 
+def at_every(gap: int, corrector: Method) -> Method:
+    """Return a corrector that acts at the first scale and at every `gap`-th after it."""
+
+    def method(path: GaussianPath, times: Times) -> Step:
+        correct, chosen = corrector(path, times), set(times[:-1:gap].tolist())
+
+        def step(model: Answers, x: State, t: float, t_next: float, noise: Noise) -> tuple[State, State]:
+            return correct(model, x, t, t_next, noise) if t in chosen else (x, x)
+
+        return step
+
+    return method
+
+
 def batch_norm(x: State) -> Float[Tensor, ""]:
     """Return the mean Euclidean norm of the samples of a batch."""
     return x.flatten(1).norm(dim=1).mean()

@@ -11,26 +11,18 @@ from jaxtyping import Float
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
-from common.dynamics.answers import Answers
 from common.dynamics.oracles import GaussianMixture
-from common.dynamics.paths import GaussianPath
-from common.dynamics.samplers.loop import Method, Noise, Step, Times
+from common.dynamics.samplers.loop import Times
 from common.dynamics.samplers.result import Callback, Samples
 from common.measure.metrics.wasserstein import sliced_wasserstein
 from common.runs.experiment import Context
 from common.runs.folders import row
 from common.runs.settings import Settings as Base
-from replications.score_sde.correctors import Alpha, langevin
+from replications.score_sde.correctors import Alpha, at_every, langevin
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
-from replications.score_sde.predictors import ancestral, identity, probability_flow, reverse_diffusion
+from replications.score_sde.predictors import NONE, TABLE_1, identity
 from replications.score_sde.toy_mixture import EPS, Toy
 
-PREDICTORS: dict[str, Method] = {
-    "ancestral": ancestral,
-    "reverse_diffusion": reverse_diffusion,
-    "probability_flow": probability_flow,
-}
-NONE = "corrector_only"
 FLOORS = 4  # pairs of data whose mean distance is the floor
 Cloud = Float[Tensor, "samples dim"]
 
@@ -93,7 +85,7 @@ class Case(NamedTuple):
         """
         own = self.corrector.alone if predictor == NONE else self.corrector.snr
         corrector = at_every(every, langevin(own if snr is None else snr, alpha=self.corrector.alpha))
-        sample = predictor_corrector(PREDICTORS.get(predictor, identity), corrector, correctors=correctors)
+        sample = predictor_corrector(TABLE_1.get(predictor, identity), corrector, correctors=correctors)
         noise = self.context.generator("noise", device=self.start.device)
         return sample(self.model, self.start, self.times(count), generator=noise, callback=callback)
 
@@ -107,17 +99,3 @@ def drawn_case(sde: str, toy: Toy, samples: int, corrector: CorrectorSettings, c
     model = toy.on(toy.paths()[sde])
     start = model.path.prior_sample((samples, toy.means.shape[1]), generator=context.generator("starts"), dtype=torch.float32)
     return Case(sde, model, start.to(context.device), corrector, context)
-
-
-def at_every(gap: int, corrector: Method) -> Method:
-    """Return a corrector that acts at the first scale and at every `gap`-th after it."""
-
-    def method(path: GaussianPath, times: Times) -> Step:
-        correct, chosen = corrector(path, times), set(times[:-1:gap].tolist())
-
-        def step(model: Answers, x: Tensor, t: float, t_next: float, noise: Noise) -> tuple[Tensor, Tensor]:
-            return correct(model, x, t, t_next, noise) if t in chosen else (x, x)
-
-        return step
-
-    return method

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from common.dynamics.answers import Answers
 from common.dynamics.paths import GaussianPath
-from common.dynamics.samplers.loop import Sampler, Times
+from common.dynamics.samplers.loop import Method, Sampler, Times
 from common.runs.experiment import Context
 from replications.score_sde.correctors import langevin
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
@@ -38,15 +38,19 @@ class Drawn(NamedTuple):
 def methods(path: GaussianPath, settings: SamplingSettings) -> dict[str, tuple[Sampler, Times]]:
     """Return the samplers of a path with their times: the flow by RK45, the reverse SDE, on the VE path with a corrector too.
 
-    All end with a denoising step. The SDE's predictor is the paper's for models of continuous times: Euler-Maruyama, and reverse
-    diffusion on the VE path.
+    All end with a denoising step.
     """
     flow, grid = torch.tensor([1.0, EPS[path.name]], dtype=torch.float64), scales(path, settings.scales, t_min=EPS[path.name])
-    predictor = reverse_diffusion if path.name == "ve" else euler_maruyama
+    predictor = of_continuous_times(path)
     found = {"ODE": (rk45(settings.tolerance), flow), "SDE": (predictor_corrector(predictor), grid)}
     if path.name == "ve":
         found["PC"] = predictor_corrector(predictor, langevin(settings.snr)), grid
     return found
+
+
+def of_continuous_times(path: GaussianPath) -> Method:
+    """Return the paper's predictor for models of continuous times: reverse diffusion on the VE path, else Euler-Maruyama."""
+    return reverse_diffusion if path.name == "ve" else euler_maruyama
 
 
 def samples(

@@ -93,6 +93,10 @@ def budgets(count: int) -> dict[str, Budget]:
     }
 
 
+# of Figure 9: corrector steps, at every so many scales; their share of the evaluations is correctors / (correctors + every)
+MIXED = ((3, 0), (3, 1), (1, 1), (1, 3))
+
+
 def between_levels(model: Answers, interpolation: Interpolation) -> Answering:
     """Return a model of discrete noise levels as one of all times, which P2 asks it to be (Tables 1 and 4).
 

@@ -102,3 +102,11 @@ def identity(path: Prior, times: Times) -> Step:
         return x, x
 
     return step
+
+
+TABLE_1: dict[str, Method] = {  # the predictors of Table 1
+    "ancestral": ancestral,
+    "reverse_diffusion": reverse_diffusion,
+    "probability_flow": probability_flow,
+}
+NONE = "corrector_only"  # what samples without a predictor are labelled with

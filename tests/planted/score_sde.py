@@ -13,6 +13,9 @@ TOY, FORWARD, MARGINALS = f"{S}/toy_mixture.py", f"{S}/forward_facts.py", f"{S}/
 CHAIN_FACTS, LIKELIHOODS, OF_FACTS = f"{S}/chain_facts.py", f"{S}/likelihood_facts.py", f"{TS}/test_score_sde_sde_facts.py"
 SAMPLING, SAMPLERS = f"{S}/exact_sampling.py", f"{S}/experiments/exact_samplers.py"
 OF_SAMPLERS = f"{TS}/test_score_sde_exact_samplers.py"
+LEARNED, LEARNED_SAMPLERS = f"{S}/learned_sampling.py", f"{S}/experiments/learned_samplers.py"
+OF_LEARNED, OF_FIGURES = f"{TS}/test_score_sde_learned_samplers.py", f"{TS}/test_score_sde_sampler_figures.py"
+SAMPLER_FIGURES = f"{S}/figures_samplers.py"
 
 MUTANTS = [
     # chains
@@ -123,7 +126,7 @@ MUTANTS = [
     (LIKELIHOODS, "reshape(len(x), solves) - exact", "reshape(len(x), solves) - 0 * exact", OF_FACTS),
     (LIKELIHOODS, "path.prior_log_density(found.latent) -", "0 *", OF_FACTS),
     # samplers on a mixture
-    (SAMPLING, "times[:-1:gap]", "times[::gap]", OF_SAMPLERS),
+    (CORRECTORS, "times[:-1:gap]", "times[::gap]", OF_SAMPLERS),
     (SAMPLING, "self.corrector.alone if predictor == NONE", "self.corrector.alone if predictor != NONE", OF_SAMPLERS),
     (SAMPLING, "own if snr is None else snr", "own", OF_SAMPLERS),
     (SAMPLING, "alpha=self.corrector.alpha", 'alpha="one"', OF_SAMPLERS),
@@ -134,6 +137,22 @@ MUTANTS = [
     (SAMPLERS, "noisy, **labels", "clean, **labels", OF_SAMPLERS),
     (SAMPLERS, "if predictor == NONE and not snr", "if not snr", OF_SAMPLERS),
     (SAMPLERS, "case.model.path.sigma(ends[1:])", "case.model.path.sigma(ends[:1])", OF_SAMPLERS),
+    # samplers on trained models
+    (LEARNED, "if step == count - 1", "if step == count - 2", OF_LEARNED),
+    (LEARNED, "self.corrector.snr[predictor]", "self.corrector.snr[NONE]", OF_LEARNED),
+    (LEARNED, "self.times(count)[:-1])", "self.times(2 * count)[:-1])", OF_LEARNED),
+    (LEARNED, "self.model.denoised(part, self.t_min)", "part", OF_LEARNED),
+    (LEARNED, "found.nfe + 1)", "found.nfe)", OF_LEARNED),
+    (LEARNED, "(path.alpha(times).square() + path", "(1 + path", OF_LEARNED),
+    (LEARNED, "path.prior_std * case.noise[:starts]", "case.noise[:starts]", OF_LEARNED),
+    (LEARNED_SAMPLERS, ".variance ** 0.5", ".variance", OF_LEARNED),
+    (LEARNED_SAMPLERS, '"frechet_undenoised", found.noisy', '"frechet_undenoised", found.x', OF_LEARNED),
+    (LEARNED_SAMPLERS, "settings.evaluations // 2, 2)", "settings.evaluations, 2)", OF_LEARNED),
+    (LEARNED_SAMPLERS, "sigma(case.ends[-1])", "sigma(case.ends[0])", OF_LEARNED),
+    (LEARNED_SAMPLERS, 'if column == "P2 rounded" else None', "if column else None", OF_LEARNED),
+    (LEARNED_SAMPLERS, "corrector=settings.shared[name]", "corrector=corrector", OF_LEARNED),
+    (SAMPLER_FIGURES, "(rows.variant == variant) & (rows.metric == metric)].value", "(rows.metric == metric)].value", OF_FIGURES),
+    (SAMPLER_FIGURES, '_pictures_{how}"][start]', '_pictures_{how}"][0]', OF_FIGURES),
 ]
 
 # files for random mistakes, and the tests that answer for them
@@ -148,4 +167,5 @@ WATCHED = {
     INVERSE: OF_INVERSE,
     **dict.fromkeys((TOY, FORWARD, MARGINALS, CHAIN_FACTS, LIKELIHOODS), OF_FACTS),
     **dict.fromkeys((SAMPLING, SAMPLERS), OF_SAMPLERS),
+    **dict.fromkeys((LEARNED, LEARNED_SAMPLERS), OF_LEARNED),
 }

@@ -15,15 +15,14 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.score_sde.discretisation import published
-from replications.score_sde.exact_sampling import NONE, PREDICTORS, Case, CorrectorSettings, Data, drawn_case, drawn_data
-from replications.score_sde.predictor_corrector import budgets
+from replications.score_sde.exact_sampling import Case, CorrectorSettings, Data, drawn_case, drawn_data
+from replications.score_sde.predictor_corrector import MIXED, budgets
+from replications.score_sde.predictors import NONE, TABLE_1
 from replications.score_sde.probability_flow import rk45
 from replications.score_sde.toy_mixture import EPS, ScaleCount, drawn_toy
 
 VARIANT = ()
 Row = dict[str, Any]
-# of Figure 9: corrector steps, at every so many scales; their share of the evaluations is correctors / (correctors + every)
-MIXED = ((3, 0), (3, 1), (1, 1), (1, 3))
 
 
 class Settings(Base):
@@ -66,7 +65,7 @@ def table_rows(case: Case, data: Data, counts: list[int]) -> list[Row]:
     rows = []
     for count in counts:
         for column, budget in budgets(count).items():
-            for predictor in PREDICTORS if budget.predicts else (NONE,):
+            for predictor in TABLE_1 if budget.predicts else (NONE,):
                 last: deque[Tensor] = deque(maxlen=1)
                 found = case.samples(
                     predictor, budget.scales, budget.correctors, callback=lambda step, t, x, last=last: last.append(x)

@@ -10,10 +10,11 @@ from common.errors import SettingsError
 from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.score_sde import exact_sampling
-from replications.score_sde.correctors import langevin
-from replications.score_sde.exact_sampling import NONE, PREDICTORS, CorrectorSettings, at_every, drawn_case, drawn_data
+from replications.score_sde.correctors import at_every, langevin
+from replications.score_sde.exact_sampling import CorrectorSettings, drawn_case, drawn_data
 from replications.score_sde.experiments import exact_samplers
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
+from replications.score_sde.predictors import NONE, TABLE_1, identity
 from replications.score_sde.toy_mixture import Toy, drawn_toy
 
 F64, PACKAGE = torch.float64, "replications.score_sde"
@@ -80,7 +81,7 @@ def test_a_corrector_at_every_so_many_scales(gap, at):
 
     times = scales(path, 5, t_min=0.1)
     model = toy().on(path)
-    found = predictor_corrector(exact_sampling.identity, at_every(gap, corrector))(model, torch.zeros(2, 4), times)
+    found = predictor_corrector(identity, at_every(gap, corrector))(model, torch.zeros(2, 4), times)
     assert seen == [times[number].item() for number in at] and torch.equal(found.x, torch.full((2, 4), float(len(at))))
 
 
@@ -100,7 +101,7 @@ def test_the_table_has_every_cell_at_its_cost(context):
     cells = {(row["variant"], row["method"], row["at"]): row["nfe"] for row in rows}
     assert len(cells) == len(rows) == 2 * (3 * 3 + 1)
     for count in (25, 30):
-        for predictor in PREDICTORS:
+        for predictor in TABLE_1:
             assert cells["P", predictor, count] == count
             assert cells["P2", predictor, count] == cells["PC", predictor, count] == cells["C2", NONE, count] == 2 * count
 
