@@ -18,6 +18,7 @@ from replications.score_sde.names import NAMES, name, shade
 IMAGES, ROWS = 5, 6  # images that are completed; samples of a class
 HOLE = np.array([0.5, 0.72, 0.9]).reshape(3, 1, 1)  # colour of pixels that are not known
 RIVALS = ("unconditional", "data", "grey")
+CALLED = {"data": "training images"}
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
@@ -75,7 +76,7 @@ def class_pictures(run: RunFolder) -> Figure:
     shown = {key.removeprefix(prefix): images for key, images in run.arrays.items() if key.startswith(prefix)}
     chance = run.metrics[(run.metrics.metric == "agreement") & (run.metrics.method == "data")].floor.mean()
     classes = round(1 / chance)
-    figure, axes = plt.subplots(1, len(shown), figsize=(8.4, 2.1), squeeze=False)
+    figure, axes = plt.subplots(1, len(shown), figsize=(8.4, 2.5), squeeze=False)
     for axis, (weight, images) in zip(axes[0], shown.items()):
         gap, size = _gap(images), images.shape[-1]
         image_lines(axis, images[: ROWS * classes], per_line=classes, gap=gap)
@@ -153,13 +154,16 @@ def hidden(found: list[RunFolder], dataset: str) -> Figure:
     rows = rows_of(found)
     rows = rows[(rows.dataset == dataset) & rows.metric.isin(["hidden_error", "error_of_mean"])]
     variants = list(dict.fromkeys(rows.variant))
-    figure, axes = plt.subplots(1, 2 * len(variants), figsize=(max(4.2 * len(variants), 5.2), 2.5), squeeze=False)
     panels = [(variant, metric) for variant in variants for metric in ("hidden_error", "error_of_mean")]
-    for axis, (variant, metric) in zip(axes[0], panels):
+    columns, lines = min(len(panels), 4), -(-len(panels) // 4)
+    figure, axes = plt.subplots(lines, columns, figsize=(max(2.1 * columns, 5.2), 0.3 + 2.3 * lines), squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    for axis, (variant, metric) in zip(axes.flat, panels):
         _errors(axis, rows[(rows.variant == variant) & (rows.metric == metric)])
         axis.set_title(f"{MASKS.get(variant, variant)}:\n{'a draw' if metric == 'hidden_error' else 'mean of the draws'}")
     axes[0, 0].set_ylabel("mean squared error\nof what is hidden")
-    handles = {text: line for axis in axes[0] for line, text in zip(*axis.get_legend_handles_labels())}
+    handles = {text: line for axis in axes.flat for line, text in zip(*axis.get_legend_handles_labels())}
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=5)
     return Figure(
         f"hidden-{dataset}",
@@ -184,8 +188,8 @@ def _errors(axis: Axes, rows: pd.DataFrame) -> None:
     for rival, line in zip(RIVALS, ("--", ":", "-.")):
         read = rows[rows.method == rival].value
         if len(read):
-            axis.axhline(read.mean(), color=shade(rival), linestyle=line, linewidth=1.2, label=name(rival))
-    axis.set(ylim=(0, None), xlabel="corrector steps")
+            axis.axhline(read.mean(), color=shade(rival), linestyle=line, linewidth=1.2, label=CALLED.get(rival, name(rival)))
+    axis.set(ylim=(0, 1.1 * rows.value.max()), xlabel="corrector steps")
     axis.set_xticks(sorted(curve["at"].unique()))
 
 
@@ -193,21 +197,14 @@ def colour_distances(found: list[RunFolder], dataset: str) -> Figure:
     """Distance between the colours of images and of the originals."""
     rows = rows_of(found)
     rows = rows[(rows.dataset == dataset) & (rows.metric == "colour_distance")]
-    counts = rows[rows.method == "colourisation"]["at"]
-    values: Mapping[tuple[str, float | None], pd.Series] = {
-        ("colourisation", count): rows[(rows.method == "colourisation") & (rows["at"] == count)].value
-        for count in sorted(counts.unique())
-    }
-    values |= {(rival, None): rows[rows.method == rival].value for rival in RIVALS}
-
-    def label(key: tuple[str, float | None]) -> str:
-        method, count = key
-        if count is not None:
-            return f"coloured, {_steps(f'{count:g}')}"
-        return "training images" if method == "data" else name(method)
-
+    coloured = rows[rows.method == "colourisation"]
+    values = {f"coloured, {_steps(f'{count:g}')}": group.value for count, group in coloured.groupby("at")}
+    shades = dict.fromkeys(values, shade("colourisation"))
+    for rival in RIVALS:
+        label = CALLED.get(rival, name(rival))
+        values[label], shades[label] = rows[rows.method == rival].value, shade(rival)
     figure, axis = plt.subplots(figsize=(5.6, 2.1))
-    dots(axis, values, lambda key: shade(key[0]), label)
+    dots(axis, values, shades.get, str)
     axis.set(xlabel="sliced Wasserstein distance between pixels", xlim=(0, None))
     return Figure(
         f"colour-distance-{dataset}",
