@@ -16,6 +16,14 @@ OF_SAMPLERS = f"{TS}/test_score_sde_exact_samplers.py"
 LEARNED, LEARNED_SAMPLERS = f"{S}/learned_sampling.py", f"{S}/experiments/learned_samplers.py"
 OF_LEARNED, OF_FIGURES = f"{TS}/test_score_sde_learned_samplers.py", f"{TS}/test_score_sde_sampler_figures.py"
 SAMPLER_FIGURES = f"{S}/figures_samplers.py"
+CLASSIFIER, WIDE, OF_CLASSIFIER = (
+    f"{S}/noise_conditional_classifier.py",
+    f"{S}/wide_resnet.py",
+    f"{TS}/test_score_sde_noise_classifier.py",
+)
+CLASSES, COMPLETIONS, CASES = f"{S}/class_samples.py", f"{S}/completions.py", f"{S}/completion_cases.py"
+OF_CONTROLLABLE, TILES = f"{TS}/test_score_sde_controllable.py", "common/learning/data/patches.py"
+OF_TILES = "tests/common/learning/data/test_patches.py"
 
 MUTANTS = [
     # chains
@@ -153,6 +161,38 @@ MUTANTS = [
     (LEARNED_SAMPLERS, "corrector=settings.shared[name]", "corrector=corrector", OF_LEARNED),
     (SAMPLER_FIGURES, "(rows.variant == variant) & (rows.metric == metric)].value", "(rows.metric == metric)].value", OF_FIGURES),
     (SAMPLER_FIGURES, '_pictures_{how}"][start]', '_pictures_{how}"][0]', OF_FIGURES),
+    # classes, holes and colours
+    (CLASSIFIER, "(DATA_STD * alpha).square()", "(DATA_STD * alpha)", OF_CLASSIFIER),
+    (CLASSIFIER, "sigma.log().to(dtype)", "sigma.to(dtype)", OF_CLASSIFIER),
+    (CLASSIFIER, "labels[chosen])", "labels[chosen.flip(0)])", OF_CLASSIFIER),
+    (CLASSIFIER, "t = draw_times(path, len(x0), **drawn)", "t = 0 * draw_times(path, len(x0), **drawn)", OF_CLASSIFIER),
+    (CLASSIFIER, "torch.full((len(x0),), t,", "torch.full((len(x0),), t / 2,", OF_CLASSIFIER),
+    (CLASSIFIER, "depth % 6 != 4", "depth % 2 != 0", OF_CLASSIFIER),
+    (WIDE, "range((depth - 4) // 6)", "range(depth // 6 + 1)", OF_CLASSIFIER),
+    (WIDE, "(32 * width, 2), (64 * width, 2)", "(32 * width, 2), (64 * width, 1)", OF_CLASSIFIER),
+    (WIDE, "shortcut = h if self.first else x", "shortcut = x", OF_CLASSIFIER),
+    (WIDE, "+ self.told(F.silu(told))[:, :, None, None]", "", OF_CLASSIFIER),
+    (WIDE, "x - x.mean((1, 2, 3), keepdim=True)", "x - x.mean()", OF_CLASSIFIER),
+    (WIDE, "std.clamp(min=prod(x.shape[1:]) ** -0.5)", "std", OF_CLASSIFIER),
+    (CLASSES, "starts.split(batch), classes.split(batch)", "starts.split(batch), classes.flip(0).split(batch)", OF_CONTROLLABLE),
+    (CLASSES, "if weight else model", "if weight else Guided(model, class_gradient(classifier, wanted))", OF_CONTROLLABLE),
+    (CLASSES, 'torch.linspace(EPS["ve"], 1, sigmas', "torch.linspace(0.1, 1, sigmas", OF_CONTROLLABLE),
+    (
+        COMPLETIONS,
+        "known.values.repeat_interleave(draws, 0)\n    parts",
+        "known.values.repeat(draws, *[1] * (known.values.ndim - 1))\n    parts",
+        OF_CONTROLLABLE,
+    ),
+    (COMPLETIONS, "correctors=correctors)", "correctors=1)", OF_CONTROLLABLE),
+    (COMPLETIONS, "told = known.into(x)\n", "told = x\n", OF_CONTROLLABLE),
+    (COMPLETIONS, "~known.mask.expand(told.shape[1:])", "known.mask.expand(told.shape[1:])", OF_CONTROLLABLE),
+    (COMPLETIONS, "2 * of_draws.var(1)", "of_draws.var(1)", OF_CONTROLLABLE),
+    (COMPLETIONS, "of_draws.mean(1) - original", "of_draws[:, 0] - original", OF_CONTROLLABLE),
+    (COMPLETIONS, " + other.var(0, correction=0)\n", "\n", OF_CONTROLLABLE),
+    (CASES, "movedim(1, -1)", "movedim(1, 2)", OF_CONTROLLABLE),
+    (CASES, "torch.zeros(like.shape[1:], dtype=torch.bool", "torch.ones(like.shape[1:], dtype=torch.bool", OF_CONTROLLABLE),
+    (TILES, "windows = tiles[order[start:end]]", "windows = tiles[start:end]", OF_TILES),
+    (TILES, "unfold(2, 8, 4).unfold(3, 8, 4)", "unfold(3, 8, 4).unfold(2, 8, 4)", OF_TILES),
 ]
 
 # files for random mistakes, and the tests that answer for them
@@ -168,4 +208,6 @@ WATCHED = {
     **dict.fromkeys((TOY, FORWARD, MARGINALS, CHAIN_FACTS, LIKELIHOODS), OF_FACTS),
     **dict.fromkeys((SAMPLING, SAMPLERS), OF_SAMPLERS),
     **dict.fromkeys((LEARNED, LEARNED_SAMPLERS), OF_LEARNED),
+    **dict.fromkeys((CLASSIFIER, WIDE), OF_CLASSIFIER),
+    **dict.fromkeys((CLASSES, COMPLETIONS, CASES), OF_CONTROLLABLE),
 }

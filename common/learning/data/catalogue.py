@@ -13,11 +13,12 @@ from common.learning.data.split import ImageSplit
 from common.runs.settings import hint
 
 SPLITS = ("train", "validation", "test")
-DRAWN = {"digits", "digits_binary", "frey_faces"}  # no published split: every replicate draws its own
+DRAWN = {"digits", "digits_binary", "patches_colour8", "frey_faces"}  # no published split: every replicate draws its own
 LOADERS = {
     "digits": _digits.digits,
     "digits_binary": _binary.digits_binary,
     "patches_grey8": _patches.patches_grey8,
+    "patches_colour8": _patches.patches_colour8,
     "patches_colour16": _patches.patches_colour16,
     **{name: functools.partial(_images.load_images, name) for name in _images.SOURCES},
     "mnist_static": _binary.mnist_static,

@@ -6,7 +6,7 @@ from common.learning.data.digits import digits
 
 
 @pytest.mark.parametrize("split", catalogue.SPLITS)
-@pytest.mark.parametrize("name", ["digits", "patches_grey8", "patches_colour16"])
+@pytest.mark.parametrize("name", ["digits", "patches_grey8", "patches_colour8", "patches_colour16"])
 def test_sets_that_need_no_files(name, split):
     part = catalogue.load(name, split)
     assert part.images.ndim == 4 and int(part.images.max()) < part.grey_values
