@@ -26,11 +26,13 @@ def fitted(
     seed: int,
     of: Settings,
     flip: bool = False,
+    scale: float = 1.0,
 ) -> Outcome:
     """Train a model and return its rows, loss curve, averaged (EMA) weights and description.
 
     `seed` decides initial weights, batches, times and noise: models that share it differ in nothing else. `of` is the description
-    of all that the loss depends on, `flip` mirrors images at random; the rows are labelled `method`.
+    of all that the loss depends on, `flip` mirrors images at random; the rows are labelled `method`. `scale` multiplies the loss,
+    which matters where gradients are clipped.
     """
     denoiser, objective = model.build(seed).to(context.device), model.objective.build()
     pixels = model.pixel_range or PIXELS
@@ -40,7 +42,7 @@ def fitted(
         x0 = draw(step, generator)
         drawn = {"generator": generator, "device": context.device, "dtype": x0.dtype}
         t = draw_times(objective.path, len(x0), known_times=objective.known_times, **drawn)
-        return regression_loss(network, objective, x0, t=t, noise=torch.randn(x0.shape, **drawn)).mean()
+        return scale * regression_loss(network, objective, x0, t=t, noise=torch.randn(x0.shape, **drawn)).mean()
 
     trained = train_run(context, denoiser, loss, train, seed=seed, of=of, kept=lambda model: model.backbone)
     labels = {"dataset": data, "method": method, "variant": model.backbone.kind, "unit": "1"}

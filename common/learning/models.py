@@ -5,12 +5,14 @@ Nothing is pickled and no class is rebuilt from a string: the description is a c
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt, SerializeAsAny, model_validator
 
+from common.dynamics.ddpm_levels import ddpm_path
 from common.dynamics.denoiser import Conditioning, Denoiser, StateInput, TimeInput
 from common.dynamics.paths import PATHS, level_times
 from common.errors import CheckpointError, SettingsError
@@ -23,7 +25,9 @@ from common.runs.settings import Settings, hint, validated
 class ObjectiveSettings(Settings):
     """What a model is trained to do: regress `prediction` along `path` with `weight` (common.learning.objectives)."""
 
-    path: Literal["vp", "sub_vp", "ve", "ot"] = Field(description="Gaussian path between data and noise")
+    path: Literal["vp", "sub_vp", "ve", "ot", "ddpm"] = Field(
+        description="Gaussian path between data and noise; ddpm = through its noise levels"
+    )
     path_options: dict[str, float] = Field(default={}, description="parameters of the path, e.g. {sigma_max: 50}")
     prediction: Literal["data", "noise", "score", "velocity"] = Field(description="what the network's output means")
     weight: Literal["one", "sigma_squared", "diffusion_squared"] = Field(default="one", description="weight over time")
@@ -31,10 +35,17 @@ class ObjectiveSettings(Settings):
         default=None, description="number of evenly spaced times it is trained at; null = all times"
     )
 
+    @model_validator(mode="after")
+    def _ddpm_needs_noise_levels(self) -> "ObjectiveSettings":
+        if self.path == "ddpm" and self.noise_levels is None:
+            raise ValueError("path ddpm leads through DDPM's noise levels; set noise_levels to their number (1000)")
+        return self
+
     def build(self) -> Objective:
         """Return the objective with its path."""
+        make = partial(ddpm_path, self.noise_levels) if self.path == "ddpm" else PATHS[self.path]
         try:
-            path = PATHS[self.path](**self.path_options)
+            path = make(**self.path_options)
         except TypeError as error:
             raise SettingsError(f"path_options of path {self.path!r}: {error}") from None
         known_times = level_times(path, self.noise_levels) if self.noise_levels else None

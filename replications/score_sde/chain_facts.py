@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
+from common.dynamics.ddpm_levels import ddpm_betas, ddpm_path
 from common.dynamics.oracles import GaussianMixture
 from common.dynamics.paths import GaussianPath, level_times, sub_vp, vp
 from common.runs.experiment import Context
@@ -17,7 +18,6 @@ from common.runs.settings import Settings as Base
 from replications.ncsn.annealed_langevin import annealed_langevin as ncsn_sampler
 from replications.ncsn.annealed_langevin import annealing
 from replications.score_sde.correctors import annealed_langevin
-from replications.score_sde.discrete_chains import ddpm_betas, ddpm_path
 from replications.score_sde.discretisation import Kernels, ddpm, forward_euler
 from replications.score_sde.predictor_corrector import level_scales, predictor_corrector, scales
 from replications.score_sde.predictors import Rule, ancestral, ddpm_rule, identity, reverse_diffusion, reverse_diffusion_rule

@@ -21,7 +21,7 @@ from replications.score_sde.official_names import moved, places
 from replications.score_sde.progressive import OutputSkip
 
 Weights = Literal["raw", "averaged"]
-REMEDY = "describe the network that it was trained with (replications/score_sde/published.py has the published ones)"
+REMEDY = "name the configuration that it was trained with (named_models.CONFIGS), or describe its network"
 
 
 def import_checkpoint(file: Path, model: ModelSettings, folder: Path, weights: Weights = "averaged") -> None:

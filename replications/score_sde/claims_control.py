@@ -25,13 +25,18 @@ class_agreement = CONTROL.also(dataset="first", metric="agreement", axis="weight
 HIDDEN = CONTROL.also(metric="hidden_error")
 PUBLISHED = 1.0
 known_error = CONTROL.also(metric="known_error", method="inpainting").value(each=("variant", "at"), by="largest")
-hole_spread = CONTROL.also(metric="spread_over_posterior", method="inpainting", at=PUBLISHED).value(each=("variant",), by="smallest")
+hole_spread = CONTROL.also(metric="spread_over_posterior", method="inpainting", at=PUBLISHED).value(
+    each=("variant",), by="smallest"
+)
 
 
 def hole_error_over_unconditional(metrics: pd.DataFrame) -> pd.Series:
     """Squared error of inpainted pixels over that of samples that know nothing of the image: the worst mask."""
     table = HIDDEN.table(metrics)
-    inpainted, unconditional = table[(table["method"] == "inpainting") & (table["at"] == PUBLISHED)], table[table["method"] == "unconditional"]
+    inpainted, unconditional = (
+        table[(table["method"] == "inpainting") & (table["at"] == PUBLISHED)],
+        table[table["method"] == "unconditional"],
+    )
     masks = sorted(inpainted["variant"].unique())
     return paired({mask: per_seed(inpainted, variant=mask) / per_seed(unconditional, variant=mask) for mask in masks}).max(axis=1)
 

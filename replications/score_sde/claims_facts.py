@@ -87,6 +87,9 @@ def exact_flow_over_others(metrics: pd.DataFrame) -> pd.Series:
 def exact_flow_gain(metrics: pd.DataFrame) -> pd.Series:
     """Share of probability flow's distance that a corrector leaves over the least that it leaves of another's: VE, fewest scales."""
     mine = EXACT.also(dataset="ve", at="smallest")
-    left = {name: mine.also(variant="PC").per_seed(metrics, name) / mine.also(variant="P").per_seed(metrics, name) for name in PREDICTORS}
+    left = {
+        name: mine.also(variant="PC").per_seed(metrics, name) / mine.also(variant="P").per_seed(metrics, name)
+        for name in PREDICTORS
+    }
     table = paired(left)
     return table["probability_flow"] / table[["ancestral", "reverse_diffusion"]].min(axis=1)

@@ -15,7 +15,9 @@ vp_over_sub_vp = MEDIAN.difference(ON_VP, ON_SUB_VP)
 
 def ve_over_others(metrics: pd.DataFrame) -> pd.Series:
     """Median bits/dim of the VE model less those of the worse of the VP and sub-VP models."""
-    return MEDIAN.per_seed(metrics, ON_VE) - paired({name: MEDIAN.per_seed(metrics, name) for name in (ON_VP, ON_SUB_VP)}).max(axis=1)
+    return MEDIAN.per_seed(metrics, ON_VE) - paired({name: MEDIAN.per_seed(metrics, name) for name in (ON_VP, ON_SUB_VP)}).max(
+        axis=1
+    )
 
 
 FRECHET = LIKELIHOOD.also(metric="feature_frechet")

@@ -7,12 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from common.dynamics.answers import Answers
-from common.dynamics.paths import GaussianPath
+from common.dynamics.denoiser import Denoiser
+from common.dynamics.paths import GaussianPath, vp
 from common.dynamics.samplers.loop import Method, Sampler, Times
 from common.runs.experiment import Context
 from replications.score_sde.correctors import langevin
-from replications.score_sde.predictor_corrector import predictor_corrector, scales
-from replications.score_sde.predictors import euler_maruyama, reverse_diffusion
+from replications.score_sde.predictor_corrector import predictor_corrector, scales, to_clean
+from replications.score_sde.predictors import ancestral, euler_maruyama, reverse_diffusion
 from replications.score_sde.probability_flow import rk45
 
 # the least time of sampling (App. C): the smallest noise of a VP model is not worth its evaluations
@@ -51,6 +52,40 @@ def methods(path: GaussianPath, settings: SamplingSettings) -> dict[str, tuple[S
 def of_continuous_times(path: GaussianPath) -> Method:
     """Return the paper's predictor for models of continuous times: reverse diffusion on the VE path, else Euler-Maruyama."""
     return reverse_diffusion if path.name == "ve" else euler_maruyama
+
+
+class Way(NamedTuple):
+    """A sampler with its times, and what it asks: the model, or its network as a model of all times."""
+
+    model: Answers
+    sampler: Sampler
+    times: Times
+
+
+def ways(model: Denoiser, settings: SamplingSettings) -> dict[str, Way]:
+    """Return the samplers of a trained model: of one of discrete levels over its own levels, however many scales are set.
+
+    DDPM's are sampled by ancestral sampling, SMLD's by reverse diffusion without and with a corrector. The flow of DDPM's network
+    is that of the VP path, as in Table 2; SMLD's network cannot be asked between its levels.
+    """
+    if model.known_times is None:
+        return {how: Way(model, *method) for how, method in methods(model.path, settings).items()}
+    grid = to_clean(model.known_times)
+    if model.path.name == "ddpm":
+        whole = at_all_times(model)
+        return {"ODE": Way(whole, *methods(whole.path, settings)["ODE"]), "SDE": Way(model, predictor_corrector(ancestral), grid)}
+    corrected = predictor_corrector(reverse_diffusion, langevin(settings.snr))
+    return {"SDE": Way(model, predictor_corrector(reverse_diffusion), grid), "PC": Way(model, corrected, grid)}
+
+
+def at_all_times(model: Denoiser) -> Denoiser:
+    """Return the model itself if it knows all times, and a network of DDPM's levels as a model on the VP path.
+
+    It is given 999 t, which need not be whole; the authors take the likelihoods of these networks so.
+    """
+    if model.path.name != "ddpm":
+        return model
+    return Denoiser(model.backbone, vp(), model.prediction, None, model.conditioning)
 
 
 def samples(

@@ -24,6 +24,11 @@ def ncsnpp(blocks: int = 4, embedding: Literal["sinusoidal", "fourier"] = "fouri
     return _network(CIFAR, blocks=blocks, input="residual", embedding=embedding, centred=False)
 
 
+def ddpm_256() -> NCSNppSettings:
+    """DDPM for images of 256 x 256 pixels (LSUN, CelebA-HQ)."""
+    return ddpm().model_copy(update={"multipliers": (1, 1, 2, 2, 4, 4), "dropout": 0.0})
+
+
 def ncsnpp_256() -> NCSNppSettings:
     """NCSN++ for images of 256 x 256 pixels (LSUN, CelebA-HQ, FFHQ)."""
     return _network(LARGE, channels=128, multipliers=(1, 1, 2, 2, 2, 2, 2), blocks=2)
@@ -36,25 +41,28 @@ def ncsnpp_1024() -> NCSNppSettings:
 
 def described(
     backbone: NCSNppSettings,
-    path: Literal["vp", "sub_vp", "ve"],
+    path: Literal["vp", "sub_vp", "ve", "ddpm"],
     shape: tuple[int, ...] = (3, 32, 32),
     *,
     sigma_max: float = 50.0,
+    levels: int = 1000,
 ) -> ModelSettings:
-    """Return the model that one of these networks was trained to be: it predicts the noise, at all times.
+    """Return the model that one of these networks was trained to be: it predicts the noise.
 
-    On the VE path a network with a sinusoidal embedding knows a thousand levels only. sigma_max is 90 for CelebA, 348 for
-    CelebA-HQ and FFHQ of 256 pixels, 378 for LSUN (380 for its churches) and 1348 for 1024 pixels.
+    It knows all times, but for two kinds that know `levels` only: on the VE path a network with a sinusoidal embedding (SMLD's
+    levels), and on the path "ddpm" every network (DDPM's levels, of which VP is the limit); it is given 999 t there too, as the
+    authors' samplers do. sigma_max is 90 for CelebA, 348 for CelebA-HQ and FFHQ of 256 pixels, 378 for LSUN (380 for its
+    churches) and 1348 for 1024 pixels.
     """
-    time, levels = "steps", None
+    time, known = "steps", levels if path == "ddpm" else None
     if path == "ve":
-        time, levels = ("log_sigma", None) if backbone.embedding == "fourier" else ("index", 1000)
+        time, known = ("log_sigma", None) if backbone.embedding == "fourier" else ("index", levels)
     return ModelSettings(
         objective=ObjectiveSettings(
             path=path,
             path_options={"sigma_min": 0.01, "sigma_max": sigma_max} if path == "ve" else {},
             prediction="noise",
-            noise_levels=levels,
+            noise_levels=known,
         ),
         conditioning=ConditioningSettings(t=time),
         pixel_range=(-1.0, 1.0) if backbone.centred else (0.0, 1.0),

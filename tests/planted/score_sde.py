@@ -2,7 +2,7 @@
 
 S = "replications/score_sde"
 TS = f"tests/{S}"
-DISCRETISATION, CHAINS = f"{S}/discretisation.py", f"{S}/discrete_chains.py"
+DISCRETISATION, LEVELS = f"{S}/discretisation.py", "common/dynamics/ddpm_levels.py"
 OF_DISCRETISATION, OF_PREDICTORS = f"{TS}/test_score_sde_discretisation.py", f"{TS}/test_score_sde_predictors.py"
 PREDICTORS, CORRECTORS, OF_CORRECTORS = f"{S}/predictors.py", f"{S}/correctors.py", f"{TS}/test_score_sde_correctors.py"
 LOOP, OF_LOOP = f"{S}/predictor_corrector.py", f"{TS}/test_score_sde_predictor_corrector.py"
@@ -39,15 +39,20 @@ MUTANTS = [
     (DISCRETISATION, "clean[:-1].any()", "clean[:-1].all()", OF_DISCRETISATION),
     (DISCRETISATION, "variance**0.5 * noise(x), scale * x", "variance * noise(x), scale * x", OF_DISCRETISATION),
     (
-        CHAINS,
-        "dtype=torch.float64) / count\n\n\ndef smld_curves",
-        "dtype=torch.float64) / (count - 1)\n\n\ndef smld_curves",
+        LEVELS,
+        "dtype=torch.float64) / count\n\n\ndef ddpm_path",
+        "dtype=torch.float64) / (count - 1)\n\n\ndef ddpm_path",
         OF_DISCRETISATION,
     ),
-    (CHAINS, "torch.log1p(-ddpm_betas(count, beta_min, beta_max))", "-ddpm_betas(count, beta_min, beta_max)", OF_DISCRETISATION),
-    (CHAINS, "t * count - 1e-4", "t * count", OF_DISCRETISATION),
-    (CHAINS, "return 0.5 * slope * torch.exp(0.5 * value)", "return slope * torch.exp(0.5 * value)", OF_DISCRETISATION),
-    (CHAINS, "return -0.5 * slope * torch.exp(value)", "return -0.5 * slope * torch.exp(0.5 * value)", OF_DISCRETISATION),
+    (
+        LEVELS,
+        "torch.log1p(-ddpm_betas(count, beta_min, beta_max))",
+        "-ddpm_betas(count, beta_min, beta_max)",
+        OF_DISCRETISATION,
+    ),
+    (LEVELS, "t * count - 1e-4", "t * count", OF_DISCRETISATION),
+    (LEVELS, "return 0.5 * slope * torch.exp(0.5 * value)", "return slope * torch.exp(0.5 * value)", OF_DISCRETISATION),
+    (LEVELS, "return -0.5 * slope * torch.exp(value)", "return -0.5 * slope * torch.exp(0.5 * value)", OF_DISCRETISATION),
     # predictors
     (
         PREDICTORS,
@@ -198,7 +203,7 @@ MUTANTS = [
 # files for random mistakes, and the tests that answer for them
 WATCHED = {
     DISCRETISATION: OF_DISCRETISATION,
-    CHAINS: OF_DISCRETISATION,
+    LEVELS: OF_DISCRETISATION,
     PREDICTORS: OF_PREDICTORS,
     CORRECTORS: OF_CORRECTORS,
     LOOP: OF_LOOP,

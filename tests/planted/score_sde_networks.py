@@ -3,6 +3,7 @@
 S = "replications/score_sde"
 TS = f"tests/{S}"
 FIR, NET, CHECKPOINT = f"{TS}/test_score_sde_fir.py", f"{TS}/test_ncsnpp.py", f"{TS}/test_score_sde_checkpoint.py"
+IMPORTING, LARGE = f"{TS}/test_score_sde_importing.py", f"{TS}/test_score_sde_settings.py"
 
 MUTANTS = [
     (f"{S}/fir.py", "stride=2, padding=1, groups", "stride=2, padding=0, groups", FIR),

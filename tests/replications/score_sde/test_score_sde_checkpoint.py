@@ -110,20 +110,23 @@ def rename(content):
         (lambda c: c.pop("model"), r"no model \(it has optimizer, ema, step\); give a checkpoint_N\.pth of the official"),
         (lambda c: c.pop("ema"), r"no ema \(it has optimizer, model, step\)"),
         (lambda c: c["ema"].pop("shadow_params"), r"no ema\.shadow_params \(it has decay, num_updates\)"),
-        (rename, r"model\.all_modules\.3\.weight: not there \(1 weights are missing\); describe the network that it was trained"),
+        (
+            rename,
+            r"model\.all_modules\.3\.weight: not there \(1 weights are missing\); name the configuration that it was trained",
+        ),
         (
             lambda c: c["model"].update({"module.all_modules.99.W": torch.zeros(1)}),
             r"model\.all_modules\.99\.W: not of this network",
         ),
         (
             lambda c: c["model"].update({"module.all_modules.3.bias": torch.zeros(5)}),
-            r"model\.all_modules\.3\.bias: is \[5\], but the network has \[16\]; describe",
+            r"model\.all_modules\.3\.bias: is \[5\], but the network has \[16\]; name",
         ),
         (lambda c: c["model"].update({"module.all_modules.3.bias": 1.0}), r"model\.all_modules\.3\.bias: is float, but"),
-        (lambda c: c["ema"]["shadow_params"].pop(), r"ema\.shadow_params: \d+ averages for \d+ weights; describe"),
+        (lambda c: c["ema"]["shadow_params"].pop(), r"ema\.shadow_params: \d+ averages for \d+ weights; name"),
         (
             lambda c: c["ema"]["shadow_params"].__setitem__(1, torch.zeros(3)),
-            r"ema\.shadow_params\[1\]: is \[3\], but the network has \[64\]; describe",
+            r"ema\.shadow_params\[1\]: is \[3\], but the network has \[64\]; name",
         ),
     ],
 )

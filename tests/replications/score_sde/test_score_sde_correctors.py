@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from common.dynamics.answers import Answering
+from common.dynamics.ddpm_levels import ddpm_betas, ddpm_path
 from common.dynamics.oracles import GaussianMixture, gaussian
 from common.dynamics.paths import level_times, sub_vp, ve, vp
 from replications.ncsn import annealed_langevin as ncsn
 from replications.score_sde.correctors import alphas, annealed_langevin, langevin
-from replications.score_sde.discrete_chains import ddpm_betas, ddpm_path
 from replications.score_sde.predictor_corrector import level_scales, predictor_corrector, scales, to_clean
 from replications.score_sde.predictors import identity
 

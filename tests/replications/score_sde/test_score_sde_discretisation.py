@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from common.dynamics.answers import Answering
+from common.dynamics.ddpm_levels import ddpm_betas, ddpm_path
 from common.dynamics.paths import PATHS, level_times, sub_vp, uniform_times, ve, vp
 from common.errors import SolverError
-from replications.score_sde.discrete_chains import ddpm_betas, ddpm_curves, ddpm_path, smld_curves, smld_sigmas
+from replications.score_sde.discrete_chains import ddpm_curves, smld_curves, smld_sigmas
 from replications.score_sde.discretisation import chain_moments, ddpm, forward_euler, published, simulated, transition
 from replications.score_sde.predictor_corrector import level_scales, scales, to_clean
 

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from common.dynamics.answers import Answering
+from common.dynamics.ddpm_levels import ddpm_betas, ddpm_path
 from common.dynamics.oracles import gaussian
 from common.dynamics.paths import level_times, optimal_transport, sub_vp, uniform_times, ve, vp
 from common.dynamics.samplers import exponential, sde
 from common.dynamics.samplers.exponential import ddim_method, posterior_std
 from common.dynamics.samplers.loop import sampler
 from common.errors import SolverError
-from replications.score_sde.discrete_chains import ddpm_betas, ddpm_path, smld_sigmas
+from replications.score_sde.discrete_chains import smld_sigmas
 from replications.score_sde.discretisation import Kernel, ddpm, forward_euler, transition
 from replications.score_sde.predictor_corrector import level_scales, predictor_corrector, scales, to_clean
 from replications.score_sde.predictors import (

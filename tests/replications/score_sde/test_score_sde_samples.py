@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
+from common.dynamics.ddpm_levels import ddpm_path
 from common.dynamics.oracles import GaussianMixture
 from common.dynamics.paths import sub_vp, ve, vp
 from replications.score_sde.correctors import annealed_langevin, langevin
-from replications.score_sde.discrete_chains import ddpm_path
 from replications.score_sde.predictor_corrector import level_scales, predictor_corrector, scales
 from replications.score_sde.predictors import ancestral, euler_maruyama, identity, probability_flow, reverse_diffusion
 
