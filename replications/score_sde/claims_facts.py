@@ -51,12 +51,12 @@ def _end_variance_error(metrics: pd.DataFrame, sde: str) -> pd.Series:
 
 
 def vp_end_variance_error(metrics: pd.DataFrame) -> pd.Series:
-    """How far Euler-Maruyama's last variance is from the data's over how far reverse diffusion's is, at the most scales: VP."""
+    """How far Euler-Maruyama's last variance is from the data's over how far reverse diffusion's is, at most scales: VP."""
     return _end_variance_error(metrics, "vp")
 
 
 def sub_vp_end_variance_error(metrics: pd.DataFrame) -> pd.Series:
-    """How far Euler-Maruyama's last variance is from the data's over how far reverse diffusion's is, at the most scales: sub-VP."""
+    """How far Euler-Maruyama's last variance is from the data's over how far reverse diffusion's is, at most scales: sub-VP."""
     return _end_variance_error(metrics, "sub_vp")
 
 
@@ -85,7 +85,7 @@ def exact_flow_over_others(metrics: pd.DataFrame) -> pd.Series:
 
 
 def exact_flow_gain(metrics: pd.DataFrame) -> pd.Series:
-    """Share of probability flow's distance that a corrector leaves over the least that it leaves of another's: VE, fewest scales."""
+    """Share of the flow's distance that a corrector leaves over the least that it leaves of a predictor's: VE, fewest scales."""
     mine = EXACT.also(dataset="ve", at="smallest")
     left = {
         name: mine.also(variant="PC").per_seed(metrics, name) / mine.also(variant="P").per_seed(metrics, name)

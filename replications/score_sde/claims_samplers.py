@@ -57,7 +57,7 @@ def corrected_flow_over_best(metrics: pd.DataFrame) -> pd.Series:
 
 
 def divided_over_ends(metrics: pd.DataFrame) -> pd.Series:
-    """Smallest distance where evaluations are shared over the smaller of predictor alone and correctors alone: the worse model."""
+    """Least distance where evaluations are shared over the lesser of predictor alone and correctors alone: the worse model."""
     found = {}
     for model in MODELS:
         curve = SAMPLERS.also(metric="frechet_share", method=model).along(metrics)

@@ -29,11 +29,12 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
         for run in (run for run in found if run.info["seed"] == 0):
             yield partial(class_pictures, run)
             yield partial(holes, run)
-            yield partial(colours, run)
-        for shown in dict.fromkeys(rows_of(found).query("metric == 'hidden_error'").dataset):
-            yield partial(hidden, found, shown)
-        for shown in dict.fromkeys(rows_of(found).query("metric == 'colour_distance'").dataset):
-            yield partial(colour_distances, found, shown)
+        yield partial(hidden, found, dataset)
+    for dataset in datasets(runs, "colourisation"):
+        found = runs.find("colourisation", dataset=dataset)
+        yield from (partial(colours, run) for run in found if run.info["seed"] == 0)
+        yield partial(hidden, found, dataset)
+        yield partial(colour_distances, found, dataset)
 
 
 def guidance(found: list[RunFolder], dataset: str) -> Figure:
@@ -135,7 +136,7 @@ def colours(run: RunFolder) -> Figure:
         grey = truth.mean(2, keepdims=True).repeat(3, axis=2)
         _lines(axis, grey, run.arrays[f"colours_{count}"], truth, "grey")
         axis.set_title(_steps(count))
-    dataset = run.info["settings"]["colour_data"]
+    dataset = run.info["dataset"]
     return Figure(
         f"coloured-{dataset}",
         f"Colours given by an unconditional model: {dataset}",

@@ -10,6 +10,7 @@ from common.dynamics.answers import Answers
 from common.dynamics.denoiser import Denoiser
 from common.dynamics.paths import GaussianPath, vp
 from common.dynamics.samplers.loop import Method, Sampler, Times
+from common.learning.models import load_denoiser
 from common.runs.experiment import Context
 from replications.score_sde.correctors import langevin
 from replications.score_sde.predictor_corrector import predictor_corrector, scales, to_clean
@@ -86,6 +87,12 @@ def at_all_times(model: Denoiser) -> Denoiser:
     if model.path.name != "ddpm":
         return model
     return Denoiser(model.backbone, vp(), model.prediction, None, model.conditioning)
+
+
+def ve_model(data: str, count: int, context: Context) -> tuple[Denoiser, Times]:
+    """Return the suite's VE model of a data set, and `count` times at which it is asked."""
+    model = load_denoiser(context.model(data, "score_ve"), context.device)
+    return model, scales(model.path, count, t_min=EPS["ve"])
 
 
 def samples(

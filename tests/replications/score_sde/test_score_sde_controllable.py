@@ -18,7 +18,7 @@ from replications.score_sde import completion_cases
 from replications.score_sde.class_samples import accuracy_rows, class_samples
 from replications.score_sde.completions import completed, completion_rows, hidden, rival_rows
 from replications.score_sde.conditional import Known, colour_basis, grey_known
-from replications.score_sde.experiments import controllable
+from replications.score_sde.experiments import colourisation, controllable
 from replications.score_sde.predictor_corrector import scales
 
 F64, PATH, STD = torch.float64, ve(0.01, 5.0), 0.3
@@ -148,7 +148,7 @@ def context(tmp_path):
 
 @pytest.fixture
 def settings():
-    return resolve("replications.score_sde", "controllable", "smoke", ["colours.images=6", "inpainting.images=6"])
+    return resolve("replications.score_sde", "controllable", "smoke", ["inpainting.images=6"])
 
 
 def test_colour_points_begin_with_grey():
@@ -184,7 +184,7 @@ def test_a_run_measures_classes_holes_and_colours(settings, context, monkeypatch
     mean = {name: to_unit(catalogue.load(name, "train").images[:1], 17).double()[0] for name in ("digits", "patches_colour8")}
     mean["patches_colour8"] = mean["patches_colour8"] / 30
 
-    def one_image(data, settings, context):
+    def one_image(data, count, context):
         point = mean[data].float()
         model = Answering(PATH, "score", lambda x, t: (point - x) / PATH.sigma(torch.tensor(t, dtype=torch.float32)) ** 2)
         return model, scales(PATH, 5, t_min=1e-5)
@@ -199,12 +199,14 @@ def test_a_run_measures_classes_holes_and_colours(settings, context, monkeypatch
         def row(self, metric, images, **labels):
             return {"metric": metric, "value": 0.0, **labels}
 
-    monkeypatch.setattr(controllable, "unconditional_model", one_image)
+    monkeypatch.setattr(controllable, "ve_model", one_image)
+    monkeypatch.setattr(colourisation, "ve_model", one_image)
     monkeypatch.setattr(of_classes, "read_feature_net", lambda folder: Judge(1, 10, generator=generator()))
     monkeypatch.setattr(of_classes, "yardstick", lambda *_: Measure())
     monkeypatch.setattr(Context, "features", lambda self, data: None)
+    of_colours = colourisation.run(resolve("replications.score_sde", "colourisation", "smoke", ["colours.images=6"]), context)
     outcome = controllable.run(settings, context)
-    rows, image = outcome.rows, mean["digits"]
+    rows, image = [*outcome.rows, *of_colours.rows], mean["digits"]
     test = catalogue.load("digits", "test")
     share = float((test.labels == label).double().mean())
     assert values(rows, metric="agreement", method="data")["agreement"] == pytest.approx(share)
@@ -223,8 +225,9 @@ def test_a_run_measures_classes_holes_and_colours(settings, context, monkeypatch
         "data",
         "grey",
     }
-    shapes = {key: each.shape for key, each in outcome.arrays.items()}
+    arrays = outcome.arrays | of_colours.arrays
+    shapes = {key: each.shape for key, each in arrays.items()}
     assert shapes["class_samples_1"] == (20, 1, 8, 8) and shapes["inpainting_half_1"] == (6, 2, 1, 8, 8)
     assert shapes["colours_truth"] == (6, 3, 8, 8) and shapes["colours_0"] == (6, 2, 3, 8, 8)
-    assert outcome.arrays["inpainting_mask_half"].dtype == bool
-    assert all(each.dtype == np.float16 for key, each in outcome.arrays.items() if "mask" not in key)
+    assert arrays["inpainting_mask_half"].dtype == bool
+    assert all(each.dtype == np.float16 for key, each in arrays.items() if "mask" not in key)

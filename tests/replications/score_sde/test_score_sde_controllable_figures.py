@@ -1,5 +1,7 @@
 """Figures of classes, holes and colours draw what runs saved."""
 
+from itertools import product
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -37,18 +39,12 @@ def runs(tmp_path):
         return np.linspace(-1, 1, int(np.prod(shape))).reshape(shape).astype(np.float16)
 
     folders = []
-    for seed in (0, 1):
-        info = {
-            "paper": "score_sde",
-            "experiment": "controllable",
-            "dataset": "digits",
-            "seed": seed,
-            "settings": {"colour_data": "patches"},
-        }
-        run = RunFolder(tmp_path / f"seed{seed}", info)
-        empty = dict.fromkeys(COLUMNS, "") | dict.fromkeys(("at", "value", "floor", "nfe", "error"), np.nan)
+    empty = dict.fromkeys(COLUMNS, "") | dict.fromkeys(("at", "value", "floor", "nfe", "error"), np.nan)
+    for seed, (experiment, dataset) in product((0, 1), (("controllable", "digits"), ("colourisation", "patches"))):
+        info = {"paper": "score_sde", "experiment": experiment, "dataset": dataset, "seed": seed, "settings": {}}
+        run = RunFolder(tmp_path / experiment / f"seed{seed}", info)
         table = [empty | {"dataset": "digits", "seed": seed, "status": "ok"} | row for row in rows_of_run(seed)]
-        run.__dict__["metrics"] = pd.DataFrame(table, columns=list(COLUMNS))
+        run.__dict__["metrics"] = pd.DataFrame([row for row in table if row["dataset"] == dataset], columns=list(COLUMNS))
         run.__dict__["arrays"] = {
             "class_samples_0": draw(16, 1, 8, 8),
             "class_samples_1": draw(16, 1, 8, 8),
@@ -56,10 +52,13 @@ def runs(tmp_path):
             "inpainting_mask_half": np.arange(8).reshape(1, 1, 8).repeat(8, 1) < 4,
             "inpainting_half_0": draw(6, 2, 1, 8, 8),
             "inpainting_half_1": draw(6, 2, 1, 8, 8),
-            "colours_truth": draw(6, 3, 8, 8),
-            "colours_0": draw(6, 2, 3, 8, 8),
-            "colours_1": draw(6, 2, 3, 8, 8),
         }
+        if experiment == "colourisation":
+            run.__dict__["arrays"] = {
+                "colours_truth": draw(6, 3, 8, 8),
+                "colours_0": draw(6, 2, 3, 8, 8),
+                "colours_1": draw(6, 2, 3, 8, 8),
+            }
         folders.append(run)
     return Runs(folders, "score_sde")
 
@@ -103,7 +102,7 @@ def test_curves_are_means_of_replicates(runs):
 
 
 def test_pictures_are_those_of_the_run(runs):
-    found, arrays = made(runs), runs.find("controllable", seed=0)[0].arrays
+    found, arrays = made(runs), runs.find("controllable", seed=0)[0].arrays | runs.find("colourisation", seed=0)[0].arrays
     first = found["class-samples-digits"].figure.axes
     assert [axis.get_title() for axis in first] == ["unconditional", "weight 1"]
     picture = first[1].images[0].get_array()  # two classes, a column each
