@@ -86,6 +86,8 @@ def test_columns_at_their_cost(context, measure, settings):
         assert {(row["method"], row["floor"], row["n"]) for row in found.values()} == {("m", 0.25, 12)}
     assert list(cells(rows, "frechet_c2")) == [NONE] and cells(rows, "frechet_c2")[NONE]["nfe"] == 50
     assert len(asked) == 3 * sum(costs.values()) + 50
+    for predictor in TABLE_1:
+        assert cells(rows, "frechet_p2")[predictor]["value"] != cells(rows, "frechet_p2_rounded")[predictor]["value"]
     assert arrays["samples_ancestral_P2_rounded"].dtype == np.float16 and len(arrays) == 4 * 3 + 1
 
 
@@ -138,7 +140,9 @@ def test_what_the_last_step_removes(path, noise, context, measure, settings):
 @BY_PATH
 def test_the_flows_samples_in_closed_form(path, context, measure, settings):
     """It is linear; Tweedie's step then goes to the mean of the data given its end."""
-    case = case_of(path, context, measure, 20, batch=12)
+    asked = []
+    case = case_of(path, context, measure, 20, batch=12, asked=asked)
+    assert case._replace(batch=20).flow(1e-2).nfe == len(asked)
     found = case.flow(1e-4)
     alpha, sigma = path.alpha(case.ends), path.sigma(case.ends)
     std = (alpha.square() * STD**2 + sigma.square()).sqrt()
@@ -198,6 +202,7 @@ def test_a_run_of_all_models(settings, context, measure, monkeypatch):
     assert {method for method, metric in methods if metric == "frechet_share"} == set(settings.shared) == set(PATHS)
     for name, corrector in settings.models.items():
         mine = [row for row in outcome.rows if row["method"] == name]
+        assert set(cells(mine, "frechet_share")) == set(settings.shared[name].snr)
         assert list(cells(mine, "frechet_p2")) == corrector.predictors and list(cells(mine, "frechet_flow")) == ["rk45"]
         assert outcome.arrays[f"{name}_pixel_ODE"].shape == (3, 21)
         assert outcome.arrays[f"{name}_pictures_SDE"].shape == (3, 9, *SHAPE)
