@@ -28,7 +28,9 @@ class Entry(Settings):
     data: list[str] | dict[str, list[str]] = Field(
         default=[], description="data sets (setting `data`), for all levels or by level"
     )
-    sweep: dict[str, list[str]] = Field(default={}, description="other settings of which every value is a run")
+    sweep: dict[str, list[str] | dict[str, list[str]]] = Field(
+        default={}, description="other settings of which every value is a run, for all levels or by level"
+    )
     folder: str = Field(default="", description="folder of a run, from its settings; by default its data set and swept values")
     models: list[str] | dict[str, list[str]] = Field(
         default=[],
@@ -58,6 +60,10 @@ class Entry(Settings):
     def sets(self, level: str) -> list[str]:
         """Return the data sets of a level."""
         return self.data.get(level, []) if isinstance(self.data, dict) else self.data
+
+    def swept(self, level: str) -> dict[str, list[str]]:
+        """Return the values of a level's other settings that are swept."""
+        return {key: words.get(level, []) if isinstance(words, dict) else words for key, words in self.sweep.items()}
 
     def seeds(self, level: str, data: str, all_seeds: Sequence[int]) -> Sequence[int]:
         """Return which of a level's replicates a data set has, the first ones."""
@@ -89,6 +95,7 @@ def entries(package: str) -> dict[str, Entry]:
     for name, entry in found.items():
         where = f"{settings_of.shown(file)}: {name}"
         checked = [("takes", entry.takes, content), ("data", _levels(entry), LEVELS), ("replicates", entry.replicates, LEVELS)]
+        checked += [(f"sweep.{key}", words, LEVELS) for key, words in entry.sweep.items() if isinstance(words, dict)]
         own = {level: sets for level, sets in entry.replicates.items() if isinstance(sets, dict)}
         checked += [(f"replicates.{level}", sets, entry.sets(level)) for level, sets in own.items()]
         checked += [("joins", [entry.joins] if entry.joins else [], content)]

@@ -48,7 +48,7 @@ class Job(NamedTuple):
 def runs_of(package: str, experiment: str, level: str, seeds: Sequence[int], entry: Entry) -> list[Run]:
     """Return an experiment's runs at a level: every data set x every swept value x every seed."""
     sets = entry.sets(level)
-    axes = ({"data": sets} if entry.data else {}) | entry.sweep
+    axes = ({"data": sets} if entry.data else {}) | entry.swept(level)
     paper = package.rpartition(".")[2]
     runs = []
     for values in itertools.product(*axes.values()):
