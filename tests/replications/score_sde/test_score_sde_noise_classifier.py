@@ -207,6 +207,17 @@ def test_training_finds_the_classes_in_little_noise_and_not_in_much(context, mon
 _times = module.draw_times
 
 
+def test_images_are_as_noisy_as_the_times_drawn(context, monkeypatch):
+    """A classifier that has only seen the largest noise has seen no digit."""
+    monkeypatch.setattr(module, "draw_times", lambda path, batch, **drawn: torch.ones(batch))
+    train = TrainSettings(steps=60, batch=64, learning_rate=0.01, ema_decay=0.9)
+    net, path = MLPClassifierSettings(width=32, blocks=1), ve(0.01, 500.0)
+    found = trained_classifier(net, path, train, "digits", context, of=Settings())
+    test = labelled("digits", "test", 0)
+    images = 2 * (test.images + 0.5) / 17 - 1
+    assert noisy_accuracy(found, path, images, test.labels, 0.0, generator=torch.Generator().manual_seed(0)) < 0.5
+
+
 def test_accuracy_is_of_images_as_noisy_as_the_time_is():
     """Two classes a and -a in one dimension, told apart by the sign: Phi(alpha a / sigma) of them are found."""
     path, n = ve(0.1, 10.0), 20000
