@@ -93,3 +93,13 @@ def exact_flow_gain(metrics: pd.DataFrame) -> pd.Series:
     }
     table = paired(left)
     return table["probability_flow"] / table[["ancestral", "reverse_diffusion"]].min(axis=1)
+
+
+def best_ratio_beside_over_alone(metrics: pd.DataFrame) -> pd.Series:
+    """Best signal-to-noise ratio of a corrector beside reverse diffusion over that of correctors alone: the SDE where it is larger."""
+    tried = rows("exact_samplers", metric="snr_distance")
+    found = {}
+    for sde in ("ve", "vp"):
+        best = {kind: tried.also(dataset=sde, variant=kind).along(metrics).idxmin(axis=1) for kind in ("PC", "C2")}
+        found[sde] = best["PC"] / best["C2"]
+    return paired(found).max(axis=1)
