@@ -17,8 +17,8 @@ import torch
 from torch.nn import functional
 from torch.utils import cpp_extension
 
-from replications.score_sde.ncsnpp import NCSNppSettings
-from replications.score_sde.official_names import places
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
+from replications.score_sde.networks.official_names import places
 
 FILE = Path(__file__).parent / "replications" / "score_sde" / "official_outputs.json"
 SMALL = {"channels": 16, "multipliers": (1, 2), "blocks": 1, "attention": (4,)}

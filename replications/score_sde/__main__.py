@@ -3,7 +3,7 @@
 import sys
 
 from common.runs.cli import main
-from replications.score_sde import importing
+from replications.score_sde.networks import importing
 
 if sys.argv[1:2] == ["import"]:
     sys.exit(importing.main(sys.argv[2:]))

@@ -96,7 +96,7 @@ def exact_flow_gain(metrics: pd.DataFrame) -> pd.Series:
 
 
 def best_ratio_beside_over_alone(metrics: pd.DataFrame) -> pd.Series:
-    """Best signal-to-noise ratio of a corrector beside reverse diffusion over that of correctors alone: the SDE where it is larger."""
+    """Best signal-to-noise ratio beside reverse diffusion over that of correctors alone: the SDE where that is larger."""
     tried = rows("exact_samplers", metric="snr_distance")
     found = {}
     for sde in ("ve", "vp"):

@@ -13,8 +13,8 @@ import torch
 from score_sde_official import CASES, FILE, fill, inputs, official_network, summary
 
 from common.learning.nets.mlp import parameter_count
-from replications.score_sde.ncsnpp import NCSNppSettings
-from replications.score_sde.official_names import places
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
+from replications.score_sde.networks.official_names import places
 
 CHECKOUT = os.environ.get("RETRACE_SCORE_SDE_OFFICIAL")
 pytestmark = [

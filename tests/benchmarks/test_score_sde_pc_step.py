@@ -13,13 +13,13 @@ import pytest
 import torch
 from score_sde_official import fill, official_network
 
-from replications.score_sde.checkpoint import negate_output
 from replications.score_sde.correctors import langevin
-from replications.score_sde.ncsnpp import NCSNppSettings
-from replications.score_sde.official_names import places
+from replications.score_sde.networks.checkpoint import negate_output
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
+from replications.score_sde.networks.official_names import places
+from replications.score_sde.networks.published import described
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
 from replications.score_sde.predictors import reverse_diffusion
-from replications.score_sde.published import described
 
 CHECKOUT = os.environ.get("RETRACE_SCORE_SDE_OFFICIAL")
 pytestmark = [

@@ -9,19 +9,23 @@ LOOP, OF_LOOP = f"{S}/predictor_corrector.py", f"{TS}/test_score_sde_predictor_c
 CONDITIONAL, OF_CONDITIONAL = f"{S}/conditional.py", f"{TS}/test_score_sde_conditional.py"
 FLOW, OF_FLOW = f"{S}/probability_flow.py", f"{TS}/test_score_sde_probability_flow.py"
 INVERSE, OF_INVERSE = f"{S}/inverse_problems.py", f"{TS}/test_score_sde_inverse_problems.py"
-TOY, FORWARD, MARGINALS = f"{S}/toy_mixture.py", f"{S}/forward_facts.py", f"{S}/marginal_facts.py"
-CHAIN_FACTS, LIKELIHOODS, OF_FACTS = f"{S}/chain_facts.py", f"{S}/likelihood_facts.py", f"{TS}/test_score_sde_sde_facts.py"
-SAMPLING, SAMPLERS = f"{S}/exact_sampling.py", f"{S}/experiments/exact_samplers.py"
+TOY, FORWARD, MARGINALS = f"{S}/facts/toy_mixture.py", f"{S}/facts/forward_facts.py", f"{S}/facts/marginal_facts.py"
+CHAIN_FACTS, LIKELIHOODS, OF_FACTS = (
+    f"{S}/facts/chain_facts.py",
+    f"{S}/facts/likelihood_facts.py",
+    f"{TS}/test_score_sde_sde_facts.py",
+)
+SAMPLING, SAMPLERS = f"{S}/facts/exact_sampling.py", f"{S}/experiments/exact_samplers.py"
 OF_SAMPLERS = f"{TS}/test_score_sde_exact_samplers.py"
-LEARNED, LEARNED_SAMPLERS = f"{S}/learned_sampling.py", f"{S}/experiments/learned_samplers.py"
+LEARNED, LEARNED_SAMPLERS = f"{S}/images/learned_sampling.py", f"{S}/experiments/learned_samplers.py"
 OF_LEARNED, OF_FIGURES = f"{TS}/test_score_sde_learned_samplers.py", f"{TS}/test_score_sde_sampler_figures.py"
 SAMPLER_FIGURES = f"{S}/figures_samplers.py"
 CLASSIFIER, WIDE, OF_CLASSIFIER = (
-    f"{S}/noise_conditional_classifier.py",
-    f"{S}/wide_resnet.py",
+    f"{S}/control/noise_conditional_classifier.py",
+    f"{S}/control/wide_resnet.py",
     f"{TS}/test_score_sde_noise_classifier.py",
 )
-CLASSES, COMPLETIONS, CASES = f"{S}/class_samples.py", f"{S}/completions.py", f"{S}/completion_cases.py"
+CLASSES, COMPLETIONS, CASES = f"{S}/control/class_samples.py", f"{S}/control/completions.py", f"{S}/control/completion_cases.py"
 OF_CONTROLLABLE, TILES = f"{TS}/test_score_sde_controllable.py", "common/learning/data/patches.py"
 OF_TILES = "tests/common/learning/data/test_patches.py"
 

@@ -24,10 +24,10 @@ from common.measure.step_cost import compared_costs
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.score_sde.image_likelihood import bits_row, dequantised, flow_bits
-from replications.score_sde.model_samples import at_all_times, samples, ways
-from replications.score_sde.named_models import ModelName
-from replications.score_sde.ncsnpp import NCSNppSettings
+from replications.score_sde.images.image_likelihood import bits_row, dequantised, flow_bits
+from replications.score_sde.images.model_samples import at_all_times, samples, ways
+from replications.score_sde.networks.named_models import ModelName
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
 
 VARIANT = ("data",)
 SHOWN = 24  # pictures of each model and sampler

@@ -9,9 +9,9 @@ from common.learning.data import catalogue
 from common.runs.experiment import Context
 from common.runs.folders import Outcome
 from common.runs.settings import Settings as Base
-from replications.score_sde import completion_cases
-from replications.score_sde.completions import CompletionSettings
-from replications.score_sde.model_samples import ve_model
+from replications.score_sde.control import completion_cases
+from replications.score_sde.control.completions import CompletionSettings
+from replications.score_sde.images.model_samples import ve_model
 
 VARIANT = ("data",)
 

@@ -10,11 +10,11 @@ from pydantic import Field, PositiveInt
 from common.runs.experiment import Context
 from common.runs.folders import Outcome
 from common.runs.settings import Settings as Base
-from replications.score_sde import completion_cases
-from replications.score_sde.class_samples import ClassSettings, measured_classes
-from replications.score_sde.completions import CompletionSettings
-from replications.score_sde.model_samples import ve_model
-from replications.score_sde.noise_conditional_classifier import labelled
+from replications.score_sde.control import completion_cases
+from replications.score_sde.control.class_samples import ClassSettings, measured_classes
+from replications.score_sde.control.completions import CompletionSettings
+from replications.score_sde.control.noise_conditional_classifier import labelled
+from replications.score_sde.images.model_samples import ve_model
 
 VARIANT = ("data",)
 

@@ -15,11 +15,11 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.score_sde.discretisation import published
-from replications.score_sde.exact_sampling import Case, CorrectorSettings, Data, drawn_case, drawn_data
+from replications.score_sde.facts.exact_sampling import Case, CorrectorSettings, Data, drawn_case, drawn_data
+from replications.score_sde.facts.toy_mixture import EPS, ScaleCount, drawn_toy
 from replications.score_sde.predictor_corrector import MIXED, budgets
 from replications.score_sde.predictors import NONE, TABLE_1
 from replications.score_sde.probability_flow import rk45
-from replications.score_sde.toy_mixture import EPS, ScaleCount, drawn_toy
 
 VARIANT = ()
 Row = dict[str, Any]

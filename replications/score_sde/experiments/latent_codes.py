@@ -23,10 +23,10 @@ from common.measure.metrics.inception import find_weights
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.score_sde import latent_uses
-from replications.score_sde.latent_agreement import agreement, gaussian_latents
-from replications.score_sde.latent_uses import SHOWN, Given, Rows, latents_of
-from replications.score_sde.model_samples import EPS
+from replications.score_sde.images import latent_uses
+from replications.score_sde.images.latent_agreement import agreement, gaussian_latents
+from replications.score_sde.images.latent_uses import SHOWN, Given, Rows, latents_of
+from replications.score_sde.images.model_samples import EPS
 
 VARIANT = ("data",)
 ObjectiveName = Literal[tuple(OBJECTIVES)]

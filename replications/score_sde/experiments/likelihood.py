@@ -21,7 +21,7 @@ from common.measure.metrics.inception import find_weights
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
-from replications.score_sde.image_likelihood import (
+from replications.score_sde.images.image_likelihood import (
     BITS,
     Bits,
     Dequantised,
@@ -31,8 +31,8 @@ from replications.score_sde.image_likelihood import (
     flow_bits,
     median_row,
 )
-from replications.score_sde.model_samples import methods, samples
-from replications.score_sde.variational_bound import Variance, denoising_errors, variational_bound
+from replications.score_sde.images.model_samples import methods, samples
+from replications.score_sde.images.variational_bound import Variance, denoising_errors, variational_bound
 
 VARIANT = ("data",)
 SHOWN = 24  # pictures of each model

@@ -8,12 +8,12 @@ from pydantic import Field, PositiveInt
 from common.runs.experiment import Context
 from common.runs.folders import Outcome
 from common.runs.settings import Settings as Base
-from replications.score_sde.chain_facts import ChainSettings, chain_rows
-from replications.score_sde.forward_facts import ForwardSettings, figure_5, forward_rows
-from replications.score_sde.inverse_facts import InverseSettings, inverse_rows
-from replications.score_sde.likelihood_facts import LikelihoodSettings, likelihood_rows
-from replications.score_sde.marginal_facts import MarginalSettings, marginal_rows
-from replications.score_sde.toy_mixture import drawn_toy
+from replications.score_sde.facts.chain_facts import ChainSettings, chain_rows
+from replications.score_sde.facts.forward_facts import ForwardSettings, figure_5, forward_rows
+from replications.score_sde.facts.inverse_facts import InverseSettings, inverse_rows
+from replications.score_sde.facts.likelihood_facts import LikelihoodSettings, likelihood_rows
+from replications.score_sde.facts.marginal_facts import MarginalSettings, marginal_rows
+from replications.score_sde.facts.toy_mixture import drawn_toy
 
 VARIANT = ()
 

@@ -19,7 +19,7 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome
 from common.runs.layout import model_folder
 from common.runs.settings import Settings as Base
-from replications.score_sde.named_models import MODELS, SDE, ModelName, Size, description
+from replications.score_sde.networks.named_models import MODELS, SDE, ModelName, Size, description
 
 VARIANT = ("data", "model")
 

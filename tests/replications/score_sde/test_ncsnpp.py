@@ -11,13 +11,13 @@ from torch import nn
 from common.errors import SettingsError
 from common.learning.nets.build import build_backbone, check_fits
 from common.learning.nets.mlp import parameter_count
-from replications.score_sde.attention import Attention
-from replications.score_sde.blocks import ResidualBlock, conv, linear
-from replications.score_sde.checkpoint import negate_output
-from replications.score_sde.embeddings import FourierEmbedding, StepEmbedding
-from replications.score_sde.ncsnpp import NCSNppSettings
-from replications.score_sde.official_names import places
-from replications.score_sde.published import ddpm, ddpmpp, described, ncsnpp, ncsnpp_256, ncsnpp_1024
+from replications.score_sde.networks.attention import Attention
+from replications.score_sde.networks.blocks import ResidualBlock, conv, linear
+from replications.score_sde.networks.checkpoint import negate_output
+from replications.score_sde.networks.embeddings import FourierEmbedding, StepEmbedding
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
+from replications.score_sde.networks.official_names import places
+from replications.score_sde.networks.published import ddpm, ddpmpp, described, ncsnpp, ncsnpp_256, ncsnpp_1024
 
 F64 = torch.float64
 OFFICIAL = json.loads(FILE.read_text())

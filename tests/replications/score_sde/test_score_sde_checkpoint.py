@@ -10,10 +10,10 @@ from common.errors import CheckpointError, SettingsError
 from common.learning.models import load_denoiser, read_description
 from common.learning.nets.build import MLPSettings
 from common.runs.folders import verified
-from replications.score_sde.checkpoint import import_checkpoint, read_checkpoint
-from replications.score_sde.ncsnpp import NCSNppSettings
-from replications.score_sde.official_names import moved, places
-from replications.score_sde.published import described
+from replications.score_sde.networks.checkpoint import import_checkpoint, read_checkpoint
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
+from replications.score_sde.networks.official_names import moved, places
+from replications.score_sde.networks.published import described
 
 OFFICIAL = json.loads(FILE.read_text())
 

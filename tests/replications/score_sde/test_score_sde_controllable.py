@@ -13,11 +13,11 @@ from common.measure.features import FeatureNet
 from common.measure.metrics.wasserstein import sliced_wasserstein
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.score_sde import class_samples as of_classes
-from replications.score_sde import completion_cases
-from replications.score_sde.class_samples import accuracy_rows, class_samples
-from replications.score_sde.completions import completed, completion_rows, hidden, rival_rows
 from replications.score_sde.conditional import Known, colour_basis, grey_known
+from replications.score_sde.control import class_samples as of_classes
+from replications.score_sde.control import completion_cases
+from replications.score_sde.control.class_samples import accuracy_rows, class_samples
+from replications.score_sde.control.completions import completed, completion_rows, hidden, rival_rows
 from replications.score_sde.experiments import colourisation, controllable
 from replications.score_sde.predictor_corrector import scales
 

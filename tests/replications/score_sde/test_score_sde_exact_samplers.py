@@ -9,13 +9,13 @@ from common.dynamics.paths import vp
 from common.errors import SettingsError
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.score_sde import exact_sampling
 from replications.score_sde.correctors import at_every, langevin
-from replications.score_sde.exact_sampling import CorrectorSettings, drawn_case, drawn_data
 from replications.score_sde.experiments import exact_samplers
+from replications.score_sde.facts import exact_sampling
+from replications.score_sde.facts.exact_sampling import CorrectorSettings, drawn_case, drawn_data
+from replications.score_sde.facts.toy_mixture import Toy, drawn_toy
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
 from replications.score_sde.predictors import NONE, TABLE_1, identity
-from replications.score_sde.toy_mixture import Toy, drawn_toy
 
 F64, PACKAGE = torch.float64, "replications.score_sde"
 CORRECTOR = CorrectorSettings(snr=0.1, alone=0.2)

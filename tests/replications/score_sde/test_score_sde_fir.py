@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from replications.score_sde.fir import doubled, doubled_and_convolved, halved, halved_and_convolved
+from replications.score_sde.networks.fir import doubled, doubled_and_convolved, halved, halved_and_convolved
 
 F64 = torch.float64
 SIZES = [(6, 8), (2, 2), (4, 10)]

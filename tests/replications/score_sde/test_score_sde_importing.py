@@ -9,12 +9,12 @@ from score_sde_official import fill
 
 from common.dynamics.paths import level_times, vp
 from common.learning.models import load_denoiser, read_description
-from replications.score_sde import named_models
-from replications.score_sde.importing import main
-from replications.score_sde.model_samples import at_all_times, ways
-from replications.score_sde.named_models import CONFIGS, MODELS, Size, description
-from replications.score_sde.ncsnpp import NCSNppSettings
-from replications.score_sde.official_names import moved, places
+from replications.score_sde.images.model_samples import at_all_times, ways
+from replications.score_sde.networks import named_models
+from replications.score_sde.networks.importing import main
+from replications.score_sde.networks.named_models import CONFIGS, MODELS, Size, description
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
+from replications.score_sde.networks.official_names import moved, places
 
 SMALL, SHAPE = Size(channels=8, multipliers=(1, 2), attention=(4,)), (3, 8, 8)
 SMALL_CONFIGS = {

@@ -15,10 +15,10 @@ from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.ncsn.sample_measures import Known
-from replications.score_sde import latent_uses
 from replications.score_sde.experiments import latent_codes
-from replications.score_sde.latent_agreement import agreement, correlations, gaussian_latents
-from replications.score_sde.latent_uses import Given
+from replications.score_sde.images import latent_uses
+from replications.score_sde.images.latent_agreement import agreement, correlations, gaussian_latents
+from replications.score_sde.images.latent_uses import Given
 from replications.score_sde.probability_flow import encoded
 
 F64, SHAPE, STD = torch.float64, (1, 8, 8), 0.3

@@ -13,10 +13,10 @@ from common.evaluation.yardstick import Yardstick
 from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.score_sde import learned_sampling
 from replications.score_sde.correctors import langevin
 from replications.score_sde.experiments import learned_samplers
-from replications.score_sde.learned_sampling import METHODS, Case, CorrectorSettings, size, ways
+from replications.score_sde.images import learned_sampling
+from replications.score_sde.images.learned_sampling import METHODS, Case, CorrectorSettings, size, ways
 from replications.score_sde.predictors import NONE, TABLE_1
 
 F64, SHAPE, STD = torch.float64, (1, 4, 4), 0.3

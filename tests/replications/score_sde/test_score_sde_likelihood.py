@@ -14,9 +14,9 @@ from common.evaluation.yardstick import Yardstick
 from common.learning.data.split import ImageSplit
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.score_sde import model_samples
 from replications.score_sde.experiments import likelihood
-from replications.score_sde.image_likelihood import Dequantised, bits_row, dequantised, difference_rows, flow_bits
+from replications.score_sde.images import model_samples
+from replications.score_sde.images.image_likelihood import Dequantised, bits_row, dequantised, difference_rows, flow_bits
 
 F64, SHAPE, STD = torch.float64, (1, 4, 4), 0.3
 MEAN = torch.linspace(-0.5, 0.5, 16, dtype=F64)

@@ -11,7 +11,7 @@ from ffjord_runs import row
 from common.measure.figures import Runs, style
 from common.measure.image_lines import tiled
 from replications.score_sde import figures, figures_identified, figures_latents
-from replications.score_sde.latent_uses import MOMENTS
+from replications.score_sde.images.latent_uses import MOMENTS
 from replications.score_sde.names import name, shade
 
 made_up = partial(ffjord_runs.made_up, paper="score_sde")

@@ -13,9 +13,9 @@ from common.errors import RetraceError, SettingsError
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.settings import Settings, validated
-from replications.score_sde import noise_conditional_classifier as module
 from replications.score_sde.conditional import class_gradient
-from replications.score_sde.noise_conditional_classifier import (
+from replications.score_sde.control import noise_conditional_classifier as module
+from replications.score_sde.control.noise_conditional_classifier import (
     MLPClassifierSettings,
     NoiseConditionalClassifier,
     WideResNetSettings,
@@ -23,7 +23,7 @@ from replications.score_sde.noise_conditional_classifier import (
     noisy_accuracy,
     trained_classifier,
 )
-from replications.score_sde.wide_resnet import WideBlock, WideResNet, standardised
+from replications.score_sde.control.wide_resnet import WideBlock, WideResNet, standardised
 
 F64 = torch.float64
 PATHS = [ve(0.01, 5.0), vp(), sub_vp()]

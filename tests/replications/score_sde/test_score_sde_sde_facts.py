@@ -10,11 +10,11 @@ from common.dynamics.oracles import gaussian
 from common.dynamics.paths import sub_vp, ve, vp
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.score_sde import chain_facts, forward_facts, inverse_facts, likelihood_facts, marginal_facts
 from replications.score_sde.experiments import sde_facts
+from replications.score_sde.facts import chain_facts, forward_facts, inverse_facts, likelihood_facts, marginal_facts
+from replications.score_sde.facts.toy_mixture import EPS, Toy, drawn_toy
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
 from replications.score_sde.predictors import ancestral, euler_maruyama
-from replications.score_sde.toy_mixture import EPS, Toy, drawn_toy
 
 F64, PACKAGE = torch.float64, "replications.score_sde"
 

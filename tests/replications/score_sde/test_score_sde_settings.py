@@ -24,9 +24,9 @@ from common.runs.experiment import Context, default_folder, load
 from common.runs.folders import Outcome, write_run, write_weights
 from common.runs.settings import load_yaml, package_folder, resolve
 from replications.score_sde.experiments import train_ncsnpp
-from replications.score_sde.model_samples import samples, ways
-from replications.score_sde.named_models import MODELS, Size, description
-from replications.score_sde.ncsnpp import NCSNppSettings
+from replications.score_sde.images.model_samples import samples, ways
+from replications.score_sde.networks.named_models import MODELS, Size, description
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
 
 PACKAGE, CPU, LARGE = "replications.score_sde", torch.device("cpu"), ("gpu", "paper")
 BLOCKS = load_yaml(package_folder(PACKAGE) / "settings.yaml")

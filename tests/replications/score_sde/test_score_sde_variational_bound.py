@@ -10,7 +10,7 @@ from common.dynamics.answers import Answering
 from common.dynamics.oracles import gaussian
 from common.dynamics.paths import level_times, sub_vp, ve, vp
 from replications.score_sde.discretisation import transition
-from replications.score_sde.variational_bound import Variance, denoising_errors, prior_cost, variational_bound
+from replications.score_sde.images.variational_bound import Variance, denoising_errors, prior_cost, variational_bound
 
 F64, MEAN = torch.float64, torch.tensor([0.3, -0.5], dtype=torch.float64)
 PATHS = [ve(0.05, 5.0), vp(), sub_vp()]

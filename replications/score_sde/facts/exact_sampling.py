@@ -19,9 +19,9 @@ from common.runs.experiment import Context
 from common.runs.folders import row
 from common.runs.settings import Settings as Base
 from replications.score_sde.correctors import Alpha, at_every, langevin
+from replications.score_sde.facts.toy_mixture import EPS, Toy
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
 from replications.score_sde.predictors import NONE, TABLE_1, identity
-from replications.score_sde.toy_mixture import EPS, Toy
 
 FLOORS = 4  # pairs of data whose mean distance is the floor
 Cloud = Float[Tensor, "samples dim"]

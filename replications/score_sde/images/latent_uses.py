@@ -17,7 +17,7 @@ from common.learning.data.scale import to_unit
 from common.runs.experiment import Context
 from common.runs.folders import row
 from replications.ncsn.sample_measures import Known, distance_rows, training_images
-from replications.score_sde.model_samples import EPS, Drawn, samples
+from replications.score_sde.images.model_samples import EPS, Drawn, samples
 from replications.score_sde.probability_flow import decoded, encoded, rk45, slerp, tempered
 
 SHOWN, PATHS_SHOWN, MOMENTS = 12, 6, 7  # pictures of a row; paths between pairs, and points of each

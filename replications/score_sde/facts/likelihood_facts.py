@@ -26,7 +26,7 @@ from common.dynamics.oracles import GaussianMixture
 from common.runs.experiment import Context
 from common.runs.folders import row
 from common.runs.settings import Settings as Base
-from replications.score_sde.toy_mixture import Toy
+from replications.score_sde.facts.toy_mixture import Toy
 
 Row = dict[str, Any]
 PROBES = {"rademacher": rademacher, "gaussian": gaussian_probe}

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from common.learning.models import ConditioningSettings, ModelSettings, ObjectiveSettings
-from replications.score_sde.ncsnpp import NCSNppSettings
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
 
 CIFAR = {"channels": 128, "multipliers": (1, 2, 2, 2), "attention": (16,), "dropout": 0.1}
 LARGE = {"attention": (16,), "embedding": "fourier", "centred": False, "input": "input_skip", "output": "output_skip"}

@@ -14,10 +14,10 @@ from common.dynamics.paths import sub_vp, ve, vp
 from common.runs.experiment import Context
 from common.runs.folders import row
 from common.runs.settings import Settings as Base
+from replications.score_sde.facts.toy_mixture import EPS, SIGMA_MIN
 from replications.score_sde.inverse_problems import measurement_gradient
 from replications.score_sde.predictor_corrector import predictor_corrector, scales
 from replications.score_sde.predictors import euler_maruyama
-from replications.score_sde.toy_mixture import EPS, SIGMA_MIN
 
 WIDEST = 5.0  # noise of the VE path, well above the data
 

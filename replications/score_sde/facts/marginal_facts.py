@@ -18,7 +18,7 @@ from common.measure.metrics.wasserstein import sliced_wasserstein
 from common.runs.experiment import Context
 from common.runs.folders import row
 from common.runs.settings import Settings as Base
-from replications.score_sde.toy_mixture import EPS, Toy
+from replications.score_sde.facts.toy_mixture import EPS, Toy
 
 Row = dict[str, Any]
 States = Float[Tensor, "points samples dim"]

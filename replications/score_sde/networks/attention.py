@@ -3,8 +3,8 @@
 from torch import nn
 from torch.nn import functional as F
 
-from replications.score_sde.blocks import NOTHING, initialise, linear, merged, norm
-from replications.score_sde.fir import Maps
+from replications.score_sde.networks.blocks import NOTHING, initialise, linear, merged, norm
+from replications.score_sde.networks.fir import Maps
 
 
 class Attention(nn.Module):

@@ -10,8 +10,8 @@ from pydantic import Field, PositiveInt
 
 from common.learning.models import ModelSettings
 from common.runs.settings import Settings
-from replications.score_sde.ncsnpp import NCSNppSettings
-from replications.score_sde.published import ddpm, ddpm_256, ddpmpp, described, ncsnpp, ncsnpp_256, ncsnpp_1024
+from replications.score_sde.networks.ncsnpp import NCSNppSettings
+from replications.score_sde.networks.published import ddpm, ddpm_256, ddpmpp, described, ncsnpp, ncsnpp_256, ncsnpp_1024
 
 SDE = Literal["ve", "vp", "sub_vp"]
 SHAPE, CELEBA, LARGE, LARGEST = (3, 32, 32), (3, 64, 64), (3, 256, 256), (3, 1024, 1024)

@@ -14,7 +14,8 @@ from common.measure.metrics.wasserstein import sliced_wasserstein
 from common.runs.experiment import Context
 from common.runs.folders import row
 from replications.ncsn.inpainting import masks
-from replications.score_sde.completions import (
+from replications.score_sde.conditional import Known, colour_basis, grey_known
+from replications.score_sde.control.completions import (
     CompletionSettings,
     Found,
     Row,
@@ -24,7 +25,6 @@ from replications.score_sde.completions import (
     rival_rows,
     starts_of,
 )
-from replications.score_sde.conditional import Known, colour_basis, grey_known
 
 RIVALS = 1000  # training images in the completions' place
 SHOWN, DRAWS = 6, 4  # images whose completions are shown, and completions of each

@@ -21,17 +21,17 @@ from common.measure.features import accuracy, read_feature_net
 from common.runs.experiment import Context
 from common.runs.folders import row
 from common.runs.settings import Settings as Base
-from replications.score_sde.completions import Found, Row, halved, starts_of
 from replications.score_sde.conditional import class_gradient
-from replications.score_sde.correctors import langevin
-from replications.score_sde.model_samples import EPS
-from replications.score_sde.noise_conditional_classifier import (
+from replications.score_sde.control.completions import Found, Row, halved, starts_of
+from replications.score_sde.control.noise_conditional_classifier import (
     ClassifierSettings,
     NoiseConditionalClassifier,
     labelled,
     noisy_accuracy,
     trained_classifier,
 )
+from replications.score_sde.correctors import langevin
+from replications.score_sde.images.model_samples import EPS
 from replications.score_sde.predictor_corrector import predictor_corrector
 from replications.score_sde.predictors import reverse_diffusion
 

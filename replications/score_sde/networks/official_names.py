@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from replications.score_sde.attention import Attention
-from replications.score_sde.blocks import Resample, ResidualBlock
-from replications.score_sde.embeddings import FourierEmbedding
-from replications.score_sde.ncsnpp import NCSNpp
-from replications.score_sde.progressive import InputSkip
+from replications.score_sde.networks.attention import Attention
+from replications.score_sde.networks.blocks import Resample, ResidualBlock
+from replications.score_sde.networks.embeddings import FourierEmbedding
+from replications.score_sde.networks.ncsnpp import NCSNpp
+from replications.score_sde.networks.progressive import InputSkip
 
 PARTS = (Attention, FourierEmbedding, InputSkip, Resample, ResidualBlock, nn.Conv2d, nn.GroupNorm, nn.Linear)
 

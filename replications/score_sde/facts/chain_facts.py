@@ -19,9 +19,9 @@ from replications.ncsn.annealed_langevin import annealed_langevin as ncsn_sample
 from replications.ncsn.annealed_langevin import annealing
 from replications.score_sde.correctors import annealed_langevin
 from replications.score_sde.discretisation import Kernels, ddpm, forward_euler
+from replications.score_sde.facts.toy_mixture import EPS, ScaleCount, Toy
 from replications.score_sde.predictor_corrector import level_scales, predictor_corrector, scales
 from replications.score_sde.predictors import Rule, ancestral, ddpm_rule, identity, reverse_diffusion, reverse_diffusion_rule
-from replications.score_sde.toy_mixture import EPS, ScaleCount, Toy
 
 Row = dict[str, Any]
 RULES: dict[str, tuple[Rule, Kernels]] = {

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from common.errors import CheckpointError, SettingsError
 from common.learning.models import ModelSettings
 from common.runs.folders import Outcome, digest, write_run
-from replications.score_sde.ncsnpp import NCSNpp, NCSNppSettings
-from replications.score_sde.official_names import moved, places
-from replications.score_sde.progressive import OutputSkip
+from replications.score_sde.networks.ncsnpp import NCSNpp, NCSNppSettings
+from replications.score_sde.networks.official_names import moved, places
+from replications.score_sde.networks.progressive import OutputSkip
 
 Weights = Literal["raw", "averaged"]
 REMEDY = "name the configuration that it was trained with (named_models.CONFIGS), or describe its network"

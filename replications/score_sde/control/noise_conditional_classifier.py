@@ -27,7 +27,7 @@ from common.learning.training.settings import TrainSettings
 from common.runs import distributed
 from common.runs.experiment import Context
 from common.runs.settings import Settings
-from replications.score_sde.wide_resnet import WideResNet
+from replications.score_sde.control.wide_resnet import WideResNet
 
 DATA_STD = 0.5  # of images in [-1, 1], as the suite's VE models assume
 

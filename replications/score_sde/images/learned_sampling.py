@@ -20,7 +20,7 @@ from common.evaluation.yardstick import Yardstick
 from common.runs.experiment import Context
 from common.runs.settings import Settings as Base
 from replications.score_sde.correctors import Alpha, at_every, langevin
-from replications.score_sde.model_samples import EPS, Drawn, of_continuous_times, samples
+from replications.score_sde.images.model_samples import EPS, Drawn, of_continuous_times, samples
 from replications.score_sde.predictor_corrector import between_levels, predictor_corrector, scales
 from replications.score_sde.predictors import NONE, TABLE_1, euler_maruyama, identity
 from replications.score_sde.probability_flow import rk45

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.errors import SettingsError
-from replications.score_sde import fir as filtered
-from replications.score_sde.fir import Maps, NewMaps
+from replications.score_sde.networks import fir as filtered
+from replications.score_sde.networks.fir import Maps, NewMaps
 
 Direction = Literal["down", "up"]
 Embedding = Float[Tensor, "times embedding"]

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from replications.score_sde.attention import Attention
-from replications.score_sde.blocks import ResidualBlock
+from replications.score_sde.networks.attention import Attention
+from replications.score_sde.networks.blocks import ResidualBlock
 
 
 class Attended(nn.Module):

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from replications.score_sde.embeddings import FourierEmbedding
+from replications.score_sde.networks.embeddings import FourierEmbedding
 
 FREQUENCIES, TOLD = 128, 512  # of the embedding of ln sigma, and its size after two layers
 

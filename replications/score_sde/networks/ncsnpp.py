@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from common.errors import SettingsError
 from common.learning.nets.build import Backbone
-from replications.score_sde.attention import Attention
-from replications.score_sde.blocks import NOTHING, Direction, Resample, ResidualBlock, conv, linear, norm
-from replications.score_sde.embeddings import FourierEmbedding, StepEmbedding
-from replications.score_sde.fir import Maps
-from replications.score_sde.progressive import InputSkip, OutputSkip, OutputStart, PathResidual
-from replications.score_sde.stages import Attended, DownStage, UpStage
+from replications.score_sde.networks.attention import Attention
+from replications.score_sde.networks.blocks import NOTHING, Direction, Resample, ResidualBlock, conv, linear, norm
+from replications.score_sde.networks.embeddings import FourierEmbedding, StepEmbedding
+from replications.score_sde.networks.fir import Maps
+from replications.score_sde.networks.progressive import InputSkip, OutputSkip, OutputStart, PathResidual
+from replications.score_sde.networks.stages import Attended, DownStage, UpStage
 
 
 class NCSNppSettings(Backbone):

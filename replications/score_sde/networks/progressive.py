@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from replications.score_sde.blocks import NOTHING, Direction, Resample, conv, merged, norm, resampled
-from replications.score_sde.fir import Maps
+from replications.score_sde.networks.blocks import NOTHING, Direction, Resample, conv, merged, norm, resampled
+from replications.score_sde.networks.fir import Maps
 
 Beside = Float[Tensor, "batch beside new_height new_width"]
 Both = tuple[Float[Tensor, "batch out height width"], Float[Tensor, "batch new_beside height width"]]

@@ -22,8 +22,8 @@ EXAMPLE = """example:
 def main(arguments: Sequence[str]) -> int:
     """Import one checkpoint; return the exit status: 0, or 2 for bad input."""
     # torch is loaded here, so that experiments need not wait for it before their own start
-    from replications.score_sde.checkpoint import Weights, import_checkpoint
-    from replications.score_sde.named_models import CONFIGS
+    from replications.score_sde.networks.checkpoint import Weights, import_checkpoint
+    from replications.score_sde.networks.named_models import CONFIGS
 
     options = _parser(list(CONFIGS), get_args(Weights)).parse_args(arguments)
     try:

@@ -1,0 +1,1 @@
+"""Classes, holes and colours from unconditional models."""

@@ -1,0 +1,1 @@
+"""What is measured of trained models of images: samples, likelihoods and latents."""
