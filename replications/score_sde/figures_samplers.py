@@ -138,8 +138,8 @@ def ways(run: RunFolder, dataset: str) -> Figure:
     """The ways of the reverse SDE and of the flow from the same starts (Figure 2)."""
     arrays, models = run.arrays, models_of(run)
     lines = [(model, start, how) for model in models for start in range(starts_of(arrays, model)) for how in WAYS]
-    figure = plt.figure(figsize=(WIDTH, 2.9 + 0.42 * len(lines) / max(1, len(models))))
-    above, below = figure.subfigures(2, 1, height_ratios=(2.7, 0.42 * len(lines) / max(1, len(models)) + 0.3))
+    figure = plt.figure(figsize=(WIDTH, 2.3 + 0.4 * len(lines) / max(1, len(models))))
+    above, below = figure.subfigures(2, 1, height_ratios=(2.1, 0.4 * len(lines) / max(1, len(models)) + 0.3))
     curves = {}
     for axis, model in zip(above.subplots(1, len(models), squeeze=False)[0], models):
         curves |= pixel_ways(axis, arrays, model)
@@ -152,7 +152,7 @@ def ways(run: RunFolder, dataset: str) -> Figure:
         "Cf. Figure 2. Above: the middle pixel along the reverse SDE (jagged) and along the probability flow (smooth) from the "
         "same starts, by time, which runs from noise on the left to data on the right. Below: the whole image at equally spaced "
         "times. States are shown over sqrt(α² + σ²); replicate 0, starts not chosen.",
-        "Above, for each model, three pairs of lines that each start at one point: one jagged, one smooth. Below, strips of "
+        "Above, for each model, two pairs of lines that each start at one point: one jagged, one smooth. Below, strips of "
         "pictures from noise to a digit, alike in pairs at first and of different images at the end.",
         figure,
         runs=[run],

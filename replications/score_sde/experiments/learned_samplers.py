@@ -25,7 +25,7 @@ from replications.score_sde.predictors import NONE
 
 VARIANT = ("data",)
 SHOWN = 16  # pictures of each sampler
-STARTS, MOMENTS = 3, 9  # of the ways from noise to data: how many, and pictures along each
+STARTS, MOMENTS = 2, 9  # of the ways from noise to data: how many, and pictures along each
 COLUMNS = {"P": "frechet_p", "P2": "frechet_p2", "P2 rounded": "frechet_p2_rounded", "PC": "frechet_pc", "C2": "frechet_c2"}
 Row = dict[str, Any]
 Labels = dict[str, Any]
