@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -63,6 +64,7 @@ def validation(runs: Runs) -> Figure:
             if curves:
                 _with_best(axis, pd.DataFrame(curves), shade(method), name(method))
         axis.axhline(0, color=BLACK, linestyle="--", linewidth=1)
+        _without_first(axis)
         axis.set(title=table, xlabel="share of the training", ylabel="NLL above FFJORD's least, nats", xlim=(0, 1.03))
     _shared_legend(figure, axes)
     return Figure(
@@ -70,8 +72,8 @@ def validation(runs: Runs) -> Figure:
         "Had the trainings come to their end?",
         "Cf. Section 4.2. Negative log-likelihood of the validation rows under the states that each training kept, less that of "
         "FFJORD's best state in the same replicate, in nats; FFJORD's trace is estimated. Mean over replicates and, as a band, "
-        "their range. A ring is at the least mean: where it is not at the end, the flow had stopped improving. What is tested "
-        "is each replicate's best state.",
+        "their range; a first state may lie above the frame. A ring is at the least mean: where it is not at the end, a flow had "
+        "stopped improving. What is tested is each replicate's best state.",
         "Curves that fall with the share of the training, one for each flow and with its least value ringed, in a panel for each "
         "table.",
         figure,
@@ -87,6 +89,14 @@ def curve(run: RunFolder, method: str) -> pd.Series:
     """
     steps = run.arrays[f"validation_step_{method}"]
     return pd.Series(run.arrays[f"validation_{method}"] - run.arrays["validation_ffjord"].min(), index=steps / steps[-1])
+
+
+def _without_first(axis: Axes) -> None:
+    """Leave a first state that is worse than all else by far above the frame."""
+    curves = [line.get_ydata() for line in axis.lines if len(line.get_ydata()) > 2]
+    later = np.concatenate([curve[1:] for curve in curves]) if curves else np.zeros(0)
+    if len(later) and axis.get_ylim()[1] > later.max() + 2 * np.ptp(later):
+        axis.set_ylim(later.min() - 0.2 * np.ptp(later), later.max() + 0.6 * np.ptp(later))
 
 
 def _with_best(axis: Axes, curves: pd.DataFrame, colour: str, label: str) -> None:

@@ -17,7 +17,7 @@ sub_vp_over_vp = FACTS.also(metric="sub_vp_over_vp").value()
 end_variance_gap = FACTS.also(metric="end_variance_gap").value(each=("dataset",), by="largest")
 kept_variance_gap = FACTS.also(metric="kept_variance_gap").value()
 overlay_gap = FACTS.also(metric="overlay_gap", at="smallest").value(each=("dataset", "variant"), by="largest")
-kernel_order = FACTS.also(metric="kernel_gap").log_slope(each=("dataset", "variant"), wanted=-1)
+kernel_order = FACTS.also(metric="kernel_gap").log_slope(each=("dataset", "variant"), wanted=-1.0)
 
 
 # Sections 3.2, 4.2, 4.3, appendices D.1, D.2, E, H.2, I.4
@@ -29,7 +29,7 @@ def marginal_distance_over_floor(metrics: pd.DataFrame) -> pd.Series:
     return np.exp(np.log(paired(found)).mean(axis=1))
 
 
-ancestral_order = FACTS.also(metric="end_point_gap").log_slope(each=("dataset",), wanted=-1)
+ancestral_order = FACTS.also(metric="end_point_gap").log_slope(each=("dataset",), wanted=-1.0)
 
 
 def divergence_bias(metrics: pd.DataFrame) -> pd.Series:

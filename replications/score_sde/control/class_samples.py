@@ -22,7 +22,7 @@ from common.runs.experiment import Context
 from common.runs.folders import row
 from common.runs.settings import Settings as Base
 from replications.score_sde.conditional import class_gradient
-from replications.score_sde.control.completions import Found, Row, halved, starts_of
+from replications.score_sde.control.completions import Found, Row, starts_of
 from replications.score_sde.control.noise_conditional_classifier import (
     ClassifierSettings,
     NoiseConditionalClassifier,
@@ -31,7 +31,7 @@ from replications.score_sde.control.noise_conditional_classifier import (
     trained_classifier,
 )
 from replications.score_sde.correctors import langevin
-from replications.score_sde.images.model_samples import EPS
+from replications.score_sde.images.model_samples import EPS, halved
 from replications.score_sde.predictor_corrector import predictor_corrector
 from replications.score_sde.predictors import reverse_diffusion
 
@@ -94,7 +94,7 @@ def measured_classes(
         where = {"dataset": data, "method": "class_conditional", "axis": "weight", "at": weight}
         rows.append(row("agreement", accuracy(judge, x, classes), n=len(x), floor=1 / count, **where))
         rows.append(measure.row("feature_frechet", x, **where))
-        pictures[f"class_samples_{weight:g}"] = halved(x[: SHOWN * count])
+        pictures[f"class_samples_{weight:g}"] = halved(x[: SHOWN * count].clamp(-1, 1))
     return rows, pictures
 
 

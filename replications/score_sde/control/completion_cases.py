@@ -21,10 +21,10 @@ from replications.score_sde.control.completions import (
     Row,
     completed,
     completion_rows,
-    halved,
     rival_rows,
     starts_of,
 )
+from replications.score_sde.images.model_samples import halved
 
 RIVALS = 1000  # training images in the completions' place
 SHOWN, DRAWS = 6, 4  # images whose completions are shown, and completions of each
@@ -39,7 +39,7 @@ def holes(
     truth, train = pixels(data, mine.images, context)
     free = unconditional(model, times, truth, mine, batch, context)
     shapes = masks(tuple(truth.shape[1:]), generator=context.generator("mask"))
-    rows, pictures = [], {"inpainting_truth": halved(truth[:SHOWN])}
+    rows, pictures = [], {"inpainting_truth": halved(truth[:SHOWN].clamp(-1, 1))}
     for name in names:
         known, labels = Known(truth, shapes[name].to(truth.device)), {"dataset": data, "variant": name}
         of_mask, found = completions(model, times, known, truth, {"method": "inpainting", **labels}, mine, batch, context)
@@ -47,7 +47,7 @@ def holes(
         for method, images in (("unconditional", free), ("data", train)):
             rows += rival_rows(images, truth, known, {"method": method, **labels})
         pictures[f"inpainting_mask_{name}"] = shapes[name].numpy()
-        pictures |= {f"inpainting_{name}_{count}": halved(x[:SHOWN, :DRAWS]) for count, x in found.items()}
+        pictures |= {f"inpainting_{name}_{count}": halved(x[:SHOWN, :DRAWS].clamp(-1, 1)) for count, x in found.items()}
     return rows, pictures
 
 
@@ -75,8 +75,8 @@ def colours(data: str, model: Answers, times: Times, mine: CompletionSettings, b
     for method, where, images in shown:
         distance = colour_distance(images, truth, context)
         rows.append(row("colour_distance", distance, floor=floor, n=len(images), method=method, **where, **labels))
-    pictures = {f"colours_{count}": halved(x[:SHOWN, :DRAWS]) for count, x in found.items()}
-    return rows, {"colours_truth": halved(truth[:SHOWN])} | pictures
+    pictures = {f"colours_{count}": halved(x[:SHOWN, :DRAWS].clamp(-1, 1)) for count, x in found.items()}
+    return rows, {"colours_truth": halved(truth[:SHOWN].clamp(-1, 1))} | pictures
 
 
 def pixels(data: str, images: int, context: Context) -> tuple[Images, Images]:

@@ -44,11 +44,6 @@ def starts_of(what: str, model: Answers, shape: tuple[int, ...], context: Contex
     return model.path.prior_std * noise.to(context.device)
 
 
-def halved(images: Tensor) -> np.ndarray:
-    """Return pictures as they are kept."""
-    return images.clamp(-1, 1).half().cpu().numpy()
-
-
 def completed(
     model: Answers,
     known: Known,

@@ -22,7 +22,7 @@ class Settings(Base):
     data: str = Field(description="colour image data set")
     scales: PositiveInt = Field(description="times of every sampler")
     batch: PositiveInt = Field(default=500, description="images that share their steps, and norms of the corrector")
-    colours: CompletionSettings
+    colours: CompletionSettings = Field(description="images that are coloured")
 
 
 def check(settings: Settings) -> None:

@@ -25,8 +25,8 @@ class Settings(Base):
     data: str = Field(description="labelled image data set, of the classes and of inpainting")
     scales: PositiveInt = Field(description="times of every sampler")
     batch: PositiveInt = Field(default=500, description="images that share their steps, and norms of the corrector")
-    classes: ClassSettings
-    inpainting: CompletionSettings
+    classes: ClassSettings = Field(description="samples of a class")
+    inpainting: CompletionSettings = Field(description="images whose hidden pixels are filled in")
     masks: list[Literal["half", "centre", "random"]] = Field(default=["half"], description="which pixels are known")
 
 

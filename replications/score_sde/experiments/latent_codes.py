@@ -5,7 +5,6 @@ Starts, test images and pairs are the same for all models of a replicate.
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
@@ -26,7 +25,7 @@ from common.runs.settings import Settings as Base
 from replications.score_sde.images import latent_uses
 from replications.score_sde.images.latent_agreement import agreement, gaussian_latents
 from replications.score_sde.images.latent_uses import SHOWN, Given, Rows, latents_of
-from replications.score_sde.images.model_samples import EPS
+from replications.score_sde.images.model_samples import EPS, halved
 
 VARIANT = ("data",)
 ObjectiveName = Literal[tuple(OBJECTIVES)]
@@ -73,11 +72,6 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows += of_both
         arrays |= {key: halved(part) for key, part in latents.items()}
     return Outcome(rows, arrays=arrays)
-
-
-def halved(images: Tensor) -> np.ndarray:
-    """Return pictures, or latents over the prior's standard deviation, as they are kept."""
-    return images.half().cpu().numpy()
 
 
 def use_rows(name: str, given: Given, settings: Settings, context: Context) -> Rows:

@@ -18,7 +18,8 @@ from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.score_sde.discretisation import published
 from replications.score_sde.facts.toy_mixture import ScaleCount
-from replications.score_sde.images.learned_sampling import Case, CorrectorSettings, Ended, halved, ways
+from replications.score_sde.images.learned_sampling import Case, CorrectorSettings, Ended, ways
+from replications.score_sde.images.model_samples import halved
 from replications.score_sde.predictor_corrector import MIXED, budgets
 from replications.score_sde.predictors import NONE
 

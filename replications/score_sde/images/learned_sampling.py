@@ -6,7 +6,6 @@ All samplers of a run start from the same noise and draw the same on the way; al
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from pydantic import Field, NonNegativeFloat
@@ -135,8 +134,3 @@ def walked(case: Case, predictor: Method, start: Images, times: Times) -> Ways:
 def size(path: GaussianPath, times: Times) -> Float[Tensor, " points"]:
     """Return the standard deviation of states if data had 1."""
     return (path.alpha(times).square() + path.sigma(times).square()).sqrt()
-
-
-def halved(images: Tensor) -> np.ndarray:
-    """Return pictures or states as they are kept."""
-    return images.half().cpu().numpy()

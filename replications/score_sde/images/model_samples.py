@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -93,6 +94,11 @@ def ve_model(data: str, count: int, context: Context) -> tuple[Denoiser, Times]:
     """Return the suite's VE model of a data set, and `count` times at which it is asked."""
     model = load_denoiser(context.model(data, "score_ve"), context.device)
     return model, scales(model.path, count, t_min=EPS["ve"])
+
+
+def halved(images: Tensor) -> np.ndarray:
+    """Return pictures or states as they are kept."""
+    return images.half().cpu().numpy()
 
 
 def samples(
