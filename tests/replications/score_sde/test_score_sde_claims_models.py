@@ -19,7 +19,7 @@ def by_model(metric, *, experiment="likelihood", **values):
 
 
 def test_bounds_and_medians_of_models_that_predict_the_noise():
-    rows = by_model("bound_over_nll", ddpm_vp=0.3, score_vp=9.0) + [of("likelihood", "bound_over_nll", 7.0, ON_VP, "cifar10")]
+    rows = [*by_model("bound_over_nll", ddpm_vp=0.3, score_vp=9.0), of("likelihood", "bound_over_nll", 7.0, ON_VP, "cifar10")]
     assert value("bound_over_nll", *rows) == 0.3
     assert inside("bound_over_nll", 0.3) and not inside("bound_over_nll", -0.3)
     other = by_model("nll", ddpm_vp=9.0, noise_sub_vp=1.0, score_ve=50.0)
@@ -119,9 +119,7 @@ def test_agreement_of_two_networks_at_the_end_of_training_and_before():
         for metric, numbers in (("latent_difference", (0.75, 0.5, 0.25)), ("latent_correlation", (0.3, 0.5, 0.95)))
         for row in latents(metric, *(number + off for number in numbers), method=method, variant=variant, **share)
     ]
-    rows += [
-        of("latent_codes", metric, 3.0, ON_VE, variant="Gaussian flow") for metric in ("latent_difference", "latent_correlation")
-    ]
+    rows += [of("latent_codes", f"latent_{what}", 3.0, ON_VE, variant="Gaussian flow") for what in ("difference", "correlation")]
     assert value("latent_difference", *rows) == 0.25 and value("latent_correlation", *rows) == 0.95
     assert value("agreement_gained", *rows) == 0.5
     assert inside("latent_difference", 0.25) and not inside("latent_difference", 0.75)

@@ -82,7 +82,7 @@ def test_divided_evaluations_over_the_better_end_for_the_worse_model():
 
 
 def test_the_last_denoising_step_is_that_of_reverse_diffusion():
-    rows = [row for row in learned("denoising_change", {("score_ve", PREDICTORS[1]): 1.0, ("ddpm_vp", PREDICTORS[1]): 1.05})]
+    rows = learned("denoising_change", {("score_ve", PREDICTORS[1]): 1.0, ("ddpm_vp", PREDICTORS[1]): 1.05})
     assert value("denoising_change", *rows) == 1.05
     assert inside("denoising_change", 1.05) and not inside("denoising_change", 9) and not inside("denoising_change", 0.1)
     for one, other in (MODELS, MODELS[::-1]):
@@ -132,11 +132,10 @@ def test_the_classifier_in_noise():
 
 
 def test_the_class_asked_for_at_the_published_weight():
-    rows = [
-        control("agreement", share, "class_conditional", axis="weight", at=at) for at, share in ((0, 0.1), (1, 0.7), (3, 0.9))
-    ]
-    rows += [control("agreement", 0.95, "data", variant="test split")]
-    rows += [control("agreement", 0.2, "class_conditional", dataset="another", axis="weight", at=1)]
+    at_weights = ((0, 0.1), (1, 0.7), (3, 0.9))
+    asked = [control("agreement", share, "class_conditional", axis="weight", at=at) for at, share in at_weights]
+    another = [row | {"dataset": "another", "value": 0.2} for row in asked]
+    rows = [*asked, *another, control("agreement", 0.95, "data", variant="test split")]
     assert value("class_agreement", *rows) == 0.7
     assert inside("class_agreement", 0.7) and not inside("class_agreement", 0.1)
 
@@ -179,7 +178,7 @@ def test_colours_are_those_of_one_corrector_step_but_grey_is_kept_at_any():
     rows += completed("colour_distance", "colourisation", colours=(9.0, 0.3, 8.0))
     rows += rivals("colour_distance", "data", colours=0.2) + rivals("colour_distance", "unconditional", colours=7.0)
     rows += rivals("hidden_error", "data", colours=0.2) + rivals("colour_distance", "grey", colours=0.1)
-    rows = [*coloured(rows), *rows]  # what inpainting might call so is not read
+    rows = [*coloured(rows), *(row | {"value": 77.0} for row in rows)]
     assert value("grey_error", *rows) == 3e-5 and value("colour_spread", *rows) == 0.8
     assert value("colour_error_over_unconditional", *rows) == 0.25
     assert value("colour_distance_over_data", *rows) == pytest.approx(1.5)
