@@ -78,7 +78,7 @@ def test_a_cpu_job_does_all_runs_of_an_experiment():
 
 def test_shared_models_are_trained_once_whoever_asks():
     jobs = [job for job in plan(papers(), config("laptop")) if job.name.startswith("train_")]
-    assert [job.name for job in jobs] == ["train_checkerboard", "train_digits"]
+    assert [job.name for job in jobs] == ["train_checkerboard", "train_digits", "train_patches_colour8"]
     assert "python -m common train --level laptop --seed 0" in jobs[1].command
     assert "--sweep data=digits --sweep objective=fm_ot,fm_vp" in jobs[1].command
     assert {run.folder for run in jobs[1].runs} >= {"results/laptop/models/digits-mlp-ddpm_vp/seed1"}
