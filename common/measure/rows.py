@@ -132,7 +132,7 @@ class Rows:
 
         return _described(compute, f"{self}: rank of {method} among {len(among)}, 1 = smallest")
 
-    def log_slope(self, method: str | None = None, *, each: tuple[str, ...] = (), wanted: float | int = 0.0) -> Statistic:
+    def log_slope(self, method: str | None = None, *, each: tuple[str, ...] = (), wanted: float = 0.0) -> Statistic:
         """Return the power of the axis with which the value goes: the slope of its logarithm against that of the axis.
 
         Of every combination of the columns `each`, the power that is furthest from the `wanted` one.

@@ -102,7 +102,7 @@ def rank_of(name: str, values: Mapping[str, pd.Series]) -> pd.Series:
     return paired(values).rank(axis=1, method="min")[name]
 
 
-def furthest(columns: pd.DataFrame, wanted: float | int) -> pd.Series:
+def furthest(columns: pd.DataFrame, wanted: float) -> pd.Series:
     """Return, per seed, the one of several values that is furthest from the wanted one; NaN where one is unknown."""
     table = columns.to_numpy(np.float64)
     chosen = np.abs(np.where(np.isnan(table), np.inf, table - wanted)).argmax(axis=1)

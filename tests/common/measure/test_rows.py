@@ -74,7 +74,7 @@ def test_of_several_powers_the_one_furthest_from_the_wanted_one_counts():
         for k in (4, 16, 64)
     ]
     found = table(*cells)
-    slope = LOOK.log_slope("a", each=("dataset", "variant"), wanted=-1)
+    slope = LOOK.log_slope("a", each=("dataset", "variant"), wanted=-1.0)
     assert slope(found).to_list() == pytest.approx([-0.5, 2.0])
     assert LOOK.also(dataset="d").log_slope("a", each=("variant",))(found).to_list() == pytest.approx([-1.2, -1.1])
     lacking = table(*(cell for cell in cells if cell[2] == 0 or cell[3]["dataset"] == "d"))
