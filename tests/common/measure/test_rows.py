@@ -64,6 +64,32 @@ def test_a_power_law_has_its_power():
     assert LOOK.along(found, "a").columns.tolist() == [4, 16, 64]
 
 
+def test_of_several_powers_the_one_furthest_from_the_wanted_one_counts():
+    """Of each combination of the columns, by seed, and with its sign."""
+    laws = {("d", ""): (-1.2, -1.0), ("d", "mean"): (-0.5, -1.1), ("e", ""): (-1.3, 2.0)}
+    cells = [
+        ("a", 5 * k**power, seed, {"dataset": dataset, "variant": variant, "at": k})
+        for (dataset, variant), powers in laws.items()
+        for seed, power in enumerate(powers)
+        for k in (4, 16, 64)
+    ]
+    found = table(*cells)
+    slope = LOOK.log_slope("a", each=("dataset", "variant"), wanted=-1.0)
+    assert slope(found).to_list() == pytest.approx([-0.5, 2.0])
+    assert LOOK.also(dataset="d").log_slope("a", each=("variant",))(found).to_list() == pytest.approx([-1.2, -1.1])
+    lacking = table(*(cell for cell in cells if cell[2] == 0 or cell[3]["dataset"] == "d"))
+    assert slope(lacking).to_dict() == {0: pytest.approx(-0.5)}, "a seed that lacks one of them is left out"
+    assert slope.__doc__ == "look metric=m a: log-log slope along its axis, furthest from -1 over dataset and variant"
+
+
+def test_the_combinations_that_columns_have():
+    found = table(("b", 1.0, 0), ("a", 1.0, 0, {"at": 8}), ("a", 1.0, 1, {"at": 8}), ("a", 1.0, 0, {"at": 4}))
+    assert LOOK.also(method="a").cells(found, ("method", "at")) == [{"method": "a", "at": 4}, {"method": "a", "at": 8}]
+    assert LOOK.cells(found, ("method",)) == [{"method": "a"}, {"method": "b"}]
+    with pytest.raises(MissingRows, match="look metric=m method=c"):
+        LOOK.also(method="c").log_slope(each=("variant",))(found)
+
+
 def test_several_statistics_are_reduced_seed_by_seed():
     found = table(("a", 6.0, 0), ("b", 2.0, 0), ("a", 1.0, 1), ("b", 3.0, 1))
     worst = over("largest", LOOK.value("a"), LOOK.value("b"))

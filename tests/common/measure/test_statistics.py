@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from common.errors import RetraceError
-from common.measure.statistics import MissingRows, curve, difference, log_slope, per_seed, rank_of, ratio
+from common.measure.statistics import MissingRows, curve, difference, furthest, log_slope, per_seed, rank_of, ratio
 from common.runs.folders import COLUMNS
 
 
@@ -73,6 +73,21 @@ def test_rank_is_one_for_the_smallest_and_shared_by_ties():
     values = {"a": seeds(1.0, 2.0, 3.0), "b": seeds(2.0, 2.0, 1.0), "c": seeds(3.0, 1.0, 2.0)}
     assert rank_of("a", values).to_list() == [1, 2, 3]
     assert rank_of("b", values).to_list() == [2, 2, 1]
+
+
+def test_the_furthest_from_a_wanted_value_keeps_its_sign():
+    columns = pd.DataFrame({"a": [-1.5, -1.0, 3.0], "b": [-0.9, 1.5, 2.0]}, index=[3, 5, 8])
+    assert furthest(columns, -1.0).to_dict() == {3: -1.5, 5: 1.5, 8: 3.0}
+    assert furthest(columns, 2.9).to_dict() == {3: -1.5, 5: -1.0, 8: 2.0}
+    assert furthest(columns[["b"]], 2.0).to_list() == [-0.9, 1.5, 2.0]
+
+
+def test_of_two_that_are_as_far_the_first_counts_and_what_is_unknown_stays_unknown():
+    assert furthest(pd.DataFrame({"a": [0.5], "b": [1.5]}), 1.0).item() == 0.5
+    assert furthest(pd.DataFrame({"a": [1.5], "b": [0.5]}), 1.0).item() == 1.5
+    for cells in ({"a": [math.nan], "b": [9.0]}, {"a": [9.0], "b": [math.nan]}, {"a": [math.nan], "b": [math.nan]}):
+        assert furthest(pd.DataFrame(cells), 1.0).isna().all()
+    assert furthest(pd.DataFrame({"a": [9.0], "b": [-math.inf]}), 1.0).item() == -math.inf
 
 
 def test_log_slope_finds_the_order_of_a_power_law():

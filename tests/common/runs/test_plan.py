@@ -78,7 +78,7 @@ def test_a_cpu_job_does_all_runs_of_an_experiment():
 
 def test_shared_models_are_trained_once_whoever_asks():
     jobs = [job for job in plan(papers(), config("laptop")) if job.name.startswith("train_")]
-    assert [job.name for job in jobs] == ["train_checkerboard", "train_digits"]
+    assert [job.name for job in jobs] == ["train_checkerboard", "train_digits", "train_patches_colour8"]
     assert "python -m common train --level laptop --seed 0" in jobs[1].command
     assert "--sweep data=digits --sweep objective=fm_ot,fm_vp" in jobs[1].command
     assert {run.folder for run in jobs[1].runs} >= {"results/laptop/models/digits-mlp-ddpm_vp/seed1"}
@@ -115,6 +115,22 @@ def test_a_data_set_with_fewer_replicates_has_a_job_of_its_own(jobs_file):
     assert len(runs_of("toys.adder", "look", "gpu", [0, 1, 2], entry)) == 9
 
 
+def test_a_sweep_may_differ_by_level(jobs_file):
+    """A level that is not named has none of its runs; a list stands for all levels."""
+    jobs_file("look: {data: {laptop: [a], gpu: [b], paper: [c]}, sweep: {model: {laptop: [x, y], gpu: [z]}, noise: [low, high]}}")
+    entry = entries("toys.adder")["look"]
+    assert entry.swept("laptop") == {"model": ["x", "y"], "noise": ["low", "high"]}
+
+    def swept(level):
+        return [
+            tuple(run.values[key] for key in ("data", "model", "noise"))
+            for run in runs_of("toys.adder", "look", level, [0], entry)
+        ]
+
+    assert swept("laptop") == [("a", "x", "low"), ("a", "x", "high"), ("a", "y", "low"), ("a", "y", "high")]
+    assert swept("gpu") == [("b", "z", "low"), ("b", "z", "high")] and swept("paper") == []
+
+
 def test_short_experiments_share_a_process_on_a_cpu_and_no_job_on_a_gpu():
     jobs = {job.name: job for job in plan(["ffjord"], config("laptop"))}
     job = jobs["ffjord_estimators"]
@@ -141,6 +157,7 @@ def test_names_and_calls_of_such_jobs():
         ("loook: {}", ["toys/adder/jobs.yaml: loook: there is no such experiment", "did you mean 'look'"]),
         ("look: {dta: [a]}", ["jobs.yaml: look.dta: unknown key 'dta'", "did you mean 'data'"]),
         ("look: {data: {lapto: [a]}}", ["jobs.yaml: look.data: unknown 'lapto'", "did you mean 'laptop'"]),
+        ("look: {sweep: {model: {lapto: [a]}}}", ["jobs.yaml: look.sweep.model: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {takes: {fitt: {}}}\nfit: {}", ["jobs.yaml: look.takes: unknown 'fitt'", "did you mean 'fit'"]),
         ("look: {replicates: {lapto: 1}}", ["jobs.yaml: look.replicates: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {data: [a], replicates: {laptop: {b: 1}}}", ["jobs.yaml: look.replicates.laptop: unknown 'b'"]),
