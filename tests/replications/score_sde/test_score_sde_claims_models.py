@@ -22,11 +22,16 @@ def test_bounds_and_medians_of_models_that_predict_the_noise():
     rows = [*by_model("bound_over_nll", ddpm_vp=0.3, score_vp=9.0), of("likelihood", "bound_over_nll", 7.0, ON_VP, "cifar10")]
     assert value("bound_over_nll", *rows) == 0.3
     assert inside("bound_over_nll", 0.3) and not inside("bound_over_nll", -0.3)
-    other = by_model("nll", ddpm_vp=9.0, noise_sub_vp=1.0, score_ve=50.0)
-    rows = by_model("nll_median", ddpm_vp=3.0, noise_sub_vp=2.5, score_ve=3.75, score_vp=8.0)
-    assert value("vp_over_sub_vp", *rows, *other) == 0.5 and value("ve_over_others", *rows, *other) == 0.75
-    rows = by_model("nll_median", ddpm_vp=3.0, noise_sub_vp=3.5, score_ve=3.75, score_vp=8.0)
-    assert value("ve_over_others", *rows, *other) == 0.25
+    other = by_model("nll_median", ddpm_vp=9.0, noise_sub_vp=1.0, score_ve=50.0)
+    pairs = {(ON_VP, ON_SUB_VP): 0.5, (ON_VP, ON_VE): -0.75, (ON_SUB_VP, ON_VE): -1.25, (ON_VE, "score_vp"): 8.0}
+
+    def differences(metric, factor=1.0):
+        return [of("likelihood", metric, factor * bits, one, variant=f"less {two}") for (one, two), bits in pairs.items()]
+
+    rows = [*differences("nll_difference_median"), *differences("nll_difference", 9.0), *other]
+    assert value("vp_over_sub_vp", *rows) == 0.5 and value("ve_over_others", *rows) == 0.75
+    pairs[ON_SUB_VP, ON_VE] = -0.25
+    assert value("ve_over_others", *differences("nll_difference_median")) == 0.25
     for statistic in ("vp_over_sub_vp", "ve_over_others"):
         assert inside(statistic, 0.5) and not inside(statistic, -0.5)
 

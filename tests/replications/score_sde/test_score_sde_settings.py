@@ -37,13 +37,14 @@ INFO = dict.fromkeys(("paper", "experiment", "variant", "seed", "level", "device
 TINY = Size(channels=4, multipliers=(1, 2), attention=(), dropout=0.0)
 # less still than at smoke level, for larger images: and of networks, which are of another kind there
 MOST = {
-    **dict.fromkeys(("timed_batch", "eps_images", "draws", "blocks", "width", "steps", "deep_steps"), 1),
-    **dict.fromkeys(("test_images", "images"), 2),
+    **dict.fromkeys(("timed_batch", "eps_images", "blocks", "width", "steps", "deep_steps"), 1),
+    **dict.fromkeys(("test_images", "images", "draws"), 2),
     **dict.fromkeys(("samples", "scales"), 3),
     **dict.fromkeys(("pairs", "encoded", "batch", "channels", "head_channels"), 4),
     **{"depth": 10, "levels": 25},
 }
 STRUCTURE = {"multipliers", "attention", "betas"}
+FEWEST_SCALES = {"scales": 21, "steps": 21}  # ancestral sampling on VP has no fewer
 TOYS = {"sde_facts", "exact_samplers"}  # without networks: at smoke level's numbers throughout
 
 
@@ -87,7 +88,8 @@ def smaller(values, smoke, key="", most=MOST):
 
 def small(experiment, level, data, *more):
     settings, smoke = settings_of(experiment, level, data, *more), resolve(PACKAGE, experiment, "smoke")
-    values = smaller(settings.model_dump(), smoke.model_dump(), most={} if experiment in TOYS else MOST)
+    most = {} if experiment in TOYS else MOST | (FEWEST_SCALES if experiment == "learned_samplers" else {})
+    values = smaller(settings.model_dump(), smoke.model_dump(), most=most)
     return type(settings).model_validate(values)
 
 
