@@ -6,9 +6,15 @@ from judged import judged
 from replications.score_sde import claims
 
 JUDGED = judged(claims)
-PAPER, value, inside = JUDGED.paper, JUDGED.value, JUDGED.inside
+PAPER, inside = JUDGED.paper, JUDGED.inside
 MODELS, PREDICTORS = ("score_ve", "ddpm_vp"), ("ancestral", "reverse_diffusion", "probability_flow")
 CELLS = [(model, name) for model in MODELS for name in PREDICTORS]
+
+
+def value(statistic, *rows):
+    """Return what it makes of the rows, among the same rows of a metric and of a data set that none may read."""
+    others = [row | {"value": 7.0, column: "another"} for row in rows for column in ("metric", "dataset")]
+    return JUDGED.value(statistic, *rows, *others)
 
 
 def learned(metric, distances, usual=9.0, dataset="digits"):
@@ -78,6 +84,8 @@ def test_divided_evaluations_over_the_better_end_for_the_worse_model():
     for one, other in (MODELS, MODELS[::-1]):
         rows = shares(one, 4.0, 3.0, 2.0, 5.0, 8.0) + shares(other, 8.0, 9.0, 3.0, 6.0, 4.0)
         assert value("divided_over_ends", *rows) == 0.75
+        rows = shares(one, 3.0, 4.0, 5.0, 6.0, 8.0) + shares(other, 8.0, 9.0, 3.0, 6.0, 6.0)
+        assert value("divided_over_ends", *rows) == pytest.approx(4 / 3)
     assert inside("divided_over_ends", 0.75) and not inside("divided_over_ends", 4 / 3)
 
 
@@ -156,6 +164,7 @@ def rivals(metric, method, **by_variant):
 def test_holes_are_those_of_the_worse_mask_with_one_corrector_step():
     rows = completed("known_error", "inpainting", half=(1e-9, 1e-8, 0.0), centre=(2e-7, 1e-9, 0.0))
     rows += completed("spread_over_posterior", "inpainting", half=(0.1, 0.8, 0.2), centre=(0.2, 0.9, 0.1))
+    rows += completed("known_error", "another", half=(5.0,)) + completed("spread_over_posterior", "another", half=(0.0, 0.01))
     assert value("known_error", *rows) == 2e-7 and value("hole_spread", *rows) == 0.8
     assert inside("known_error", 2e-7) and not inside("known_error", 0.01)
     assert inside("hole_spread", 0.8) and not inside("hole_spread", 0.1)
@@ -178,6 +187,9 @@ def test_colours_are_those_of_one_corrector_step_but_grey_is_kept_at_any():
     rows += completed("colour_distance", "colourisation", colours=(9.0, 0.3, 8.0))
     rows += rivals("colour_distance", "data", colours=0.2) + rivals("colour_distance", "unconditional", colours=7.0)
     rows += rivals("hidden_error", "data", colours=0.2) + rivals("colour_distance", "grey", colours=0.1)
+    rows += completed("known_error", "another", colours=(5.0,)) + completed(
+        "spread_over_posterior", "another", colours=(5.0, 5.0)
+    )
     rows = [*coloured(rows), *(row | {"value": 77.0} for row in rows)]
     assert value("grey_error", *rows) == 3e-5 and value("colour_spread", *rows) == 0.8
     assert value("colour_error_over_unconditional", *rows) == 0.25
