@@ -78,6 +78,8 @@ def curve(metrics: pd.DataFrame, along: str = "at", **where: Any) -> pd.DataFram
 
 def paired(columns: Mapping[Any, pd.Series]) -> pd.DataFrame:
     """Return seeds x columns, with the seeds that all columns have."""
+    if not columns:
+        raise MissingRows("no finished run has any of what is compared")
     table = pd.concat(columns, axis=1, join="inner")
     if table.empty:
         lists = "; ".join(f"{name}: {', '.join(map(str, column.index))}" for name, column in columns.items())

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from common.errors import RetraceError
-from common.measure.statistics import MissingRows, curve, difference, furthest, log_slope, per_seed, rank_of, ratio
+from common.measure.statistics import MissingRows, curve, difference, furthest, log_slope, paired, per_seed, rank_of, ratio
 from common.runs.folders import COLUMNS
 
 
@@ -88,6 +88,11 @@ def test_of_two_that_are_as_far_the_first_counts_and_what_is_unknown_stays_unkno
     for cells in ({"a": [math.nan], "b": [9.0]}, {"a": [9.0], "b": [math.nan]}, {"a": [math.nan], "b": [math.nan]}):
         assert furthest(pd.DataFrame(cells), 1.0).isna().all()
     assert furthest(pd.DataFrame({"a": [9.0], "b": [-math.inf]}), 1.0).item() == -math.inf
+
+
+def test_nothing_to_compare_is_nothing_measured():
+    with pytest.raises(MissingRows, match="no finished run has any of what is compared"):
+        paired({})
 
 
 def test_log_slope_finds_the_order_of_a_power_law():
