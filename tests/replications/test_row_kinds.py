@@ -18,6 +18,11 @@ MARKED = {
         "toy-2d": {"data": "floor"},
         "upsampling": {"enlarged small image": "baseline"},
     },
+    "score_sde": {
+        "exact-samplers": {"data": "floor"},
+        "likelihoods": {"data": "floor", "noise": "baseline", "uniform": "baseline"},
+        "latent-agreement": {"Gaussian flow": "baseline"},
+    },
     "ncsn": {
         "network-and-sampler": {"data": "floor", "uniform noise": "baseline"},
         "sampler-settings": {"data": "floor"},
