@@ -18,6 +18,8 @@ from common.measure.metrics.inception import inception_features
 from common.runs.experiment import Context
 from common.runs.folders import row
 
+AT_ONCE = 100  # images that are converted together: as 64-bit integers large ones take eight times their memory
+
 
 def drawn(split: ImageSplit, n: int, generator: Generator) -> ImageSplit:
     """Return `n` random images of a split, or all of them in random order if there are fewer."""
@@ -69,7 +71,7 @@ def yardstick(data: str, context: Context, samples: int, *, space: Space = "clas
 def fid_to(split: ImageSplit, device: torch.device) -> Callable[[Tensor], float]:
     """Return the FID of images [n, c, h, w] in [-1, 1] to a split. Raises `DataError` without Inception's weights."""
     features = _inception(device)
-    reference = features(to_unit(split.images, split.grey_values))
+    reference = features(split.images, prepare=partial(to_unit, grey_values=split.grey_values))
     return lambda images: frechet_distance(features(images), reference)
 
 
@@ -77,7 +79,12 @@ def _inception(device: torch.device) -> Callable[..., np.ndarray]:
     """Return the function images in [-1, 1], or what `prepare` makes such images of -> Inception's features."""
 
     def features(images: Tensor, *, prepare: Callable[[Tensor], Tensor] = as_they_are) -> np.ndarray:
-        pixels = from_unit(prepare(images), 256).to(torch.uint8)
-        return inception_features(pixels.cpu().numpy(), device=device)
+        return inception_features(pixels_of(images, prepare=prepare), device=device)
 
     return features
+
+
+def pixels_of(images: Tensor, *, prepare: Callable[[Tensor], Tensor] = as_they_are) -> np.ndarray:
+    """Return images in [-1, 1], or what `prepare` makes such images of, as uint8 grey values on the CPU."""
+    parts = [from_unit(prepare(part), 256).to(torch.uint8).cpu() for part in images.split(AT_ONCE)]
+    return torch.cat(parts).numpy()

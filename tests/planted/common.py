@@ -78,6 +78,17 @@ MUTANTS = [
         "WIDTH, HEIGHT, CROP = 178, 218, 138",
         f"{TL}/data/test_celeba.py",
     ),
+    *(
+        (f"{L}/data/pictures.py", old, new, f"{TL}/data/test_pictures.py")
+        for old, new in (
+            ("InterpolationMode.BOX", "InterpolationMode.BILINEAR"),
+            ("v2.CenterCrop(size)", "v2.RandomCrop(size)"),
+            ("sorted(found, key=Path.as_posix)", "found"),
+            ("order[-2 * held : -held]", "order[-held:]"),
+            ("min(picture.size) < size", "max(picture.size) < size"),
+            ("(OSError, SyntaxError, ValueError)", "OSError"),
+        )
+    ),
     (f"{L}/data/scale.py", "(values + 0.5)", "values", f"{TL}/data"),
     (f"{L}/data/batches.py", "end - first * self.n]", "end - first * self.n - 1]", f"{TL}/data"),
     (f"{L}/nets/unet.py", "1 + scale)", "scale)", f"{TL}/nets"),

@@ -61,6 +61,7 @@ MUTANTS = [
     (f"{S}/networks/named_models.py", "fir=False", "rescale=False, fir=False", IMPORTING),
     (f"{S}/networks/named_models.py", '"ncsnpp_deep_ve": Named(ncsnpp(8)', '"ncsnpp_deep_ve": Named(ncsnpp(4)', IMPORTING),
     (f"{S}/networks/named_models.py", "sigma_max=380.0", "sigma_max=378.0", IMPORTING),
+    (f"{S}/networks/named_models.py", '"ncsnpp_1024_ve": Named(ncsnpp_1024()', '"ncsnpp_1024_ve": Named(ncsnpp_256()', LARGE),
     (
         f"{S}/images/model_samples.py",
         "predictor_corrector(ancestral), grid",

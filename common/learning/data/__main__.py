@@ -7,17 +7,19 @@ from functools import partial
 from pathlib import Path
 
 from common.errors import DataError
-from common.learning.data import catalogue, celeba, imagenet, maf_tables
+from common.learning.data import catalogue, celeba, imagenet, maf_tables, pictures
 from common.learning.data.images import SOURCES, load_images
 from common.learning.data.tables import load_table
 
+WORKERS = os.cpu_count() or 1
 # by name: what prepares it from its published folder, and which folder that is
 PREPARED = {
     **{f"celeba{size}": (partial(celeba.prepare, size=size), celeba.remedy(size)) for size in celeba.SIZES},
     **{
-        f"imagenet{size}": (partial(imagenet.prepare, size=size, workers=os.cpu_count() or 1), imagenet.remedy(size))
+        f"imagenet{size}": (partial(imagenet.prepare, size=size, workers=WORKERS), imagenet.remedy(size))
         for size in imagenet.SIZES
     },
+    **{name: (partial(pictures.prepare, name=name, workers=WORKERS), pictures.remedy(name)) for name in pictures.SETS},
 }
 
 
@@ -30,7 +32,8 @@ def main() -> int:
         "--source",
         type=Path,
         metavar="DIR",
-        help=f"the folder with the published files: of CelebA or ImageNet, or MAF's {maf_tables.ARCHIVE} for a table",
+        help="the folder with the published files: of CelebA, ImageNet, LSUN or CelebA-HQ, "
+        f"or MAF's {maf_tables.ARCHIVE} for a table",
     )
     options = parser.parse_args()
     for name in options.name:

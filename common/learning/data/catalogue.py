@@ -9,6 +9,7 @@ from common.learning.data import digits as _digits
 from common.learning.data import imagenet as _imagenet
 from common.learning.data import images as _images
 from common.learning.data import patches as _patches
+from common.learning.data import pictures as _pictures
 from common.learning.data.split import ImageSplit
 from common.runs.settings import hint
 
@@ -26,6 +27,7 @@ LOADERS = {
     "caltech_silhouettes": _binary.caltech_silhouettes,
     "frey_faces": _binary.frey_faces,
     **{f"celeba{size}": functools.partial(_celeba.load_celeba, size) for size in _celeba.SIZES},
+    **{name: functools.partial(_pictures.load_pictures, name) for name in _pictures.SETS},
     **{f"imagenet{size}": functools.partial(_imagenet.load_imagenet, size) for size in _imagenet.SIZES},
 }
 

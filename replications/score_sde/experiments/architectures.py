@@ -12,9 +12,9 @@ from torch import Generator, Tensor
 
 from common.dynamics.denoiser import Denoiser
 from common.dynamics.likelihood import Divergence
-from common.evaluation.yardstick import Space, Yardstick, drawn, fid_to, yardstick
+from common.evaluation.yardstick import Space, Yardstick, drawn, fid_to, pixels_of, yardstick
 from common.learning.data import catalogue
-from common.learning.data.scale import from_unit, rescaled
+from common.learning.data.scale import rescaled
 from common.learning.models import ModelSettings, load_denoiser, read_description
 from common.learning.nets.mlp import parameter_count
 from common.learning.objectives import draw_times, regression_loss
@@ -100,8 +100,7 @@ def sample_rows(
 
 def inception_rows(images: Tensor, measure: Yardstick, context: Context, labels: dict[str, Any]) -> Rows:
     """Return FID and Inception score of images in [-1, 1]."""
-    pixels = from_unit(images, 256).to(torch.uint8).cpu().numpy()
-    score = inception_score(class_probabilities(pixels, device=context.device))
+    score = inception_score(class_probabilities(pixels_of(images), device=context.device))
     fid = fid_to(measure.test, context.device)(images.cpu())
     n = len(images)
     return [row("fid", fid, n=n, **labels), row("inception_score", score.mean, error=score.std, n=n, **labels)]

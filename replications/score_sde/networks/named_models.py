@@ -1,7 +1,7 @@
 """The models of Tables 2 and 3 and of Figure 10 by name, and the authors' configurations that train them.
 
 A name is architecture and SDE: `ncsnpp_ve` learns all times, `ncsnpp_ve_discrete` a thousand levels. The networks are those for
-32 and 64 pixels; `Size` makes them smaller.
+32 and 64 pixels, or for those that the name says; `Size` makes them smaller.
 """
 
 from typing import Literal, NamedTuple
@@ -69,6 +69,8 @@ MODELS: dict[str, Named] = {
     "ncsnpp_sub_vp": Named(_PLUS, "sub_vp"),
     "ncsnpp_deep_vp": Named(_DEEP, "vp"),
     "ncsnpp_deep_sub_vp": Named(_DEEP, "sub_vp"),
+    "ncsnpp_256_ve": Named(ncsnpp_256(), "ve"),
+    "ncsnpp_1024_ve": Named(ncsnpp_1024(), "ve"),
     # what each part is worth (Figure 10)
     "without_fir": _discrete_ncsnpp(fir=False),
     "without_rescaling": _discrete_ncsnpp(rescale=False),
@@ -92,7 +94,6 @@ def description(
 
 
 _VP = ("ddpmpp", "ncsnpp")
-_LARGE_VE = Named(ncsnpp_256(), "ve")
 # by the path of the file below `configs` in github.com/yang-song/score_sde_pytorch, without .py
 CONFIGS: dict[str, ModelSettings] = {
     "ve/cifar10_ddpm": description(MODELS["ddpm_ve_discrete"], SHAPE),
@@ -109,8 +110,8 @@ CONFIGS: dict[str, ModelSettings] = {
     **{f"subvp/cifar10_{name}_deep_continuous": description(MODELS[f"{name}_deep_sub_vp"], SHAPE) for name in _VP},
     "ve/celeba_ncsnpp": description(MODELS["ncsnpp_ve_discrete"], CELEBA),
     **{f"vp/ddpm/{name}": description(Named(ddpm_256(), "vp", True), LARGE) for name in ("bedroom", "church", "celebahq")},
-    "ve/bedroom_ncsnpp_continuous": description(_LARGE_VE, LARGE, sigma_max=378.0),
-    "ve/church_ncsnpp_continuous": description(_LARGE_VE, LARGE, sigma_max=380.0),
-    **{f"ve/{name}_256_ncsnpp_continuous": description(_LARGE_VE, LARGE) for name in ("celebahq", "ffhq")},
-    **{f"ve/{name}_ncsnpp_continuous": description(Named(ncsnpp_1024(), "ve"), LARGEST) for name in ("celebahq", "ffhq")},
+    "ve/bedroom_ncsnpp_continuous": description(MODELS["ncsnpp_256_ve"], LARGE, sigma_max=378.0),
+    "ve/church_ncsnpp_continuous": description(MODELS["ncsnpp_256_ve"], LARGE, sigma_max=380.0),
+    **{f"ve/{name}_256_ncsnpp_continuous": description(MODELS["ncsnpp_256_ve"], LARGE) for name in ("celebahq", "ffhq")},
+    **{f"ve/{name}_ncsnpp_continuous": description(MODELS["ncsnpp_1024_ve"], LARGEST) for name in ("celebahq", "ffhq")},
 }

@@ -25,14 +25,21 @@ from common.runs.folders import Outcome, write_run, write_weights
 from common.runs.settings import load_yaml, package_folder, resolve
 from replications.score_sde.experiments import train_ncsnpp
 from replications.score_sde.images.model_samples import samples, ways
-from replications.score_sde.networks.named_models import MODELS, Size, description
+from replications.score_sde.networks.named_models import CONFIGS, MODELS, Size, description
 from replications.score_sde.networks.ncsnpp import NCSNppSettings
 
 PACKAGE, CPU, LARGE = "replications.score_sde", torch.device("cpu"), ("gpu", "paper")
 BLOCKS = load_yaml(package_folder(PACKAGE) / "settings.yaml")
 SIZES = {"fashion_mnist": (1, 28, 28), "mnist": (1, 28, 28), "cifar10": (3, 32, 32), "celeba64": (3, 64, 64)}
+# large images: the network that is trained on them, the authors' configuration, the largest noise
+LARGE_IMAGES = {
+    "lsun_church256": ("ncsnpp_256_ve", "ve/church_ncsnpp_continuous", 380.0),
+    "lsun_bedroom256": ("ncsnpp_256_ve", "ve/bedroom_ncsnpp_continuous", 378.0),
+    "celeba_hq256": ("ncsnpp_256_ve", "ve/celebahq_256_ncsnpp_continuous", 348.0),
+    "celeba_hq1024": ("ncsnpp_1024_ve", "ve/celebahq_ncsnpp_continuous", 1348.0),
+}
 # where there is still a resolution of 16 pixels
-SMALLER = {"fashion_mnist": (1, 16, 16), "mnist": (1, 16, 16), "cifar10": (3, 16, 16), "celeba64": (3, 32, 32)}
+SMALLER = {name: (shape[0], 16, 16) for name, shape in SIZES.items()} | dict.fromkeys(LARGE_IMAGES, (3, 16, 16))
 INFO = dict.fromkeys(("paper", "experiment", "variant", "seed", "level", "device", "commit"), "")
 TINY = Size(channels=4, multipliers=(1, 2), attention=(), dropout=0.0)
 # less still than at smoke level, for larger images: and of networks, which are of another kind there
@@ -56,7 +63,11 @@ def data_sets(experiment, level):
 
 
 RUNS = [(name, level, data) for name in BLOCKS for level in LARGE for data in data_sets(name, level)]
-TRAINED = [(level, data) for name, level, data in RUNS if name == "train_ncsnpp"]
+TRAINED = [(level, data) for name, level, data in RUNS if name == "train_ncsnpp" and data not in LARGE_IMAGES]
+# each model at one level and data set, in turns, but those for large images on all of them
+OF_LARGE_IMAGES = [(name, "paper", data) for data, (name, *_) in LARGE_IMAGES.items()]
+OTHERS = [name for name in MODELS if name not in {name for name, *_ in OF_LARGE_IMAGES}]
+EVERY_MODEL = [(name, *TRAINED[k % len(TRAINED)]) for k, name in enumerate(OTHERS)] + OF_LARGE_IMAGES
 
 
 def is_new(run):
@@ -131,7 +142,7 @@ def write_model(folder: Path, data, objective, backbone):
 def made_up(size, name, split):
     generator = torch.Generator().manual_seed(len(split))
     images = torch.randint(0, 256, (12, *size), generator=generator, dtype=torch.uint8)
-    return ImageSplit(images, None if name.startswith("celeba") else torch.arange(12) % 10, 256)
+    return ImageSplit(images, None if name.startswith(("celeba", "lsun")) else torch.arange(12) % 10, 256)
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +167,7 @@ def test_every_large_run_goes_through(experiment, level, data, tmp_path):
     if experiment == "architectures":
         # of the many models some at each level and data set
         share = [run for run in RUNS if run[0] == experiment].index((experiment, level, data))
-        settings = settings.model_copy(update={"models": settings.models[share::5] or settings.models})
+        settings = settings.model_copy(update={"models": settings.models[share::5][:2] or settings.models})
     if hasattr(module, "check"):
         module.check(settings)
     context = context_of(experiment, level, tmp_path)
@@ -176,10 +187,8 @@ def test_every_large_run_goes_through(experiment, level, data, tmp_path):
         assert with_bits == {name for name in settings.models if MODELS[name].sde != "ve"}
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_every_architecture_is_trained_and_sampled_from(name, tmp_path):
-    """Each at one level and data set, in turns."""
-    level, data = TRAINED[list(MODELS).index(name) % len(TRAINED)]
+@pytest.mark.parametrize(("name", "level", "data"), EVERY_MODEL)
+def test_every_architecture_is_trained_and_sampled_from(name, level, data, tmp_path):
     settings = small("train_ncsnpp", level, data, f"model={name}")
     shrunk = settings.size.model_copy(update={"multipliers": settings.size.multipliers[:2], "attention": ()})
     settings = settings.model_copy(update={"size": shrunk})
@@ -216,6 +225,26 @@ def test_the_largest_network_fits_and_is_trained_as_published(level, data, monke
             network = train_ncsnpp.described(settings)
             published = description(named, SIZES[data], sigma_max={"cifar10": 50.0, "celeba64": 90.0}[data])
             assert network == published and train.steps == (950_000 if named.deep else 1_300_000)
+
+
+@pytest.mark.parametrize("data", LARGE_IMAGES)
+def test_large_images_have_a_network_of_their_own_trained_as_published(data, monkeypatch):
+    model, config, sigma_max = LARGE_IMAGES[data]
+    side = 1024 if data == "celeba_hq1024" else 256
+    image = ImageSplit(torch.zeros(1, 3, side, side, dtype=torch.uint8), None, 256)
+    monkeypatch.setitem(catalogue.LOADERS, data, lambda split: image)
+    settings = settings_of("train_ncsnpp", "paper", data)
+    assert settings.model == model, "without being asked for"
+    train_ncsnpp.check(settings)
+    assert train_ncsnpp.described(settings) == CONFIGS[config] and settings.sigma_max == sigma_max
+    train = train_ncsnpp.schedule(settings)
+    batch, ema = (8, 0.9999) if side == 1024 else (64, 0.999)
+    assert (train.batch, train.steps, train.ema_decay, settings.flip) == (batch, 2_400_000, ema, True)
+    assert (train.learning_rate, train.betas, train.warmup_steps, train.clip_norm) == (2e-4, (0.9, 0.999), 5000, 1.0)
+    assert train_ncsnpp.loss_scale(settings) == 1.5 * side**2
+    compared = settings_of("architectures", "paper", data)
+    assert (compared.models, compared.scales, compared.snr) == ([model], 2000, 0.15 if side == 1024 else 0.075)
+    assert compared.space == "inception" and compared.inception, "there are no labels to learn other features from"
 
 
 def test_the_loss_is_scaled_before_gradients_are_clipped(tmp_path, monkeypatch):
