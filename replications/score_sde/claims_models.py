@@ -102,4 +102,4 @@ def least_worth_of_parts(metrics: pd.DataFrame) -> pd.Series:
 
 
 # Figure 12
-largest_images = rows("architectures", dataset="celeba_hq1024", metric="feature_frechet", variant="PC").value("ncsnpp_ve")
+largest_images = rows("architectures", dataset="celeba_hq1024", metric="feature_frechet", variant="PC").value("ncsnpp_1024_ve")

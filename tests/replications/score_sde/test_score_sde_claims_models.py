@@ -195,11 +195,11 @@ def test_the_largest_images():
     rows = [
         of("architectures", metric, number, name, data, variant=how)
         for metric, name, data, how, number in (
-            ("feature_frechet", "ncsnpp_ve", "celeba_hq1024", "PC", 7.0),
-            ("feature_frechet", "ncsnpp_ve", "celeba_hq1024", "SDE", 90.0),
-            ("feature_frechet", "ncsnpp_ve", "cifar10", "PC", 91.0),
+            ("feature_frechet", "ncsnpp_1024_ve", "celeba_hq1024", "PC", 7.0),
+            ("feature_frechet", "ncsnpp_1024_ve", "celeba_hq1024", "SDE", 90.0),
+            ("feature_frechet", "ncsnpp_1024_ve", "cifar10", "PC", 91.0),
             ("feature_frechet", "ddpm_vp", "celeba_hq1024", "PC", 92.0),
-            ("fid", "ncsnpp_ve", "celeba_hq1024", "PC", 93.0),
+            ("fid", "ncsnpp_1024_ve", "celeba_hq1024", "PC", 93.0),
         )
     ]
     assert value("largest_images", *rows) == 7
