@@ -70,7 +70,12 @@ MUTANTS = [
     ),
     (f"{S}/images/model_samples.py", "vp(), model.prediction, None", "model.path, model.prediction, None", IMPORTING),
     (f"{S}/networks/importing.py", "options.out, options.weights", "options.out", IMPORTING),
-    (f"{S}/networks/published.py", '"steps", levels if path == "ddpm" else None', '"steps", None', IMPORTING),
+    (
+        f"{S}/networks/published.py",
+        '"steps", levels if path == "ddpm" else None',
+        '"steps", 2 * levels if path == "ddpm" else None',
+        IMPORTING,
+    ),
     (f"{S}/experiments/train_ncsnpp.py", "0.5 * math.prod", "math.prod", LARGE),
     (f"{S}/experiments/train_ncsnpp.py", '"scale": loss_scale(settings)', '"scale": 1.0', LARGE),
     (f"{S}/experiments/train_ncsnpp.py", "settings.ema_decay[named.sde]", "settings.train.ema_decay", LARGE),
