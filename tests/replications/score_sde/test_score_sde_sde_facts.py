@@ -247,6 +247,12 @@ def test_likelihoods(context, settings):
     assert (one["at"], four["at"]) == (1, 4) and one["value"] / four["value"] == pytest.approx(2, rel=0.25)
 
 
+def test_a_tight_solve_has_the_mixtures_own_density(context, settings):
+    tight = settings.likelihood.model_copy(update={"tolerance": 1e-8})
+    gaps = values(likelihood_facts.exact_rows(toy(), tight, context), "likelihood_gap")
+    assert all(gaps[sde, "exact end"] < 1e-5 for sde in ("ve", "vp", "sub_vp"))
+
+
 def test_a_run(context, settings):
     outcome = sde_facts.run(settings, context)
     assert all(math.isfinite(row["value"]) for row in outcome.rows) and set(outcome.arrays) >= {"t", "ve_variance"}
