@@ -79,7 +79,7 @@ MUTANTS = [
         f"{TL}/data/test_celeba.py",
     ),
     *(
-        (f"{L}/data/pictures.py", old, new, f"{TL}/data/test_pictures.py")
+        (f"{L}/data/pictures.py", old, new, f"{TL}/data/test_picture_sets.py")
         for old, new in (
             ("InterpolationMode.BOX", "InterpolationMode.BILINEAR"),
             ("v2.CenterCrop(size)", "v2.RandomCrop(size)"),
