@@ -27,7 +27,8 @@ def page_faults(call):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_later_steps_reuse_the_memory_of_the_first():
-    assert page_faults("keep_freed_memory()") < 0.1 * page_faults("") + 100
+    """Mapped anew they are 160 of 2 MB in 80 000 pages, or in a few thousand where the kernel hands out huge ones."""
+    assert page_faults("keep_freed_memory()") < 1000 < page_faults("")
 
 
 IMPORTS = """
