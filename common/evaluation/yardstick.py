@@ -43,6 +43,11 @@ class Yardstick:
         """Return the distance of `n` training images, or of all there are: data against data."""
         return frechet_distance(self.training[:n], self.reference)
 
+    def floor_row(self, n: int, data: str) -> dict[str, Any]:
+        """Return the row of that distance, which the samples of no model of the data set can be expected to beat."""
+        floor, method = self.floor(n), {"method": "data", "variant": "train split"}
+        return row("feature_frechet", floor, floor=floor, n=min(n, len(self.training)), dataset=data, **method)
+
     def row(
         self, metric: str, images: Tensor, *, resampled: Generator | None = None, floor: float | None = None, **labels: Any
     ) -> dict[str, Any]:

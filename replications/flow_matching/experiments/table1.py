@@ -77,11 +77,10 @@ def run(settings: Settings, context: Context) -> Outcome:
 
 def reference_rows(measure: Yardstick, noise: Tensor, settings: Settings) -> list[dict[str, Any]]:
     """Return the distances of training images and of plain noise: what a model can reach, and where it starts."""
-    floor, n = measure.floor(settings.samples), min(settings.samples, len(measure.training))
-    labels = {"dataset": settings.data}
+    labels = {"dataset": settings.data, "method": "noise", "variant": "clipped normal noise"}
     return [
-        row("feature_frechet", floor, method="data", variant="train split", n=n, floor=floor, **labels),
-        measure.row("feature_frechet", noise.clamp(-1, 1), method="noise", variant="clipped normal noise", **labels),
+        measure.floor_row(settings.samples, settings.data),
+        measure.row("feature_frechet", noise.clamp(-1, 1), **labels),
     ]
 
 

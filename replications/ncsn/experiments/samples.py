@@ -137,12 +137,10 @@ def stayed_rows(found: dict[tuple[str, str], Chains], measure: Yardstick, data: 
 
 def reference_rows(measure: Yardstick, start: Tensor, settings: Settings) -> list[dict[str, Any]]:
     """Return the distances of training images, and of the noise that chains start from."""
-    n, labels = min(settings.samples, len(measure.training)), {"dataset": settings.data}
-    floor = measure.floor(settings.samples)
-    noise = rescaled(start, (0.0, 1.0))
+    labels = {"dataset": settings.data, "method": "noise", "variant": "uniform noise"}
     return [
-        row("feature_frechet", floor, method="data", variant="train split", n=n, floor=floor, **labels),
-        measure.row("feature_frechet", noise, method="noise", variant="uniform noise", **labels),
+        measure.floor_row(settings.samples, settings.data),
+        measure.row("feature_frechet", rescaled(start, (0.0, 1.0)), **labels),
     ]
 
 

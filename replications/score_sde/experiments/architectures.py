@@ -66,9 +66,7 @@ def check(settings: Settings) -> None:
 def run(settings: Settings, context: Context) -> Outcome:
     """Measure every model."""
     measure = yardstick(settings.data, context, settings.samples, space=settings.space)
-    floor, n = measure.floor(settings.samples), min(settings.samples, len(measure.training))
-    labels = {"dataset": settings.data, "method": "data", "variant": "train split"}
-    rows, arrays, described = [row("feature_frechet", floor, n=n, floor=floor, **labels)], {}, {}
+    rows, arrays, described = [measure.floor_row(settings.samples, settings.data)], {}, {}
     for name in settings.models:
         folder = context.model(settings.data, name, backbone="ncsnpp")
         described[name] = read_description(folder, [NCSNppSettings])

@@ -61,9 +61,8 @@ def check(settings: Settings) -> None:
 def run(settings: Settings, context: Context) -> Outcome:
     """Run every sampler on every model."""
     measure = yardstick(settings.data, context, settings.samples, space=settings.space)
-    floor, n = measure.floor(settings.samples), min(settings.samples, len(measure.training))
-    data = {"dataset": settings.data, "method": "data", "variant": "train split"}
-    rows, arrays = [row("feature_frechet", floor, n=n, floor=floor, **data)], {}
+    of_data = measure.floor_row(settings.samples, settings.data)
+    rows, arrays, floor = [of_data], {}, of_data["value"]
     for name, corrector in settings.models.items():
         case = drawn_case(name, corrector, measure, floor, settings, context)
         labels = {"dataset": settings.data, "method": name}

@@ -93,10 +93,9 @@ def run(settings: Settings, context: Context) -> Outcome:
 
 def reference_rows(measure: Yardstick, noise: Tensor, images: Dequantised, settings: Settings) -> list[Row]:
     """Return what data and plain noise read for a distance, and what a uniform density costs."""
-    n, labels = min(settings.samples, len(measure.training)), {"dataset": settings.data}
-    floor = measure.floor(settings.samples)
+    labels = {"dataset": settings.data}
     return [
-        row("feature_frechet", floor, method="data", variant="train split", n=n, floor=floor, **labels),
+        measure.floor_row(settings.samples, settings.data),
         measure.row("feature_frechet", noise.clamp(-1, 1), method="noise", variant="clipped normal noise", **labels),
         row("nll", np.log2(images.grey_values), method="uniform", variant="uniform density", unit=BITS, **labels),
     ]

@@ -54,9 +54,8 @@ class Given(NamedTuple):
     def references(self, settings: LatentSettings) -> list[Row]:
         """Return what data read: distance of training images, how near test images are to those, and their variance."""
         labels = {"dataset": settings.data, "method": "data"}
-        floor, n = self.measure.floor(settings.samples), min(settings.samples, len(self.measure.training))
         return [
-            row("feature_frechet", floor, variant="train split", n=n, floor=floor, **labels),
+            self.measure.floor_row(settings.samples, settings.data),
             *distance_rows(self.test, self.train, self.measure.features, {"variant": "test split", **labels}),
             variance_row(self.test, variant="test split", **labels),
         ]

@@ -33,6 +33,14 @@ def test_a_random_part_of_a_split_keeps_images_and_labels_together():
     assert len(drawn(split, 100, torch.Generator().manual_seed(0)).images) == 20
 
 
+def test_the_floors_row_is_that_of_training_images():
+    training = np.arange(5.0)[:, None]
+    measure = Yardstick(NO_IMAGES, lambda images: images.flatten(1).numpy(), training + 3, training)
+    row = measure.floor_row(9, "digits")
+    assert row["value"] == row["floor"] == pytest.approx(9) and row["n"] == 5
+    assert (row["metric"], row["dataset"], row["method"], row["variant"]) == ("feature_frechet", "digits", "data", "train split")
+
+
 def test_a_distance_comes_with_its_floor_and_error():
     """Features on a line: d^2 is the squared shift, the floor that of as many training images."""
     spread = np.linspace(-1, 1, 101)[:, None]

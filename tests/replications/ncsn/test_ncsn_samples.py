@@ -12,6 +12,7 @@ from torch import nn
 from common.dynamics.answers import Answering
 from common.dynamics.paths import level_times, ve
 from common.errors import RetraceError
+from common.evaluation.yardstick import Yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
 from common.learning.data.split import ImageSplit
@@ -98,6 +99,8 @@ class Recorder:
     def row(self, metric, images, **labels):
         self.images.append(images)
         return {"metric": metric, "value": float(images.double().mean()), **labels}
+
+    floor_row = Yardstick.floor_row
 
     def floor(self, n):
         return 0.25
