@@ -17,7 +17,7 @@ from common.learning.data import catalogue
 from common.learning.data.training import training_batches
 from common.learning.models import ConditioningSettings, ModelSettings, ObjectiveSettings, Recipe, load_denoiser, read_description
 from common.learning.nets.build import Backbone, MLPSettings, UNetSettings
-from common.learning.objective_table import OBJECTIVES
+from common.learning.objective_table import LADDERED, OBJECTIVES, WIDE, recipe_for
 from common.learning.objectives import weight_at
 from common.learning.training import run
 from common.learning.training.loop import Trained
@@ -81,7 +81,7 @@ def test_every_field_of_an_objective_is_seen_in_what_is_built(field):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_model_is_built_as_its_recipe_says(name):
     model = description(settings("data=digits", f"objective={name}"))
-    made, recipe = model.build(0), OBJECTIVES[name]
+    made, recipe = model.build(0), recipe_for(name, "digits")
     assert made.path == recipe.objective.build().path or made.path.name == recipe.objective.path
     assert made.prediction == recipe.objective.prediction
     assert made.conditioning == Conditioning(**recipe.conditioning.model_dump())
@@ -238,6 +238,26 @@ def test_ncsns_ladder_is_its_own_on_pixels_twice_as_wide():
         assert objective.path.sigma(objective.known_times).tolist() == pytest.approx(sigmas)
         assert (objective.prediction, objective.weight) == ("noise", "one")
         assert (recipe.conditioning.x, recipe.conditioning.t, recipe.conditioning.data_std) == ("unit_variance", t, 0.5)
+
+
+@pytest.mark.parametrize("data", WIDE)
+def test_ncsnv2s_ladder_is_the_datas_own_on_pixels_twice_as_wide(data):
+    """From the widest distance to a hundredth in steps of one ratio; the two differ in what the network is told of the level."""
+    for name, t in LADDERED.items():
+        recipe = recipe_for(name, data)
+        objective = recipe.objective.build()
+        sigmas = objective.path.sigma(objective.known_times) / 2
+        assert (len(sigmas), float(sigmas[0]), float(sigmas[-1])) == pytest.approx((WIDE[data][1], WIDE[data][0], 0.01))
+        ratios = sigmas[:-1] / sigmas[1:]
+        assert ratios.tolist() == pytest.approx([float(ratios[0])] * (len(sigmas) - 1))
+        assert (objective.prediction, objective.weight) == ("noise", "one")
+        assert (recipe.conditioning.x, recipe.conditioning.t, recipe.conditioning.data_std) == ("unit_variance", t, 0.5)
+    assert set(LADDERED.values()) == {"none", "index"} and recipe_for("ncsn", data) is OBJECTIVES["ncsn"]
+
+
+def test_data_whose_ladder_nobody_chose_are_told_how_to():
+    with pytest.raises(SettingsError, match=r"none for 'moons'.*`python -m replications\.ncsnv2 recommend --data moons`"):
+        recipe_for("ncsnv2", "moons")
 
 
 def test_a_fit_hands_on_what_it_was_asked_for(tmp_path, monkeypatch):
