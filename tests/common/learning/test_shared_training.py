@@ -251,7 +251,7 @@ def test_ncsnv2s_ladder_is_the_datas_own_on_pixels_twice_as_wide(data):
         ratios = sigmas[:-1] / sigmas[1:]
         assert ratios.tolist() == pytest.approx([float(ratios[0])] * (len(sigmas) - 1))
         assert (objective.prediction, objective.weight) == ("noise", "one")
-        assert (recipe.conditioning.x, recipe.conditioning.t, recipe.conditioning.data_std) == ("unit_variance", t, 0.5)
+        assert (recipe.conditioning.x, recipe.conditioning.t) == ("raw", t)
     assert set(LADDERED.values()) == {"none", "index"} and recipe_for("ncsn", data) is OBJECTIVES["ncsn"]
 
 
