@@ -36,7 +36,7 @@ SCALED = {"x": "unit_variance", "data_std": 0.5}
 NCSN = {"sigma_min": 0.02, "sigma_max": 2.0}
 # NCSNv2's ladder for pixels in [0, 1]: widest distance between two training images, rounded, and how many levels go down to 0.01;
 # `python -m replications.ncsnv2 recommend --data digits` computes both
-WIDE = {"digits": (4.5, 22), "fashion_mnist": (22.0, 104), "cifar10": (50.0, 232)}
+WIDE = {"digits": (4.5, 21), "fashion_mnist": (22.0, 104), "cifar10": (50.0, 232)}
 
 
 def _wide(data: str, time: str) -> Recipe:
