@@ -1,1 +1,1 @@
-"""NCSNv2 (Song & Ermon 2020): five techniques that let score models train and sample at any size."""
+"""NCSNv2: how to choose noise levels, conditioning, steps and averaging of a score-based model (Song & Ermon 2020)."""
