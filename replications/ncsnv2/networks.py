@@ -15,8 +15,8 @@ from typing import Literal
 from common.learning.models import load_denoiser, read_description
 from common.runs.experiment import Context
 from replications.ncsn.networks import PIXELS, Trained, levels_of
+from replications.ncsnv2.refinenets import Objective, RefineNetV2Settings
 
-Objective = Literal["ncsnv2", "ncsnv2_index", "ncsn"]
 Network = Literal["shared", "refinenet_v2"]
 LEAST = 0.01  # noise level, for pixels in [0, 1]
 
@@ -29,8 +29,8 @@ def folder_of(context: Context, data: str, objective: Objective, network: Networ
 def trained(context: Context, data: str, objective: Objective, network: Network, file: str = "weights.safetensors") -> Trained:
     """Return a trained network, or one of the states that its training kept."""
     folder = folder_of(context, data, objective, network)
-    pixels = read_description(folder).pixel_range or PIXELS["shared"]
-    return Trained(load_denoiser(folder, context.device, file), pixels)
+    pixels = read_description(folder, [RefineNetV2Settings]).pixel_range or PIXELS["shared"]
+    return Trained(load_denoiser(folder, context.device, file, backbones=[RefineNetV2Settings]), pixels)
 
 
 def ratio_of(network: Trained) -> float:

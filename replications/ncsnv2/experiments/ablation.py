@@ -31,7 +31,8 @@ from replications.ncsn.chains import noise_of_chains, starts
 from replications.ncsn.networks import Trained
 from replications.ncsn.sample_measures import Known, distance_rows, held_out_rows, nearest_images, training_images
 from replications.ncsn.sampler_step import Step
-from replications.ncsnv2.networks import LEAST, Network, Objective, folder_of, trained
+from replications.ncsnv2.networks import LEAST, Network, folder_of, trained
+from replications.ncsnv2.refinenets import Objective
 from replications.ncsnv2.sampling import Sampled, chosen_step, samples
 
 VARIANT = ("data",)

@@ -20,8 +20,8 @@ from common.runs.experiment import Context, present
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.level_measures import by_level, level_rows
-from replications.ncsnv2.networks import Network, Objective, folder_of, trained
-from replications.ncsnv2.refinenets import RefineNetV2Settings
+from replications.ncsnv2.networks import Network, folder_of, trained
+from replications.ncsnv2.refinenets import Objective, RefineNetV2Settings
 
 VARIANT = ("data",)
 MODELS: tuple[Objective, ...] = ("ncsnv2", "ncsnv2_index")
@@ -41,7 +41,9 @@ def check(settings: Settings) -> None:
     """Raise `DataError` unless the data set's files are there, and `SettingsError` for fewer than two ladders to count for."""
     catalogue.load(settings.data, "test")
     if len(set(settings.ladders)) < 2:
-        raise SettingsError(f"ladders: {settings.ladders} gives no slope of the parameters over levels; give two numbers at least")
+        raise SettingsError(
+            f"ladders: {settings.ladders} gives no slope of the parameters over levels; give two numbers at least"
+        )
 
 
 def run(settings: Settings, context: Context) -> Outcome:

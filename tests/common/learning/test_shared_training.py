@@ -261,7 +261,7 @@ def test_data_whose_ladder_nobody_chose_are_told_how_to():
 
 
 def test_a_fit_hands_on_what_it_was_asked_for(tmp_path, monkeypatch):
-    """Flips, pixel range, replicate and label; at every level of the ladder the loss is of the description's objective."""
+    """Flips, noise, pixel range, replicate and label; at every level of the ladder the loss is of the description's objective."""
     batches, losses = [], []
     real, loss = fit.training_batches, fit.regression_loss
     monkeypatch.setattr(fit, "training_batches", lambda *given, **more: batches.append((given, more)) or real(*given, **more))
@@ -275,7 +275,11 @@ def test_a_fit_hands_on_what_it_was_asked_for(tmp_path, monkeypatch):
     for flip in (False, True):
         outcome = fit.fitted(description(base), base.train, context, data="digits", method="mine", seed=7, of=base, flip=flip)
         given, more = batches[-1]
-        assert given == ("digits", 8, 7, torch.device("cpu"), (0.0, 1.0)) and more == {"replicate": 3, "flip": flip}
+        assert given == ("digits", 8, 7, torch.device("cpu"), (0.0, 1.0)) and more == {
+            "replicate": 3,
+            "flip": flip,
+            "dequantise": True,
+        }
         assert {(row["method"], row["dataset"], row["variant"]) for row in outcome.rows} == {("mine", "digits", "mlp")}
         assert outcome.model["pixel_range"] == [0.0, 1.0] and len(outcome.arrays["loss"]) == len(outcome.arrays["loss_step"])
     assert losses[0].prediction == "noise" and len(losses[0].known_times) == 10
@@ -283,3 +287,5 @@ def test_a_fit_hands_on_what_it_was_asked_for(tmp_path, monkeypatch):
         description(base).model_copy(update={"pixel_range": None}), base.train, context, data="digits", method="", seed=7, of=base
     )
     assert batches[-1][0][4] == (-1.0, 1.0)
+    fit.fitted(description(base), base.train, context, data="digits", method="", seed=7, of=base, dequantise=False)
+    assert batches[-1][1] == {"replicate": 3, "flip": False, "dequantise": False}
