@@ -16,8 +16,9 @@ All of one (data, seed) start from the same weights and see the same batches, ti
     ncsnv2         the same at the ladder of NCSNv2's techniques, which depends on the data; the network is told no level
     ncsnv2_index   the same at that ladder, the network being given the level's index
 
-On the VE path x grows with sigma, so the network is given x scaled to unit variance (but for NCSNv2's, which is to find the level
-in x), and predicts the noise: the same regression as sigma^2-weighted score matching, in units that a network can output.
+On the VE path x grows with sigma, so the network is given x scaled to unit variance (NCSNv2's, which is to find the level in x,
+over its own scale), and predicts the noise: the same regression as sigma^2-weighted score matching, in units that a network can
+output.
 """
 
 from common.errors import SettingsError
@@ -42,12 +43,12 @@ WIDE = {"digits": (4.5, 21), "fashion_mnist": (22.0, 104), "cifar10": (50.0, 232
 def _wide(data: str, time: str) -> Recipe:
     sigma_max, levels = WIDE[data]
     objective = _on("ve", "noise", path_options={"sigma_min": 0.02, "sigma_max": 2 * sigma_max}, noise_levels=levels)
-    # x as it is: scaled to unit variance it would tell the level, and wrongly where a chain lags behind its level
-    return Recipe(objective=objective, conditioning=ConditioningSettings.model_validate({"x": "raw", "t": time}))
+    # scaled to unit variance x would tell the level, and wrongly where a chain lags behind its level; its own scale is in x itself
+    return Recipe(objective=objective, conditioning=ConditioningSettings.model_validate({"x": "own_scale", "t": time}))
 
 
 # objectives whose noise levels depend on the data, and what their network is given for the time
-LADDERED = {"ncsnv2": "none", "ncsnv2_index": "index"}
+LADDERED = {"ncsnv2": "log_own_scale", "ncsnv2_index": "index"}
 
 OBJECTIVES: dict[str, Recipe] = {
     "fm_ot": Recipe(objective=_on("ot", "velocity")),

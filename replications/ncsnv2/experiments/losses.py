@@ -71,7 +71,7 @@ def drawn_images(settings: Settings, split: str, context: Context) -> torch.Tens
 def curve(settings: Settings, name: Objective, context: Context) -> tuple[np.ndarray, np.ndarray]:
     """Return the steps and losses of a training, smoothed."""
     folder = folder_of(context, settings.data, name, settings.network)
-    with np.load(present(folder, "arrays.npz", context.level)) as arrays:
+    with np.load(present(folder, "arrays.npz", context.level) / "arrays.npz") as arrays:
         return arrays["loss_step"], smoothed(arrays["loss"])
 
 

@@ -251,8 +251,8 @@ def test_ncsnv2s_ladder_is_the_datas_own_on_pixels_twice_as_wide(data):
         ratios = sigmas[:-1] / sigmas[1:]
         assert ratios.tolist() == pytest.approx([float(ratios[0])] * (len(sigmas) - 1))
         assert (objective.prediction, objective.weight) == ("noise", "one")
-        assert (recipe.conditioning.x, recipe.conditioning.t) == ("raw", t)
-    assert set(LADDERED.values()) == {"none", "index"} and recipe_for("ncsn", data) is OBJECTIVES["ncsn"]
+        assert (recipe.conditioning.x, recipe.conditioning.t) == ("own_scale", t)
+    assert set(LADDERED.values()) == {"log_own_scale", "index"} and recipe_for("ncsn", data) is OBJECTIVES["ncsn"]
 
 
 def test_data_whose_ladder_nobody_chose_are_told_how_to():
