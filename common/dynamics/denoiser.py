@@ -17,11 +17,11 @@ TINY = 1e-12  # under the root of a state that is zero everywhere
 class Conditioning(NamedTuple):
     """What the backbone is given for a state and its time.
 
-    x: the state itself, divided by sqrt(alpha^2 data_std^2 + sigma^2), which makes its variance 1 (Karras 2022, c_in), or by its own
-    scale, the root mean square of its values, which tells nothing that is not in x.
+    x: the state itself, divided by sqrt(alpha^2 data_std^2 + sigma^2), which makes its variance 1 (Karras 2022, c_in), or divided
+    by its own scale, the root mean square of its values, which tells nothing that is not in x.
     t: the time; 999 t, the step of a thousand (Ho 2020); log sigma(t); the index of the noise level, largest noise first (NCSN);
-    or nothing of the time: a network whose noise prediction divided by sigma is the score (NCSNv2, technique 3), given zero or the
-    logarithm of the state's own scale.
+    or nothing of the time: a network whose noise prediction divided by sigma is the score (NCSNv2, technique 3), given zero or
+    the logarithm of the state's own scale.
     """
 
     x: StateInput = "raw"

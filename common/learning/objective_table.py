@@ -43,7 +43,7 @@ WIDE = {"digits": (4.5, 21), "fashion_mnist": (22.0, 104), "cifar10": (50.0, 232
 def _wide(data: str, time: str) -> Recipe:
     sigma_max, levels = WIDE[data]
     objective = _on("ve", "noise", path_options={"sigma_min": 0.02, "sigma_max": 2 * sigma_max}, noise_levels=levels)
-    # scaled to unit variance x would tell the level, and wrongly where a chain lags behind its level; its own scale is in x itself
+    # scaled to unit variance x would tell the level, and wrongly where a chain lags behind it; its own scale is in x itself
     return Recipe(objective=objective, conditioning=ConditioningSettings.model_validate({"x": "own_scale", "t": time}))
 
 

@@ -91,15 +91,15 @@ def test_state_is_scaled_to_unit_variance(path, draw):
 
 def test_a_states_own_scale_tells_nothing_that_is_not_in_it(draw):
     """Its root mean square over pixels and channels: divided out, and its logarithm given in the time's place."""
-    x, scales = draw(3, 2, 4), torch.tensor([0.02, 1.0, 300.0], dtype=F64)
-    x = x / x.flatten(1).square().mean(1).sqrt().reshape(3, 1, 1)
+    x, scales = draw(3, 2), torch.tensor([0.02, 1.0, 300.0], dtype=F64)
+    x = x / x.square().mean(1, keepdim=True).sqrt()
     asked = {"x": "own_scale", "t": "log_own_scale"}
-    state, time = given(asked, scales.reshape(3, 1, 1) * x, torch.tensor(0.3, dtype=F64), ve())
+    state, time = given(asked, scales[:, None] * x, torch.tensor(0.3, dtype=F64), ve())
     torch.testing.assert_close(state, x)
     torch.testing.assert_close(time, scales.log())
-    other, _ = given(asked, scales.reshape(3, 1, 1) * x, torch.tensor(0.9, dtype=F64), ve())
+    other, _ = given(asked, scales[:, None] * x, torch.tensor(0.9, dtype=F64), ve())
     assert torch.equal(other, state)
-    nothing, of_nothing = given(asked, torch.zeros(3, 2, 4, dtype=F64), torch.tensor(0.3, dtype=F64), ve())
+    nothing, of_nothing = given(asked, torch.zeros(3, 2, dtype=F64), torch.tensor(0.3, dtype=F64), ve())
     assert torch.equal(nothing, torch.zeros_like(nothing)) and of_nothing.isfinite().all()
 
 
