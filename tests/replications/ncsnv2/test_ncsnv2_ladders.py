@@ -78,6 +78,17 @@ def test_norms_and_shells(table):
     assert (abs(masses.drawn - masses.exact) < 4 * errors).all()
 
 
+def test_rows_of_drawn_norms(context):
+    settings = norm_facts.NormSettings(dimensions=[6], draws=300)
+    found = {(each["metric"], each["method"]): each["value"] for each in norm_facts.norm_rows(settings, context)}
+    norms = norm_facts.drawn_norms(6, 300, generator=context.generator("noise", 6)).numpy()
+    assert found["chi_ks", "drawn"] == pytest.approx(300**0.5 * stats.kstest(norms, stats.chi(6).cdf).statistic)
+    limit = stats.norm(6**0.5, 0.5**0.5)
+    assert found["norm_ks", "drawn"] == pytest.approx(stats.kstest(norms, limit.cdf).statistic)
+    inner, outer = norm_facts.shell(6, ratio_of_levels(6))
+    assert found["shell_mass", "drawn"] == np.mean((norms > inner) & (norms < outer))
+
+
 def test_a_shell_is_three_standard_deviations_of_the_level_before():
     inner, outer = norm_facts.shell(64, 1.5)
     assert (inner + outer) / 2 == pytest.approx(8 * 1.5) and outer - inner == pytest.approx(6 * 1.5 / math.sqrt(2))
