@@ -1,0 +1,1 @@
+"""Experiments of NCSNv2: one module for each table or figure."""
