@@ -1,4 +1,4 @@
-"""How much of a mixture of Gaussians its samples cover: their distances, the centres that they found, and the classes of these."""
+"""How much of a mixture its samples cover: how far apart they are, which centres they found, and the classes of these."""
 
 from typing import Any
 

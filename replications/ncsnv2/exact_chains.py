@@ -3,9 +3,8 @@
 There is no network and no training, so what samples lack is the fault of the noise levels alone. Pixels are in [0, 1].
 """
 
-import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Integer
@@ -18,9 +17,10 @@ from common.learning.data import catalogue
 from common.learning.data.scale import rescaled, to_unit
 from common.runs.experiment import Context
 from replications.ncsn.annealed_langevin import annealed_langevin, annealing, uniform_start
+from replications.ncsnv2.noise_levels import MASS, number_of_levels
+from replications.ncsnv2.step_size import best_step_size
 
 Images = Float[Tensor, "n c h w"]
-Noise = Any  # of one draw for each chain
 
 
 class Centres(NamedTuple):
@@ -39,6 +39,11 @@ class Ladder(NamedTuple):
     steps: int
     rho: float
 
+    @property
+    def nfe(self) -> int:
+        """The evaluations of the score that a chain takes."""
+        return self.levels * self.steps
+
 
 def centres(data: str, n: int, context: Context, split: str = "train") -> Centres:
     """Return `n` random images of a replicate's split, or all of them if there are fewer, on the run's device."""
@@ -47,9 +52,15 @@ def centres(data: str, n: int, context: Context, split: str = "train") -> Centre
     return Centres(images.to(context.device), None if chosen.labels is None else chosen.labels.to(context.device))
 
 
-def levels_between(sigma_max: float, sigma_min: float, ratio: float) -> int:
-    """Return how many levels of about this ratio there are between two levels, both counted."""
-    return max(2, round(1 + math.log(sigma_max / sigma_min) / math.log(ratio)))
+def split_ladder(sigma_max: float, sigma_min: float, levels: int, steps: int) -> Ladder:
+    """Return the ladder of so many levels and steps, with the steps' size by technique 4."""
+    ratio = (sigma_max / sigma_min) ** (1 / (levels - 1))
+    return Ladder(sigma_max, sigma_min, levels, steps, best_step_size(ratio, steps, sigma_min).rho)
+
+
+def spaced_ladder(sigma_max: float, sigma_min: float, dim: int, steps: int, mass: float = MASS) -> Ladder:
+    """Return the ladder between two levels, spaced by technique 2 for images of `dim` numbers, with steps by technique 4."""
+    return split_ladder(sigma_max, sigma_min, number_of_levels(sigma_max, sigma_min, dim, mass), steps)
 
 
 def uniform(n: int, images: Images, generator: Generator) -> Images:

@@ -1,4 +1,4 @@
-"""Where a sampler's noise comes from: one generator for the whole batch, one stream per sample, or whatever else gives normals."""
+"""Where a sampler's noise comes from: one generator for the whole batch, one stream per sample, or what else gives normals."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable

@@ -1,11 +1,11 @@
 """Annealed Langevin dynamics with exact scores, by largest noise level (Proposition 1, Figure 2).
 
-The distribution is a mixture of Gaussians centred on images. Its exact score takes chains from anywhere to everywhere if the widest
-noise is as wide as the images are distant, and leaves them at the nearest images if it is not. What a start that is spread out hides
-of it, chains that all start from one point show.
+The distribution is a mixture of Gaussians centred on images. Its exact score takes chains from anywhere to everywhere if the
+widest noise is as wide as the images are distant, and leaves them near where they started if it is not. What a start that is
+spread out hides of it, chains that all start from one point show.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -17,13 +17,15 @@ from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsnv2.coverage import coverage_rows, exact_draws, measures
-from replications.ncsnv2.exact_chains import STARTS, Centres, Images, Ladder, centres, exact_chains, levels_between
+from replications.ncsnv2.exact_chains import STARTS, Centres, Images, Ladder, centres, exact_chains, spaced_ladder, split_ladder
+from replications.ncsnv2.noise_levels import MASS
 from replications.ncsnv2.responsibilities import log10_bound, over_bound, some_pairs
 
 VARIANT = ("data",)
 SHOWN = 12  # pictures of each arm
 NCSN = 1.0  # NCSN's largest level, whatever the images
 CIFAR10 = 1 / 18  # the same over the median distance of CIFAR-10's images
+Split = Annotated[int, Field(ge=2)]
 DTYPES = {"single": torch.float32, "double": torch.float64}
 
 
@@ -34,14 +36,13 @@ class Settings(Base):
     split: Literal["train", "test"] = Field(default="train", description="whose images are the centres")
     centres: PositiveInt = Field(description="images that are centres of Gaussians")
     chains: PositiveInt = Field(description="chains from each start")
-    largest: PositiveFloat | None = Field(default=None, description="widest ladder's largest level, by default the largest distance")
+    largest: PositiveFloat | None = Field(default=None, description="level in the largest distance's place, as published")
     shares: list[PositiveFloat] = Field(default=[], description="further ladders' largest levels over the median distance")
     sigma_min: PositiveFloat = Field(default=0.01, description="least noise level, which is the Gaussians' width")
-    ratio: PositiveFloat = Field(gt=1, description="of neighbouring levels")
+    mass: PositiveFloat = Field(default=MASS, description="of a level on the shell of the level before, which spaces them")
     steps: PositiveInt = Field(default=5, description="Langevin steps at each level")
-    rho: PositiveFloat = Field(description="drift coefficient of a step over sigma^2")
-    splits: list[PositiveInt] = Field(default=[], description="levels that one budget of steps is split into, from the widest level on")
-    budget: PositiveInt = Field(default=100, description="steps that are split")
+    splits: list[Split] = Field(default=[], description="numbers of levels that one budget of steps is split into")
+    budget: PositiveInt = Field(default=100, description="steps that are split, of the ladder from the largest level on")
     pairs: PositiveInt = Field(default=2000, description="pairs of images that the proposition is looked at for, at most")
     pair_centres: PositiveInt = Field(ge=2, default=64, description="centres of the mixture that they lie in")
     draws: PositiveInt = Field(ge=2, default=50, description="draws for each pair")
@@ -66,9 +67,9 @@ def run(settings: Settings, context: Context) -> Outcome:
     rows += [row("median_distance", median, **of_data), row("largest_distance", float(distances.max()), **of_data)]
     arrays = {"data": shown(mixture.images), "exact draws": shown(exact)}
     for arm, sigma in arms(median, widest, settings).items():
-        ladder = ladder_from(sigma, settings)
+        ladder = spaced_ladder(sigma, settings.sigma_min, mixture.images[0].numel(), settings.steps, settings.mass)
         for start, x in chains(mixture, starts, ladder, settings, context).items():
-            where = {"method": start, "variant": arm, "at": sigma / median, "nfe": ladder.levels * ladder.steps}
+            where = {"method": start, "variant": arm, "at": sigma / median, "nfe": ladder.nfe}
             rows += coverage_rows(x, mixture, floor, **labels, **where)
             arrays[f"{arm}, {start}"] = shown(x)
     rows += split_rows(mixture, starts["uniform"], widest, floor, settings, context)
@@ -80,12 +81,6 @@ def arms(median: float, widest: float, settings: Settings) -> dict[str, float]:
     """Return the largest level of every ladder by name."""
     named = {"largest distance": widest, "1": NCSN, "median / 18": median * CIFAR10}
     return named | {f"median × {share:g}": share * median for share in settings.shares}
-
-
-def ladder_from(sigma: float, settings: Settings) -> Ladder:
-    """Return the ladder from a largest level down to the common least one."""
-    levels = levels_between(sigma, settings.sigma_min, settings.ratio)
-    return Ladder(sigma, settings.sigma_min, levels, settings.steps, settings.rho)
 
 
 def chains(
@@ -102,10 +97,10 @@ def split_rows(
     """Return what chains cover if one budget of steps is split into few levels of many steps or many of few."""
     rows = []
     for levels in settings.splits:
-        ladder = Ladder(widest, settings.sigma_min, levels, settings.budget // levels, settings.rho)
+        ladder = split_ladder(widest, settings.sigma_min, levels, settings.budget // levels)
         found = chains(mixture, {"uniform": start}, ladder, settings, context)["uniform"]
         labels = {"dataset": settings.data, "method": "uniform", "variant": "split", "axis": "levels", "at": levels}
-        rows += coverage_rows(found, mixture, floor, nfe=levels * ladder.steps, **labels)
+        rows += coverage_rows(found, mixture, floor, nfe=ladder.nfe, **labels)
     return rows
 
 
