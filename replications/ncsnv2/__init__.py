@@ -1,1 +1,1 @@
-"""NCSNv2: noise levels, steps, conditioning and weights chosen by rule, so that annealing scales to larger images (2020)."""
+"""NCSNv2: how to choose noise levels, conditioning, steps and averaging of a score-based model (Song & Ermon 2020)."""

@@ -1,1 +1,1 @@
-"""Experiments of NCSNv2: one module for each table or figure."""
+"""Experiments of the paper: one file per table or figure."""

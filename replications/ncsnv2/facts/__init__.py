@@ -1,0 +1,1 @@
+"""What the paper says of noise levels and steps, measured without a network."""
