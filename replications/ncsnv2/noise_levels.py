@@ -14,7 +14,9 @@ which is the same at all levels. The paper asks for a mass of about 1/2; every l
 """
 
 import math
+from typing import TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.optimize import brentq
@@ -27,6 +29,8 @@ MASS = 0.567  # of all published ladders; with 1/2 they would have about 6 % few
 SHELL = 3.0  # standard deviations to either side
 LEAST_DIMENSIONS = 5
 
+Numbers = TypeVar("Numbers", float, np.ndarray)
+
 
 def responsibilities(x: Float[Tensor, "batch dim"], images: Float[Tensor, "n dim"], sigma: float) -> Float[Tensor, "batch n"]:
     """Return r_j(x), the share of each image in the density at x of all images with noise: the weights of the score."""
@@ -38,9 +42,9 @@ def responsibility_bound(distance: float, sigma: float) -> float:
     return 0.5 * math.exp(-(distance**2) / (8 * sigma**2))
 
 
-def norm_below(norm: float, dim: int, sigma: float = 1.0) -> float:
-    """Return P(|x| <= norm) for x ~ N(0, sigma^2 I) in `dim` dimensions, exactly: a chi distribution."""
-    return float(gammainc(dim / 2, (norm / sigma) ** 2 / 2))
+def norm_below(norm: Numbers, dim: int, sigma: float = 1.0) -> Numbers:
+    """Return P(|x| <= norm) for x ~ N(0, sigma^2 I) in `dim` dimensions, exactly: |x| / sigma has a chi distribution."""
+    return gammainc(dim / 2, (norm / sigma) ** 2 / 2)
 
 
 def shell_mass(dim: int, ratio: float) -> float:

@@ -1,10 +1,12 @@
-"""The published ladders against techniques 2 and 4, by their formulas. Rows have whose settings they are as `variant`.
+"""The published ladders against techniques 2 and 4, by their formulas, without any chance.
 
-levels, shell_mass     of the published ladder, and of technique 2 at the mass that the published ladders of the paper have
-levels_needed          from sigma_1 = 1000 sigma_L at that mass, before rounding, along the dimension
-step_size              eps as published, and by technique 4
-final_variance         s_T^2 / sigma_i^2 at both
-evaluations            of the network for one sample as published, T L
+Rows have whose settings they are as `variant`, and as method whether these were published or follow from the techniques:
+
+    levels, shell_mass     of the ladders; the techniques' at the mass that the published ladders of the paper have
+    levels_needed          from sigma_1 = 1000 sigma_L at that mass, before rounding, along the dimension
+    step_size              eps; the techniques' for the published ladder and number of steps
+    final_variance         s_T^2 / sigma_i^2 that it reaches
+    evaluations            of the network for one sample, T L
 """
 
 from typing import Any

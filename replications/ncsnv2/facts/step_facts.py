@@ -1,8 +1,8 @@
 """Proposition 3: the variance that T Langevin steps at a level leave, in closed form, step by step, and of chains.
 
 Chains run on data of one point, with its exact score, from the level before to a level, for the published settings. Each of the
-first, a middle and the last level has its own number of dimensions: the proposition is to hold in any, and at any level. Rows have
-whose settings they are as `variant`, and the level as `at`.
+first, a middle and the last level has its own number of dimensions: the proposition is to hold in any, and at any level. Rows
+have whose settings they are as `variant`, and the level as `at`.
 
     level_variance         s_T^2 / sigma_i^2 in closed form, by the recursion and of chains, with its standard error
     level_variance_off     chains less closed form, in standard errors
