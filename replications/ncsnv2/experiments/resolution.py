@@ -12,7 +12,6 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch.nn import functional as F
 
 from common.errors import SettingsError
-from common.learning.data import catalogue
 from common.learning.data.training import sample_shape
 from common.runs.experiment import Context
 from common.runs.folders import Outcome, row
@@ -45,7 +44,6 @@ class Settings(Base):
 
 def check(settings: Settings) -> None:
     """Raise unless the data set's files are there and its boxes are whole."""
-    catalogue.load(settings.data, "train")
     own = sample_shape(settings.data)[-1]
     if bad := [side for side in settings.sides if own % side]:
         raise SettingsError(f"sides: {bad[0]} does not divide {own}, the pixels along a side of {settings.data}; take a divisor")
