@@ -98,18 +98,21 @@ class EmpiricalDistribution(Answers):
     """The training set itself as a distribution: data [n, *shape]; the denoiser is a softmax over data points.
 
     `chunk` states are handled at once, so memory is chunk * n numbers. Distances are taken in float64, since they are divided by
-    sigma^2; noise, score and velocity follow from the denoiser.
+    sigma^2, unless `dtype` says otherwise: where data points are many sigma apart, float32 finds the same ones in half the time.
+    Noise, score and velocity follow from the denoiser.
     """
 
     prediction: Quantity = "data"
     known_times: Tensor | None = None
 
-    def __init__(self, path: GaussianPath, data: Float[Tensor, "n *shape"], chunk: int = 1024) -> None:
-        self.path, self.data, self.chunk = path, data, chunk
+    def __init__(
+        self, path: GaussianPath, data: Float[Tensor, "n *shape"], chunk: int = 1024, dtype: torch.dtype = torch.float64
+    ) -> None:
+        self.path, self.data, self.chunk, self.dtype = path, data, chunk, dtype
 
     def predict(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return E[x_0 | x_t = x], a convex combination of data points."""
-        states, data = x.double().flatten(1), self.data.to(x.device, torch.float64).flatten(1)
+        states, data = x.to(self.dtype).flatten(1), self.data.to(x.device, self.dtype).flatten(1)
         times = as_time(t, states).expand(len(x))
         parts = [self._denoised(*part, data) for part in zip(states.split(self.chunk), times.split(self.chunk))]
         return torch.cat(parts).to(x.dtype).reshape(x.shape)

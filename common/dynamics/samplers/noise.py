@@ -1,6 +1,7 @@
-"""Where a sampler's noise comes from: one generator for the whole batch, or one stream per sample."""
+"""Where a sampler's noise comes from: one generator for the whole batch, one stream per sample, or what else gives normals."""
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -8,6 +9,14 @@ from torch import Generator, Tensor
 from common.errors import SolverError
 
 BLOCK = 32  # draws that a stream makes at once: fewer and larger calls
+
+
+@runtime_checkable
+class NoiseSource(Protocol):
+    """What gives the noise of each step: standard normals of the state's shape, dtype and device."""
+
+    def normal(self, x: Tensor) -> Tensor:
+        """Return the next standard normals for the state x [batch, *shape]."""
 
 
 class SampleStreams:
@@ -41,13 +50,13 @@ class SampleStreams:
         self._block = self._block[:, indices.to(self._block.device)] if self._block.numel() else self._block
 
 
-Source = Generator | SampleStreams | None
+Source = Generator | NoiseSource | None
 
 
 def normal(x: Tensor, source: Source, what: str) -> Tensor:
     """Return standard normals of x's shape, dtype and device. Raises `SolverError` if there is nothing to draw them from."""
-    if isinstance(source, SampleStreams):
-        return source.normal(x)
+    if isinstance(source, Generator):
+        return torch.randn(x.shape, generator=source, device=x.device, dtype=x.dtype)
     if source is None:
         raise SolverError(f"{what} draws noise: pass a generator, or streams of noise")
-    return torch.randn(x.shape, generator=source, device=x.device, dtype=x.dtype)
+    return source.normal(x)

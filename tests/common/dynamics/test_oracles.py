@@ -119,6 +119,11 @@ def test_empirical_distribution_of_images(draw):
     far = EmpiricalDistribution(ve(), data + 100.0)
     between = (100 + 0.5 * data[[0]] + 0.5 * data[[1]]).float()
     torch.testing.assert_close(far.denoised(between, 0.5).double(), far.denoised(between.double(), 0.5), rtol=0, atol=1e-4)
+    # told to take distances in float32, it is as far off there and not near the origin
+    exact = far.denoised(between.double(), 0.5)
+    for shift, (least, most) in {0.0: (0, 1e-6), 100.0: (1e-4, 0.1)}.items():
+        rough = EmpiricalDistribution(ve(), data + shift, dtype=torch.float32).denoised(between.double() - 100 + shift, 0.5)
+        assert least <= (rough - shift - (exact - 100)).abs().max() <= most
     # with noise above all distances it is the mean
     torch.testing.assert_close(
         EmpiricalDistribution(ve(sigma_max=1e6), data).denoised(x, 1.0)[0], data.mean(0), atol=1e-6, rtol=0

@@ -18,9 +18,8 @@ from common.learning.objectives import Objective, draw_times, regression_loss
 from common.measure import step_cost
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.ncsn import states
+from replications.ncsn import level_measures, states
 from replications.ncsn.chains import Chains
-from replications.ncsn import level_measures
 from replications.ncsn.experiments import objectives
 from replications.ncsn.networks import shared_description
 from replications.ncsn.score_matching import sliced_score_matching

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.dynamics.samplers.noise import BLOCK, SampleStreams, normal
+from common.dynamics.samplers.noise import BLOCK, NoiseSource, SampleStreams, normal
 from common.errors import SolverError
 
 
@@ -40,3 +40,12 @@ def test_one_generator_draws_for_the_batch():
     assert torch.equal(normal(x, torch.Generator().manual_seed(1), "it"), expected)
     with pytest.raises(SolverError, match="it draws noise: pass a generator"):
         normal(x, None, "it")
+
+
+def test_whatever_gives_normals_is_a_source():
+    class Ones:
+        def normal(self, x):
+            return torch.ones_like(x)
+
+    assert isinstance(Ones(), NoiseSource) and not isinstance(torch.Generator(), NoiseSource)
+    assert torch.equal(normal(torch.zeros(2, 3), Ones(), "it"), torch.ones(2, 3))
