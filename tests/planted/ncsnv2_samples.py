@@ -23,7 +23,7 @@ MUTANTS = [
     (f"{S}/coverage.py", "(len(x) * (len(x) - 1))", "len(x) ** 2", CHAINS),
     (f"{S}/coverage.py", "(1 - 1 / centres) ** len(found)", "(1 - 1 / centres) ** centres", CHAINS),
     (f"{S}/coverage.py", ".abs().sum()) / 2", ".abs().sum())", CHAINS),
-    (f"{S}/coverage.py", "centres.labels[found]", "centres.labels[: len(found)]", SCORES),
+    (f"{S}/coverage.py", "centres.labels[found]", "centres.labels[: len(found)]", CHAINS),
     (f"{S}/coverage.py", "chosen + sigma * torch.randn", "chosen + torch.randn", CHAINS),
     (f"{S}/responsibilities.py", "distance**2 / (8 * sigma**2)", "distance**2 / (4 * sigma**2)", BOUND),
     (f"{S}/responsibilities.py", "sum(-1) / (8 * sigma**2)", "sum(-1) / (4 * sigma**2)", BOUND),

@@ -108,15 +108,15 @@ def by_angle(rows, metric, variant):
 
 
 def test_a_path_that_jumps_reads_one_however_small_the_angle():
-    """Two paths of five points: one goes evenly from -0.5 to 0.5, the other jumps from 0.5 to -0.5 at its third point."""
-    even, jump = torch.linspace(-0.5, 0.5, 5, dtype=F64), torch.tensor([0.5, 0.5, -0.5, -0.5, -0.5], dtype=F64)
-    path = torch.stack([even, jump]).reshape(2, 5, 1, 1, 1).expand(2, 5, *SHAPE)
+    """Three paths of five points: one goes evenly from -0.5 to 0.5, the others jump from 0.5 to -0.5, at different points."""
+    values = torch.tensor([[-2, -1, 0, 1, 2], [2, 2, -2, -2, -2], [2, -2, -2, -2, -2]], dtype=F64) / 4
+    path = values.reshape(3, 5, 1, 1, 1).expand(3, 5, *SHAPE)
     rows = interpolation.smoothness_rows(path, MEASURE, method="noise", dataset="d")
-    for variant in ("pixels", "features"):  # all ends are 1 apart, in units of 4 or 40
+    for variant in ("pixels", "features"):  # starts are 0, 1 and 1 apart, ends of paths 1, in units of 4 or 40
         mean, largest = (by_angle(rows, metric, variant) for metric in ("step_over_independent", "largest_step_over_independent"))
-        assert mean == pytest.approx({90: 1, 45: (0.5 + 0.5) / 2, 22.5: (0.25 + 0.25) / 2})
-        assert largest == pytest.approx({90: 1, 45: (0.5 + 1) / 2, 22.5: (0.25 + 1) / 2})
-    assert all(r["method"] == "noise" and r["n"] == 2 and r["axis"] == "angle" for r in rows)
+        assert mean == pytest.approx({90: 1 * 1.5, 45: 0.5 * 1.5, 22.5: 0.25 * 1.5})
+        assert largest == pytest.approx({90: 1 * 1.5, 45: (0.5 + 1 + 1) / 2, 22.5: (0.25 + 1 + 1) / 2})
+    assert all(r["method"] == "noise" and r["n"] == 3 and r["axis"] == "angle" for r in rows)
 
 
 def test_quality_is_read_at_every_point():
