@@ -50,7 +50,7 @@ def best_step_size(ratio: float, steps: int, sigma_min: float) -> StepSize:
 
     Raises `SettingsError` unless `steps` >= 1, the ratio of the levels is above 1 and sigma_min above 0.
     """
-    for name, value, least in (("steps", steps, 0), ("ratio", ratio, 1), ("sigma_min", sigma_min, 0)):
+    for name, value, least in (("steps_per_level", steps, 0), ("ratio", ratio, 1), ("sigma_min", sigma_min, 0)):
         if not least < value < np.inf:
             raise SettingsError(f"{name} = {value:g}: must be above {least}")
     grid = np.geomspace(1e-9, 2, POINTS + 1)[:-1]

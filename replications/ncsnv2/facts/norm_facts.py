@@ -4,7 +4,7 @@ Rows run along the dimension D:
 
     norm_ks      Kolmogorov-Smirnov distance of |x| - sqrt(D) sigma from N(0, sigma^2 / 2): exact, and of drawn x, whose floor is
                  what draws of that normal distribution stay below in 95 of 100 cases
-    chi_ks       the same distance of drawn |x| from their exact distribution, times the root of their number: above 2 once in 1500
+    chi_ks       that of drawn |x| from their exact distribution, times the root of their number: above 2 once in 1500
     shell_mass   on the shell of the level before, at the ratio of technique 2: by its formula, exact, and of drawn x
 """
 
