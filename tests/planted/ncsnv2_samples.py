@@ -32,7 +32,7 @@ MUTANTS = [
     (f"{S}/responsibilities.py", "values.std(1) / len(noise) ** 0.5", "values.std(1) / len(noise)", BOUND),
     (f"{S}/responsibilities.py", "noise.square().sum(-1) / 2", "noise.square().sum(-1)", BOUND),
     (f"{S}/experiments/exact_scores.py", "median * CIFAR10", "widest * CIFAR10", SCORES),
-    (f"{S}/experiments/exact_scores.py", "settings.largest or float(distances.max())", "float(distances.max())", SCORES),
+    (f"{S}/experiments/exact_scores.py", "settings.largest or between.largest", "between.largest", SCORES),
     (f"{S}/experiments/exact_scores.py", "settings.budget // levels", "settings.steps", SCORES),
     (f"{S}/experiments/exact_scores.py", '"at": sigma / median', '"at": sigma / widest', SCORES),
     (f"{S}/experiments/exact_scores.py", "found.ratio.argmax()", "found.ratio.argmin()", SCORES),
