@@ -49,6 +49,12 @@ MUTANTS = [
     (f"{S}/experiments/interpolation.py", "(1 / (len(levels) - 1))", "(1 / len(levels))", PATHS),
     (f"{S}/experiments/interpolation.py", "steps.amax(1).mean()", "steps.mean(0).amax()", PATHS),
     (f"{S}/experiments/interpolation.py", "zip((0, -1), alone)", "zip((0, 0), alone)", PATHS),
+    (
+        f"{S}/experiments/interpolation.py",
+        "rescaled(x, network.pixel_range).clamp(-1, 1)",
+        "rescaled(x, network.pixel_range)",
+        PATHS,
+    ),
     (f"{S}/experiments/interpolation.py", "away.max()", "away.min()", PATHS),
     (f"{S}/experiments/interpolation.py", "90 * stride / (points - 1)", "90 * stride / points", PATHS),
 ]

@@ -1,4 +1,4 @@
-"""Samples interpolated by the noise of every Langevin step, from one start (interpolations of the appendix).
+"""Samples interpolated by the noise of every Langevin step, from one start (the interpolations between samples).
 
 Neighbours on a path should differ less than samples that have nothing in common, and every point of it should be a sample like
 any other. Blends of the two images at its ends are the rival: nothing is smoother, but what lies between is no image.
@@ -64,7 +64,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     for method, path in paths.items():
         rows += smoothness_rows(path, measure, method=method, **labels)
         rows += quality_rows(path, measure, method=method, **labels)
-    return Outcome(rows, arrays={name: path[:SHOWN].clamp(-1, 1).half().cpu().numpy() for name, path in paths.items()})
+    return Outcome(rows, arrays={name: path[:SHOWN].half().cpu().numpy() for name, path in paths.items()})
 
 
 def ends_of_noise(context: Context) -> list[Generator]:
@@ -73,13 +73,13 @@ def ends_of_noise(context: Context) -> list[Generator]:
 
 
 def samples(network: Trained, start: Tensor, steps: int, noise: Source) -> Tensor:
-    """Return samples in [-1, 1] of chains from `start`, which is in [0, 1), with a last denoising step."""
+    """Return samples in [-1, 1] of chains from `start`, which is in [0, 1), with a last denoising step, clipped."""
     levels = levels_of(network).tolist()
     ratio = (levels[0] / levels[-1]) ** (1 / (len(levels) - 1))
     sample = denoised_last(annealed_langevin(best_step_size(ratio, steps, levels[-1]).rho))
     times = annealing(network.model.known_times, steps)
     x = sample(network.model, rescaled(start, (0.0, 1.0), network.pixel_range), times, generator=noise).x
-    return rescaled(x, network.pixel_range)
+    return rescaled(x, network.pixel_range).clamp(-1, 1)
 
 
 def smoothness_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def smoothness_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dic
     The farthest are those of each path, so a path that jumps reads about 1 however small the angle.
     """
     pairs, points = path.shape[:2]
-    seen = measure.features(path.flatten(0, 1).clamp(-1, 1).float().cpu())
+    seen = measure.features(path.flatten(0, 1).float().cpu())
     spaces = {"pixels": path.flatten(2), "features": torch.from_numpy(np.asarray(seen)).unflatten(0, (pairs, points))}
     rows = []
     for space, x in spaces.items():
@@ -106,6 +106,6 @@ def smoothness_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dic
 def quality_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dict[str, Any]]:
     """Return the Fréchet distance of the images at each point of the paths, in [0, 1] from end to end."""
     return [
-        measure.row("feature_frechet", path[:, k].clamp(-1, 1), axis="point", at=k / (path.shape[1] - 1), **labels)
+        measure.row("feature_frechet", path[:, k], axis="point", at=k / (path.shape[1] - 1), **labels)
         for k in range(path.shape[1])
     ]

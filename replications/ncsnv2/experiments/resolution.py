@@ -1,4 +1,4 @@
-"""Coverage against resolution: a fixed ladder of noise levels, and one that follows the images (Section 1, Figure 2).
+"""Coverage against resolution: a fixed ladder of noise levels, and one that follows the images (techniques 1, 2 and 4).
 
 The same images are averaged over boxes of ever fewer pixels. Their distances grow with the root of the number of pixels, so a
 fixed largest level falls behind, while the rules choose it, the number of levels and the steps anew. Scores are exact: what is

@@ -88,7 +88,8 @@ def test_samples_are_chains_by_the_rules_and_a_last_denoising_step(pixel_range):
             drift = rho * sigma**2 * (mean - x) / (STD**2 + sigma**2)
             x = x + drift + (2 * rho) ** 0.5 * sigma * torch.randn(4, *SHAPE, generator=noise, dtype=F64)
     expected = x + 0.02**2 * (mean - x) / (STD**2 + 0.02**2)
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    assert (expected.abs() > 1).any()
+    torch.testing.assert_close(found, expected.clamp(-1, 1), rtol=1e-6, atol=1e-6)
 
 
 class Measure(Yardstick):
@@ -120,9 +121,9 @@ def test_a_path_that_jumps_reads_one_however_small_the_angle():
 
 
 def test_quality_is_read_at_every_point():
-    path = torch.linspace(-2, 0.5, 5, dtype=F64).reshape(1, 5, 1, 1, 1).expand(3, 5, *SHAPE)
+    path = torch.linspace(-1, 0.5, 5, dtype=F64).reshape(1, 5, 1, 1, 1).expand(3, 5, *SHAPE)
     rows = interpolation.quality_rows(path, MEASURE, method="blend")
-    assert {r["at"]: r["value"] for r in rows} == pytest.approx({0: -1, 0.25: -1, 0.5: -0.75, 0.75: -0.125, 1: 0.5})
+    assert {r["at"]: r["value"] for r in rows} == pytest.approx({0: -1, 0.25: -0.625, 0.5: -0.25, 0.75: 0.125, 1: 0.5})
 
 
 def test_a_run_with_a_network_that_is_exact(context, monkeypatch):
