@@ -9,16 +9,19 @@ from torch import Tensor, nn
 from common.dynamics.answers import Answers, Quantity, Time, as_time, level_of
 from common.dynamics.paths import GaussianPath, broadcast
 
-StateInput = Literal["raw", "unit_variance"]
-TimeInput = Literal["t", "steps", "log_sigma", "index", "none"]
+StateInput = Literal["raw", "unit_variance", "own_scale"]
+TimeInput = Literal["t", "steps", "log_sigma", "index", "none", "log_own_scale"]
+TINY = 1e-12  # under the root of a state that is zero everywhere
 
 
 class Conditioning(NamedTuple):
     """What the backbone is given for a state and its time.
 
-    x: the state itself, or divided by sqrt(alpha^2 data_std^2 + sigma^2), which makes its variance 1 (Karras 2022, c_in).
+    x: the state itself, divided by sqrt(alpha^2 data_std^2 + sigma^2), which makes its variance 1 (Karras 2022, c_in), or divided
+    by its own scale, the root mean square of its values, which tells nothing that is not in x.
     t: the time; 999 t, the step of a thousand (Ho 2020); log sigma(t); the index of the noise level, largest noise first (NCSN);
-    or nothing: a network without time, whose noise prediction divided by sigma is the score (NCSNv2, technique 3).
+    or nothing of the time: a network whose noise prediction divided by sigma is the score (NCSNv2, technique 3), given zero or
+    the logarithm of the state's own scale.
     """
 
     x: StateInput = "raw"
@@ -53,7 +56,7 @@ class Denoiser(nn.Module, Answers):
         t = as_time(t, x)
         state = self.state_input(x, t).to(dtype)
         # a sampler's one time stays one time: the network embeds it once and not for every sample
-        return self.backbone(state, self.time_input(t).to(dtype).reshape(-1)).to(x.dtype)
+        return self.backbone(state, self.time_input(x, t).to(dtype).reshape(-1)).to(x.dtype)
 
     def predict(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return the backbone's own prediction."""
@@ -63,12 +66,16 @@ class Denoiser(nn.Module, Answers):
         """Return what the backbone is given for x."""
         if self.conditioning.x == "raw":
             return x
+        if self.conditioning.x == "own_scale":
+            return x / broadcast(own_scale(x), x)
         variance = (self.path.alpha(t) * self.conditioning.data_std).square() + self.path.sigma(t).square()
         return x / broadcast(variance.sqrt(), x)
 
-    def time_input(self, t: Float[Tensor, "*times"]) -> Float[Tensor, "*times"]:
-        """Return what the backbone is given for t."""
+    def time_input(self, x: Float[Tensor, "batch *shape"], t: Float[Tensor, "*times"]) -> Float[Tensor, "*given"]:
+        """Return what the backbone is given for t, for each sample where that is in x."""
         kind = self.conditioning.t
+        if kind == "log_own_scale":
+            return own_scale(x).log()
         if kind == "steps":
             return 999 * t
         if kind == "log_sigma":
@@ -76,3 +83,8 @@ class Denoiser(nn.Module, Answers):
         if kind == "index":
             return level_of(self.levels, t).to(t.dtype)
         return torch.zeros_like(t) if kind == "none" else t
+
+
+def own_scale(x: Float[Tensor, "batch *shape"]) -> Float[Tensor, " batch"]:
+    """Return the root mean square of each sample's values."""
+    return (x.flatten(1).square().mean(1) + TINY).sqrt()

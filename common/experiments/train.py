@@ -14,7 +14,7 @@ from common.learning.data.training import sample_shape
 from common.learning.fit import fitted
 from common.learning.models import ModelSettings
 from common.learning.nets.build import BackboneSettings, check_fits
-from common.learning.objective_table import OBJECTIVES
+from common.learning.objective_table import OBJECTIVES, recipe_for
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
 from common.runs.folders import Outcome
@@ -42,7 +42,7 @@ def folder(settings: Settings, *, results: Path, level: str, seed: int) -> Path:
 def check(settings: Settings) -> None:
     """Raise `DataError` unless the data set is there and whole, and `SettingsError` unless the network fits its samples."""
     check_fits(settings.backbone, sample_shape(settings.data))
-    OBJECTIVES[settings.objective].objective.build()
+    recipe_for(settings.objective, settings.data).objective.build()
 
 
 def run(settings: Settings, context: Context) -> Outcome:
@@ -55,7 +55,7 @@ def run(settings: Settings, context: Context) -> Outcome:
 def description(settings: Settings) -> ModelSettings:
     """Return what a training of these settings makes."""
     return ModelSettings(
-        **dict(OBJECTIVES[settings.objective]),
+        **dict(recipe_for(settings.objective, settings.data)),
         backbone=settings.backbone,
         shape=sample_shape(settings.data),
         pixel_range=None if settings.data in DENSITIES else settings.pixel_range,

@@ -26,17 +26,19 @@ def fitted(
     seed: int,
     of: Settings,
     flip: bool = False,
+    dequantise: bool = True,
     scale: float = 1.0,
 ) -> Outcome:
     """Train a model and return its rows, loss curve, averaged (EMA) weights and description.
 
     `seed` decides initial weights, batches, times and noise: models that share it differ in nothing else. `of` is the description
-    of all that the loss depends on, `flip` mirrors images at random; the rows are labelled `method`. `scale` multiplies the loss,
-    which matters where gradients are clipped.
+    of all that the loss depends on, `flip` mirrors images at random, `dequantise` gives them their noise; the rows are labelled
+    `method`. `scale` multiplies the loss, which matters where gradients are clipped or beside Adam's epsilon.
     """
     denoiser, objective = model.build(seed).to(context.device), model.objective.build()
     pixels = model.pixel_range or PIXELS
-    draw = training_batches(data, train.batch, seed, context.device, pixels, replicate=context.seed, flip=flip)
+    how = {"replicate": context.seed, "flip": flip, "dequantise": dequantise}
+    draw = training_batches(data, train.batch, seed, context.device, pixels, **how)
 
     def loss(network: torch.nn.Module, step: int, generator: Generator) -> Tensor:
         x0 = draw(step, generator)

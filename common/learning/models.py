@@ -55,8 +55,10 @@ class ObjectiveSettings(Settings):
 class ConditioningSettings(Settings):
     """What the network is given for a state and its time (common.dynamics.denoiser.Conditioning)."""
 
-    x: StateInput = Field(default="raw", description="the state itself, or scaled to unit variance")
-    t: TimeInput = Field(default="t", description="the time, 999 t, log sigma, the noise level's index, or nothing")
+    x: StateInput = Field(default="raw", description="the state itself, scaled to unit variance, or over its own scale")
+    t: TimeInput = Field(
+        default="t", description="the time, 999 t, log sigma, the noise level's index, nothing, or log of the state's own scale"
+    )
     data_std: PositiveFloat = Field(default=1.0, description="standard deviation of the data that the scaling assumes")
 
 

@@ -5,12 +5,14 @@ again. Four refinement blocks come back, each with the maps of its stage and wha
 InstanceNorm++ stands before the convolutions and poolings, and is the only place where the noise level enters. The output is the
 score itself.
 
-Blocks take their norm as `norm(channels)`, a module called with the maps and the noise levels.
+Blocks take their norm as `norm(channels)`, a module called with the maps and the noise levels, and their pooling as a function of
+the maps; the network takes its stages as a list, from which its refinement blocks follow.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -26,10 +28,33 @@ Maps = Float[Tensor, "batch channels height width"]
 NewMaps = Float[Tensor, "batch out new_height new_width"]
 Level = Int[Tensor, " times"]
 Norm = Callable[[int], nn.Module]
+Pooling = Callable[[Tensor], Tensor]
 
 
 def _conv(channels: int, out: int, *, dilation: int = 1, bias: bool = True) -> nn.Conv2d:
     return nn.Conv2d(channels, out, 3, padding=dilation, dilation=dilation, bias=bias)
+
+
+def _mean_5x5(maps: Tensor) -> Tensor:
+    # as a convolution, because F.avg_pool2d takes six to ten times as long on a CPU
+    channels = maps.shape[1]
+    return F.conv2d(maps, maps.new_full((channels, 1, 5, 5), 1 / 25), padding=2, groups=channels)
+
+
+class Stage(NamedTuple):
+    """Two residual blocks: features of the second, in units of the network's `filters`; whether the first goes down; dilation."""
+
+    multiplier: int
+    down: bool = False
+    dilation: int = 1
+
+    @property
+    def halves(self) -> bool:
+        """Whether the resolution is halved."""
+        return self.down and self.dilation == 1
+
+
+STAGES = (Stage(1), Stage(2, down=True), Stage(2, down=True, dilation=2), Stage(2, down=True, dilation=4))
 
 
 class Chain(nn.ModuleList):
@@ -119,11 +144,12 @@ def _bilinear(maps: Tensor, size: torch.Size) -> Tensor:
 class ChainedPooling(nn.Module):
     """ELU, then plus a pooled and convolved map, plus that one pooled and convolved again.
 
-    The pooling is a mean over 5x5 pixels, where RefineNet takes the maximum; zeros beyond the border count.
+    NCSN's pooling is a mean over 5x5 pixels, zeros beyond the border counting, where RefineNet takes the maximum.
     """
 
-    def __init__(self, norm: Norm, channels: int, stages: int = 2) -> None:
+    def __init__(self, norm: Norm, channels: int, pooling: Pooling = _mean_5x5, stages: int = 2) -> None:
         super().__init__()
+        self.pooling = pooling
         self.norms = nn.ModuleList(norm(channels) for _ in range(stages))
         self.convs = nn.ModuleList(_conv(channels, channels, bias=False) for _ in range(stages))
 
@@ -131,25 +157,19 @@ class ChainedPooling(nn.Module):
         """Return maps of the same shape."""
         total = path = F.elu(x)
         for norm, conv in zip(self.norms, self.convs):
-            path = conv(_mean_5x5(norm(path, level)))
+            path = conv(self.pooling(norm(path, level)))
             total = total + path
         return total
-
-
-def _mean_5x5(maps: Tensor) -> Tensor:
-    # as a convolution, because F.avg_pool2d takes six to ten times as long on a CPU
-    channels = maps.shape[1]
-    return F.conv2d(maps, maps.new_full((channels, 1, 5, 5), 1 / 25), padding=2, groups=channels)
 
 
 class RefineBlock(nn.Module):
     """Two units for each input, their fusion, chained pooling, and `units` more units."""
 
-    def __init__(self, norm: Norm, channels: Sequence[int], out: int, units: int = 1) -> None:
+    def __init__(self, norm: Norm, channels: Sequence[int], out: int, units: int = 1, pooling: Pooling = _mean_5x5) -> None:
         super().__init__()
         self.adapt = nn.ModuleList(Chain(ConvUnit(norm, each) for _ in range(2)) for each in channels)
         self.fuse = Fusion(norm, channels, out) if len(channels) > 1 else None
-        self.pool = ChainedPooling(norm, out)
+        self.pool = ChainedPooling(norm, out, pooling)
         self.finish = Chain(ConvUnit(norm, out) for _ in range(units))
 
     def forward(self, several: Sequence[Tensor], level: Level) -> Maps:
@@ -160,28 +180,42 @@ class RefineBlock(nn.Module):
 
 
 class RefineNet(nn.Module):
-    """`net(x, t)`: the score of images with pixels in [0, 1]; t is the index of the noise level, or nothing without `levels`."""
+    """`net(x, t)` of images with pixels in [0, 1]; t is the index of the noise level, or nothing without `levels`.
 
-    def __init__(self, channels: int, filters: int, levels: int | None) -> None:
+    `refine_norm` stands in the refinement blocks, by default the same InstanceNorm++ as everywhere.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        levels: int | None,
+        stages: Sequence[Stage] = STAGES,
+        refine_norm: Norm | None = None,
+        pooling: Pooling = _mean_5x5,
+    ) -> None:
         super().__init__()
         self.levels = levels
-        norm, wide = partial(InstanceNormPlus, levels=levels or 1), 2 * filters
-        block = partial(ResidualBlock, norm)
+        norm = partial(InstanceNormPlus, levels=levels or 1)
+        widths = [filters * stage.multiplier for stage in stages]
         self.enter = _conv(channels, filters)
         self.stages = nn.ModuleList(
-            [
-                Chain([block(filters, filters), block(filters, filters)]),
-                Chain([block(filters, wide, down=True), block(wide, wide)]),
-                Chain([block(wide, wide, down=True, dilation=2), block(wide, wide, dilation=2)]),
-                Chain([block(wide, wide, down=True, dilation=4), block(wide, wide, dilation=4)]),
-            ]
+            Chain(
+                [
+                    ResidualBlock(norm, before, width, down=stage.down, dilation=stage.dilation),
+                    ResidualBlock(norm, width, width, dilation=stage.dilation),
+                ]
+            )
+            for stage, (before, width) in zip(stages, pairwise([filters, *widths]))
         )
+        block = partial(RefineBlock, refine_norm or norm, pooling=pooling)
+        deepest, *others = reversed(widths)
+        # what a block makes has the features of the maps that it is to meet
         self.refine = nn.ModuleList(
             [
-                RefineBlock(norm, [wide], wide),
-                RefineBlock(norm, [wide, wide], wide),
-                RefineBlock(norm, [wide, wide], filters),
-                RefineBlock(norm, [filters, filters], filters, units=3),
+                block([deepest], others[0]),
+                *(block([width, width], out) for width, out in pairwise(others)),
+                block([widths[0], widths[0]], filters, units=3),
             ]
         )
         self.leave = Layer(norm, filters, channels)
@@ -209,10 +243,17 @@ class RefineNetSettings(Backbone):
 
     def build(self, shape: tuple[int, ...]) -> nn.Module:
         """Return an untrained network for images."""
-        if len(shape) != 3:
-            raise SettingsError(f"backbone.kind: a RefineNet needs images, but samples have shape {list(shape)}; use kind: mlp")
-        if max(shape[1:]) < 3:
-            raise SettingsError(
-                f"backbone.kind: a RefineNet halves the resolution, and {list(shape)} leaves one pixel; use kind: mlp"
-            )
+        check_images(shape, STAGES, "use kind: mlp")
         return RefineNet(shape[0], self.filters, self.levels)
+
+
+def check_images(shape: tuple[int, ...], stages: Sequence[Stage], remedy: str) -> None:
+    """Raise `SettingsError`, saying what to do, unless samples are images of which the stages leave more than one pixel."""
+    if len(shape) != 3:
+        raise SettingsError(f"backbone.kind: a RefineNet needs images, but samples have shape {list(shape)}; use kind: mlp")
+    halvings = sum(stage.halves for stage in stages)
+    if max(shape[1:]) <= 2**halvings:
+        times = f" {halvings} times" if halvings > 1 else ""
+        raise SettingsError(
+            f"backbone.kind: a RefineNet halves the resolution{times}, and {list(shape)} leaves one pixel; {remedy}"
+        )

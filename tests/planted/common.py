@@ -176,12 +176,10 @@ MUTANTS = [
     ("common/measure/step_cost.py", "self.total += cost", "self.total = cost", "tests/common/measure/test_step_cost.py"),
     (f"{D}/denoiser.py", "level_of(self.levels, t)", "level_of(self.known_times, t)", f"{TD}/test_denoiser.py"),
     (f"{D}/samplers/loop.py", "gaps = gaps[gaps != 0]", "gaps = gaps.abs()", f"{TD}/samplers/test_sampler_loop.py"),
-    (
-        f"{L}/fit.py",
-        "pixels, replicate=context.seed, flip=flip",
-        "pixels, replicate=context.seed",
-        f"{TL}/test_shared_training.py",
-    ),
+    (f"{L}/fit.py", '"flip": flip, ', "", f"{TL}/test_shared_training.py"),
+    (f"{L}/fit.py", ', "dequantise": dequantise}', "}", f"{TL}/test_shared_training.py"),
+    (f"{L}/data/training.py", "generator if dequantise else None", "generator", f"{TL}/data/test_training.py"),
+    (f"{L}/training/loop.py", "eps=settings.epsilon", "eps=1e-8", f"{TL}/training/test_loop.py"),
     (f"{L}/fit.py", "model.pixel_range or PIXELS", "PIXELS", f"{TL}/test_shared_training.py"),
     *(
         (f"{L}/data/maf_tables.py", old, new, f"{TL}/data/test_maf_tables.py")

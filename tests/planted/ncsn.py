@@ -9,7 +9,7 @@ MUTANTS = [
     (f"{S}/instance_norm.py", "torch.rsqrt(variance + EPS)", "1 / (variance.sqrt() + EPS)", f"{TS}/test_instance_norm.py"),
     (f"{S}/refinenet.py", "self.enter(2 * x - 1)", "self.enter(x)", f"{TS}/test_refinenet.py"),
     (f"{S}/refinenet.py", "align_corners=True", "align_corners=False", f"{TS}/test_refinenet.py"),
-    (f"{S}/refinenet.py", "block(wide, wide, dilation=4)", "block(wide, wide, dilation=2)", f"{TS}/test_refinenet.py"),
+    (f"{S}/refinenet.py", "Stage(2, down=True, dilation=4)", "Stage(2, down=True, dilation=2)", f"{TS}/test_refinenet.py"),
     (f"{S}/refinenet.py", "norm(path, level)", "norm(total, level)", f"{TS}/test_refinenet.py"),
     (f"{S}/refinenet.py", "[maps.pop(), *refined]", "[*refined, maps.pop()]", f"{TS}/test_refinenet.py"),
     (

@@ -32,7 +32,7 @@ def main() -> int:
         "--source",
         type=Path,
         metavar="DIR",
-        help="the folder with the published files: of CelebA, ImageNet, LSUN or CelebA-HQ, "
+        help="the folder with the published files: of CelebA, ImageNet, LSUN, CelebA-HQ or FFHQ, "
         f"or MAF's {maf_tables.ARCHIVE} for a table",
     )
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Sets of large photographs at one size, LSUN's and CelebA-HQ: prepared once from a folder of picture files, then memory-mapped.
+"""Sets of photographs at one size, LSUN's, CelebA-HQ, FFHQ: prepared once from a folder of picture files, then memory-mapped.
 
 Nothing here downloads them. `python -m common.learning.data lsun_church256 --source DIR` reads every .jpg, .jpeg, .png and .webp
 file of DIR, at any depth (LSUN's own program exports its databases so), shrinks the shorter side by averaging (box filter), cuts
@@ -6,8 +6,9 @@ the middle square out and writes (`common.learning.data.prepared` says where)
 
     lsun_church256/train-images.npy, validation-images.npy, test-images.npy
 
-What is trained on these sets uses no published split: here it is a random order of the sorted file names, fixed by the set's name
-and their number, whose last twentieth, at most 10 000 pictures, is for testing, and as many before it for validation.
+LSUN's own validation set has 300 pictures, and the two others have no published split, so the splits are made here: of a random
+order of the sorted file names, fixed by the set's name and their number, the last twentieth, at most 10 000 pictures, is for
+testing, and as many before it for validation.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,10 +27,14 @@ from common.runs.seeds import generator
 
 # pixels, and whose pictures
 SETS = {
+    "lsun_church96": (96, "LSUN's outdoor churches"),
     "lsun_church256": (256, "LSUN's outdoor churches"),
+    "lsun_bedroom128": (128, "LSUN's bedrooms"),
     "lsun_bedroom256": (256, "LSUN's bedrooms"),
+    "lsun_tower128": (128, "LSUN's towers"),
     "celeba_hq256": (256, "CelebA-HQ"),
     "celeba_hq1024": (1024, "CelebA-HQ"),
+    "ffhq256": (256, "FFHQ"),
 }
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 SHARE, MOST = 20, 10_000  # one in 20 is for testing, but no more than 10 000

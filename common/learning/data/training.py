@@ -30,12 +30,14 @@ def training_batches(
     *,
     replicate: int = 0,
     flip: bool = False,
+    dequantise: bool = True,
 ) -> Draw:
     """Return `draw(step, generator)`, which gives a training batch: images scaled to `pixel_range`, or points of a density.
 
     `replicate` chooses the training split of a data set whose replicates draw their own (`catalogue.DRAWN`). With `flip` every
-    image is mirrored left-right with probability 1/2, its noise of dequantisation with it. Under torchrun `batch` is the whole
-    batch and every process draws its share. Raises `SettingsError` if it does not divide, or if points of a density are to flip.
+    image is mirrored left-right with probability 1/2, its noise of dequantisation with it; without `dequantise` a grey value is
+    the middle of its cell, and no such noise is drawn. Under torchrun `batch` is the whole batch and every process draws its
+    share. Raises `SettingsError` if it does not divide, or if points of a density are to flip.
     """
     rank, world = distributed.rank(), distributed.world()
     share = distributed.share(batch)
@@ -50,7 +52,8 @@ def training_batches(
     sampler = EpochSampler(len(images), batch, seed, rank, world)
 
     def draw(step: int, generator: Generator) -> Tensor:
-        unit = to_unit(images[sampler(step).to(images.device)].to(device), split.grey_values, generator=generator)
+        values = images[sampler(step).to(images.device)].to(device)
+        unit = to_unit(values, split.grey_values, generator=generator if dequantise else None)
         if flip:
             # drawn last: without it the step's stream of random numbers is as if there were no flips
             unit = torch.where(torch.rand(len(unit), 1, 1, 1, generator=generator, device=device) < 0.5, unit.flip(-1), unit)

@@ -170,6 +170,7 @@ def _optimiser(model: nn.Module, settings: TrainSettings, device: torch.device) 
         model.parameters(),
         lr=settings.learning_rate,
         betas=settings.betas,
+        eps=settings.epsilon,
         weight_decay=settings.weight_decay,
         fused=device.type in ("cpu", "cuda"),
     )

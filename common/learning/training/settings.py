@@ -16,6 +16,7 @@ class TrainSettings(Settings):
     batch: PositiveInt = Field(le=10**6, description="samples per step, over all processes")
     learning_rate: PositiveFloat = Field(description="Adam's peak learning rate")
     betas: tuple[Fraction, Fraction] = Field(default=(0.9, 0.999), description="Adam's decay rates")
+    epsilon: PositiveFloat = Field(default=1e-8, description="what Adam adds to the root of the mean squared gradient")
     weight_decay: NonNegativeFloat = Field(default=0.0, description="decoupled weight decay (AdamW)")
     warmup_steps: NonNegativeInt = Field(default=0, description="steps of linear warm-up")
     schedule: Literal["constant", "linear"] = Field(default="constant", description="after the warm-up: constant, or linear to 0")

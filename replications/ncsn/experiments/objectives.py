@@ -18,7 +18,7 @@ from common.dynamics.denoiser import Denoiser
 from common.dynamics.paths import broadcast
 from common.evaluation.yardstick import Space, yardstick
 from common.learning.data import catalogue
-from common.learning.data.scale import rescaled, to_unit
+from common.learning.data.scale import to_unit
 from common.learning.data.split import ImageSplit
 from common.learning.data.training import sample_shape, training_batches
 from common.learning.nets.build import BackboneSettings, check_fits
@@ -32,10 +32,10 @@ from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.chains import noise_of_chains, run_chains, starts
 from replications.ncsn.dequantised import largest_score_norm
+from replications.ncsn.level_measures import by_level, level_rows
 from replications.ncsn.networks import Network, Trained, levels_of, shared_description, trained
 from replications.ncsn.score_matching import (
     denoising_score_matching,
-    half_square,
     noise_conditional,
     sliced_score_matching,
     sliced_score_matching_forward,
@@ -87,30 +87,6 @@ def bound_rows(levels: Tensor, test: ImageSplit, data: str) -> list[dict[str, An
     cell, dimensions = 1 / test.grey_values, test.images[0].numel()
     labels = {"dataset": data, "method": "bound", "axis": "sigma"}
     return [row("score_norm", largest_score_norm(at, cell, dimensions), at=at, **labels) for at in levels.tolist()]
-
-
-def by_level(network: Trained, images: Tensor, context: Context) -> dict[float, tuple[float, float]]:
-    """Return at each noise level (for pixels in [0, 1]) the loss times sigma^2, and the score's mean norm, on noised images."""
-    model, x0 = network.model, rescaled(images, (-1.0, 1.0), network.pixel_range)
-    generator = context.generator("noise of the test images", device=context.device)
-    scale, found = network.pixel_range[1] - network.pixel_range[0], {}
-    with torch.no_grad():
-        for t, level in zip(model.known_times.tolist(), levels_of(network).tolist()):
-            sigma = level * scale
-            noise = torch.randn(x0.shape, generator=generator, device=x0.device)
-            score = torch.cat([model.score(part, t) for part in (x0 + sigma * noise).split(500)])
-            loss = half_square(sigma * score + noise).mean()
-            found[level] = (float(loss), float(score.flatten(1).norm(dim=1).mean()) * scale)
-    return found
-
-
-def level_rows(measured: Mapping[float, tuple[float, float]], labels: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of each level, and the mean of the weighted losses, which is the objective on unseen images."""
-    rows = [row("objective", np.mean([loss for loss, _ in measured.values()]), unit="1", **labels)]
-    for sigma, (loss, norm) in measured.items():
-        where = {"axis": "sigma", "at": sigma, **labels}
-        rows += [row("weighted_loss", loss, **where), row("score_norm", norm, **where)]
-    return rows
 
 
 Score = Callable[[Tensor, Tensor], Tensor]

@@ -22,12 +22,12 @@ from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.annealed_langevin import annealed_langevin, annealing
 from replications.ncsn.chains import starts
-from replications.ncsn.networks import Network, Trained, levels_of, trained
+from replications.ncsn.networks import Trained
+from replications.ncsnv2.networks import Network, trained
 from replications.ncsnv2.noise_interpolation import InterpolatedNoise, blends, independent_distance, step_lengths
-from replications.ncsnv2.step_size import best_step_size
+from replications.ncsnv2.sampling import chosen_step
 
 VARIANT = ("data",)
-OBJECTIVE = "ncsn"
 SHOWN = 8  # paths
 
 
@@ -38,6 +38,7 @@ class Settings(Base):
     network: Network = Field(default="shared", description="network of the scores")
     pairs: PositiveInt = Field(ge=2, description="paths, each between two samples from one start")
     halvings: PositiveInt = Field(default=3, description="how often the right angle between two samples is halved: 3 = 9 points")
+    at_once: PositiveInt = Field(default=100, description="paths whose chains run together")
     steps: PositiveInt = Field(default=5, description="Langevin steps at each level; their size follows by technique 4")
     space: Space = Field(default="classifier", description="features of the distances; Inception's need its weights on disk")
 
@@ -50,13 +51,13 @@ def check(settings: Settings) -> None:
 
 
 def run(settings: Settings, context: Context) -> Outcome:
-    """Run the chains of all points of all paths as one batch; measure steps, ends and quality along the paths."""
+    """Run the chains of all points of many paths together; measure steps, ends and quality along the paths."""
     measure, points = yardstick(settings.data, context, settings.pairs, space=settings.space), 2**settings.halvings + 1
-    network = trained(context, settings.data, OBJECTIVE, settings.network)
+    network = trained(context, settings.data, "ncsnv2", settings.network)
     start = starts(settings.pairs, tuple(measure.test.images.shape[1:]), context)
-    mixed = InterpolatedNoise(*ends_of_noise(context), points)
-    found = samples(network, start.repeat_interleave(points, 0), settings.steps, mixed).unflatten(0, (settings.pairs, points))
-    alone = [samples(network, start, settings.steps, noise) for noise in ends_of_noise(context)]
+    mixed, more = InterpolatedNoise(*ends_of_noise(context), points), {"steps": settings.steps, "at_once": settings.at_once}
+    found = samples(network, start, mixed, points=points, **more).unflatten(0, (settings.pairs, points))
+    alone = [samples(network, start, noise, points=1, **more) for noise in ends_of_noise(context)]
     labels = {"dataset": settings.data, "nfe": len(network.model.known_times) * settings.steps + 1}
     away = torch.stack([(found[:, k] - end).flatten(1).norm(dim=1) for k, end in zip((0, -1), alone)])
     rows = [row("largest_difference_of_ends", away.max(), method="noise", n=2 * settings.pairs, **labels)]
@@ -72,14 +73,16 @@ def ends_of_noise(context: Context) -> list[Generator]:
     return [context.generator("chains", end, device=context.device) for end in ("first", "second")]
 
 
-def samples(network: Trained, start: Tensor, steps: int, noise: Source) -> Tensor:
-    """Return samples in [-1, 1] of chains from `start`, which is in [0, 1), with a last denoising step, clipped."""
-    levels = levels_of(network).tolist()
-    ratio = (levels[0] / levels[-1]) ** (1 / (len(levels) - 1))
-    sample = denoised_last(annealed_langevin(best_step_size(ratio, steps, levels[-1]).rho))
+def samples(network: Trained, start: Tensor, noise: Source, *, points: int, steps: int, at_once: int) -> Tensor:
+    """Return samples in [-1, 1] of `points` chains from each start in [0, 1), with a last denoising step, clipped.
+
+    Chains of `at_once` starts run together, whatever the number of points, so that noise of the same generators is the same.
+    """
+    sample = denoised_last(annealed_langevin(chosen_step(network, steps).rho))
     times = annealing(network.model.known_times, steps)
-    x = sample(network.model, rescaled(start, (0.0, 1.0), network.pixel_range), times, generator=noise).x
-    return rescaled(x, network.pixel_range).clamp(-1, 1)
+    parts = rescaled(start, (0.0, 1.0), network.pixel_range).split(at_once)
+    found = [sample(network.model, part.repeat_interleave(points, 0), times, generator=noise).x for part in parts]
+    return rescaled(torch.cat(found), network.pixel_range).clamp(-1, 1)
 
 
 def smoothness_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dict[str, Any]]:

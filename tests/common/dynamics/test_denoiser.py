@@ -89,6 +89,20 @@ def test_state_is_scaled_to_unit_variance(path, draw):
     assert given({}, x, t, path)[0] is x
 
 
+def test_a_states_own_scale_tells_nothing_that_is_not_in_it(draw):
+    """Its root mean square over pixels and channels: divided out, and its logarithm given in the time's place."""
+    x, scales = draw(3, 2), torch.tensor([0.02, 1.0, 300.0], dtype=F64)
+    x = x / x.square().mean(1, keepdim=True).sqrt()
+    asked = {"x": "own_scale", "t": "log_own_scale"}
+    state, time = given(asked, scales[:, None] * x, torch.tensor(0.3, dtype=F64), ve())
+    torch.testing.assert_close(state, x)
+    torch.testing.assert_close(time, scales.log())
+    other, _ = given(asked, scales[:, None] * x, torch.tensor(0.9, dtype=F64), ve())
+    assert torch.equal(other, state)
+    nothing, of_nothing = given(asked, torch.zeros(3, 2, dtype=F64), torch.tensor(0.3, dtype=F64), ve())
+    assert torch.equal(nothing, torch.zeros_like(nothing)) and of_nothing.isfinite().all()
+
+
 def test_the_times_of_the_levels_stay_on_the_host_and_what_tells_them_apart_moves(monkeypatch):
     """A number read off a device would make every evaluation wait: the device without values refuses to give one."""
     times = level_times(ve(), 10)

@@ -17,7 +17,7 @@ from common.learning.data import catalogue
 from common.learning.data.training import training_batches
 from common.learning.models import ConditioningSettings, ModelSettings, ObjectiveSettings, Recipe, load_denoiser, read_description
 from common.learning.nets.build import Backbone, MLPSettings, UNetSettings
-from common.learning.objective_table import OBJECTIVES
+from common.learning.objective_table import LADDERED, OBJECTIVES, WIDE, recipe_for
 from common.learning.objectives import weight_at
 from common.learning.training import run
 from common.learning.training.loop import Trained
@@ -81,7 +81,7 @@ def test_every_field_of_an_objective_is_seen_in_what_is_built(field):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_model_is_built_as_its_recipe_says(name):
     model = description(settings("data=digits", f"objective={name}"))
-    made, recipe = model.build(0), OBJECTIVES[name]
+    made, recipe = model.build(0), recipe_for(name, "digits")
     assert made.path == recipe.objective.build().path or made.path.name == recipe.objective.path
     assert made.prediction == recipe.objective.prediction
     assert made.conditioning == Conditioning(**recipe.conditioning.model_dump())
@@ -240,8 +240,28 @@ def test_ncsns_ladder_is_its_own_on_pixels_twice_as_wide():
         assert (recipe.conditioning.x, recipe.conditioning.t, recipe.conditioning.data_std) == ("unit_variance", t, 0.5)
 
 
+@pytest.mark.parametrize("data", WIDE)
+def test_ncsnv2s_ladder_is_the_datas_own_on_pixels_twice_as_wide(data):
+    """From the widest distance to a hundredth in steps of one ratio; the two differ in what the network is told of the level."""
+    for name, t in LADDERED.items():
+        recipe = recipe_for(name, data)
+        objective = recipe.objective.build()
+        sigmas = objective.path.sigma(objective.known_times) / 2
+        assert (len(sigmas), float(sigmas[0]), float(sigmas[-1])) == pytest.approx((WIDE[data][1], WIDE[data][0], 0.01))
+        ratios = sigmas[:-1] / sigmas[1:]
+        assert ratios.tolist() == pytest.approx([float(ratios[0])] * (len(sigmas) - 1))
+        assert (objective.prediction, objective.weight) == ("noise", "one")
+        assert (recipe.conditioning.x, recipe.conditioning.t) == ("own_scale", t)
+    assert set(LADDERED.values()) == {"log_own_scale", "index"} and recipe_for("ncsn", data) is OBJECTIVES["ncsn"]
+
+
+def test_data_whose_ladder_nobody_chose_are_told_how_to():
+    with pytest.raises(SettingsError, match=r"none for 'moons'.*`python -m replications\.ncsnv2 recommend --data moons`"):
+        recipe_for("ncsnv2", "moons")
+
+
 def test_a_fit_hands_on_what_it_was_asked_for(tmp_path, monkeypatch):
-    """Flips, pixel range, replicate and label; at every level of the ladder the loss is of the description's objective."""
+    """Flips, noise, pixel range, replicate and label; at every level of the ladder the loss is of the description's objective."""
     batches, losses = [], []
     real, loss = fit.training_batches, fit.regression_loss
     monkeypatch.setattr(fit, "training_batches", lambda *given, **more: batches.append((given, more)) or real(*given, **more))
@@ -255,7 +275,11 @@ def test_a_fit_hands_on_what_it_was_asked_for(tmp_path, monkeypatch):
     for flip in (False, True):
         outcome = fit.fitted(description(base), base.train, context, data="digits", method="mine", seed=7, of=base, flip=flip)
         given, more = batches[-1]
-        assert given == ("digits", 8, 7, torch.device("cpu"), (0.0, 1.0)) and more == {"replicate": 3, "flip": flip}
+        assert given == ("digits", 8, 7, torch.device("cpu"), (0.0, 1.0)) and more == {
+            "replicate": 3,
+            "flip": flip,
+            "dequantise": True,
+        }
         assert {(row["method"], row["dataset"], row["variant"]) for row in outcome.rows} == {("mine", "digits", "mlp")}
         assert outcome.model["pixel_range"] == [0.0, 1.0] and len(outcome.arrays["loss"]) == len(outcome.arrays["loss_step"])
     assert losses[0].prediction == "noise" and len(losses[0].known_times) == 10
@@ -263,3 +287,5 @@ def test_a_fit_hands_on_what_it_was_asked_for(tmp_path, monkeypatch):
         description(base).model_copy(update={"pixel_range": None}), base.train, context, data="digits", method="", seed=7, of=base
     )
     assert batches[-1][0][4] == (-1.0, 1.0)
+    fit.fitted(description(base), base.train, context, data="digits", method="", seed=7, of=base, dequantise=False)
+    assert batches[-1][1] == {"replicate": 3, "flip": False, "dequantise": False}

@@ -18,7 +18,7 @@ from common.learning.objectives import Objective, draw_times, regression_loss
 from common.measure import step_cost
 from common.runs.experiment import Context
 from common.runs.settings import resolve
-from replications.ncsn import states
+from replications.ncsn import level_measures, states
 from replications.ncsn.chains import Chains
 from replications.ncsn.experiments import objectives
 from replications.ncsn.networks import shared_description
@@ -40,7 +40,7 @@ def by_method(rows, metric):
 def test_losses_and_scores_of_every_level_in_closed_form(context):
     """Of Gaussian data: sigma^2 times the loss is (D / 2) s^2 / (s^2 + sigma^2), and |score| is chi / sqrt(s^2 + sigma^2)."""
     images = MEAN.reshape(SHAPE) + STD * draw(4000, *SHAPE)
-    half, unit = (objectives.by_level(level_network(each), images, context) for each in RANGES.values())
+    half, unit = (level_measures.by_level(level_network(each), images, context) for each in RANGES.values())
     assert list(half) == list(unit) == [1.0, 0.1, 0.01]
     chi = math.sqrt(2) * math.exp(math.lgamma((D + 1) / 2) - math.lgamma(D / 2))
     for level in half:
@@ -53,7 +53,7 @@ def test_losses_and_scores_of_every_level_in_closed_form(context):
 
 
 def test_a_network_that_says_nothing_loses_half_the_dimensions(context):
-    found = objectives.by_level(
+    found = level_measures.by_level(
         level_network((0.0, 1.0), score=lambda x, t: torch.zeros_like(x)), torch.zeros(1500, *SHAPE), context
     )
     assert [loss for loss, _ in found.values()] == [pytest.approx(D / 2, rel=0.05)] * 3
@@ -61,7 +61,7 @@ def test_a_network_that_says_nothing_loses_half_the_dimensions(context):
 
 
 def test_rows_of_the_levels():
-    rows = objectives.level_rows({1.0: (4.0, 2.0), 0.1: (8.0, 20.0)}, {"method": "m", "n": 7})
+    rows = level_measures.level_rows({1.0: (4.0, 2.0), 0.1: (8.0, 20.0)}, {"method": "m", "n": 7})
     assert [(row["metric"], row.get("at"), row["value"]) for row in rows] == [
         ("objective", None, 6.0),
         ("weighted_loss", 1.0, 4.0),

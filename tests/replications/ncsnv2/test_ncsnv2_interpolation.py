@@ -81,7 +81,7 @@ def test_blends_are_straight_lines():
 def test_samples_are_chains_by_the_rules_and_a_last_denoising_step(pixel_range):
     """Gaussian pixels, every step written out in [-1, 1]: score -(x - m) / (s^2 + sigma^2), levels 2, 0.2 and 0.02."""
     network, start = level_network(pixel_range), torch.rand(4, *SHAPE, generator=generator(), dtype=F64)
-    found = interpolation.samples(network, start, 2, generator(5))
+    found = interpolation.samples(network, start, generator(5), points=1, steps=2, at_once=9)
     x, noise, mean, rho = 2 * start - 1, generator(5), MEAN.reshape(SHAPE), best_step_size(10.0, 2, 0.01).rho
     for sigma in (2.0, 0.2, 0.02):
         for _ in range(2):
@@ -139,9 +139,9 @@ def test_a_run_with_a_network_that_is_exact(context, monkeypatch):
     asked = []
     monkeypatch.setattr(interpolation, "yardstick", lambda *a, **more: MEASURE)
     monkeypatch.setattr(interpolation, "trained", lambda *names: asked.append(names) or Trained(exact, (-1.0, 1.0)))
-    settings = resolve(PACKAGE, "interpolation", "smoke", ["pairs=60", "halvings=2", "steps=6"])
+    settings = resolve(PACKAGE, "interpolation", "smoke", ["pairs=60", "halvings=2", "steps=6", "at_once=25"])
     outcome = interpolation.run(settings, context)
-    assert asked == [(context, "digits", interpolation.OBJECTIVE, "shared")]
+    assert asked == [(context, "digits", "ncsnv2", "shared")]
     rows = [r for r in outcome.rows if r["method"] == "noise"]
     assert all(r["nfe"] == 49 and r["dataset"] == "digits" for r in outcome.rows)
     ends = [r["value"] for r in rows if r["metric"] == "largest_difference_of_ends"]
@@ -161,6 +161,10 @@ def test_ends_that_differ_are_seen(context, monkeypatch):
     monkeypatch.setattr(interpolation, "yardstick", lambda *a, **more: MEASURE)
     monkeypatch.setattr(interpolation, "trained", lambda *names: SimpleNamespace(model=SimpleNamespace(known_times=[1, 0])))
     called = iter((0.0, 0.25, -0.5))
-    monkeypatch.setattr(interpolation, "samples", lambda network, start, *more: torch.zeros_like(start) + next(called))
+    monkeypatch.setattr(
+        interpolation,
+        "samples",
+        lambda network, start, *_, points, **more: next(called) + torch.zeros_like(start).repeat(points, 1, 1, 1),
+    )
     rows = interpolation.run(resolve(PACKAGE, "interpolation", "smoke"), context).rows
     assert [r["value"] for r in rows if r["metric"] == "largest_difference_of_ends"] == [0.5 * 4]

@@ -123,7 +123,7 @@ def test_the_real_size_and_the_command(root, monkeypatch, capsys):
 
 
 def test_the_sets_are_those_of_the_catalogue_and_their_names_say_the_size():
-    assert set(pictures.SETS) <= set(catalogue.LOADERS) and len(pictures.SETS) == 4
+    assert set(pictures.SETS) <= set(catalogue.LOADERS) and len(pictures.SETS) == 8
     assert all(name.endswith(str(size)) for name, (size, _) in pictures.SETS.items())
 
 

@@ -34,6 +34,17 @@ def test_a_flipped_batch_is_the_plain_one_with_some_images_mirrored_along_their_
     assert 96 < int(mirrored.sum()) < 160
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_without_dequantisation_a_grey_value_is_the_middle_of_its_cell_and_no_noise_is_drawn(flip):
+    split, used, expected = catalogue.load("patches_colour16", "train"), stream(), stream()
+    batch = training_batches("patches_colour16", 32, 7, CPU, (0.0, 1.0), flip=flip, dequantise=False)(5, used)
+    plain = (split.images[EpochSampler(len(split.images), 32, 7)(5)] + 0.5) / split.grey_values
+    if flip:
+        plain = torch.where(torch.rand(32, 1, 1, 1, generator=expected) < 0.5, plain.flip(-1), plain)
+    torch.testing.assert_close(batch, plain)
+    assert torch.equal(used.get_state(), expected.get_state())
+
+
 def test_flips_follow_the_steps_generator():
     draw = training_batches("patches_colour16", 64, 7, CPU, flip=True)
     assert torch.equal(draw(5, stream(1)), draw(5, stream(1)))

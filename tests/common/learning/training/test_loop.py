@@ -45,6 +45,17 @@ def test_warm_up_and_schedules():
     assert (constant.constant_until(), linear.constant_until(), late.constant_until()) == (100, 10, 60)
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_adams_step_is_less_by_epsilon(tmp_path, decay):
+    """One step: the gradient over its own size, with epsilon beside it."""
+    model = nn.Linear(3, 1, bias=False)
+    before, gradient = model.weight.detach().clone(), torch.tensor([[2.0, -0.5, 1.0]])
+    changes = {"steps": 1, "ema_decay": 0.0, "weight_decay": decay, "epsilon": 0.5}
+    fit(tmp_path, model=model, loss=lambda network, step, generator: network(gradient).sum(), **changes)
+    expected = (1 - 0.05 * decay) * before - 0.05 * gradient / (gradient.abs() + 0.5)
+    torch.testing.assert_close(model.weight.detach(), expected)
+
+
 def test_average_is_the_exponential_moving_average_with_warm_up(tmp_path):
     history = []
     model = nn.Linear(3, 1)
