@@ -1,4 +1,4 @@
-"""Samples interpolated by the noise that made them (Song & Ermon 2020, end of the appendix).
+"""Samples interpolated by the noise that made them (Song & Ermon 2020).
 
 Two chains from one start differ in the noise of their steps alone, z1 and z2. With z = cos(phi) z1 + sin(phi) z2 at every step,
 which is standard normal whatever phi, the chains of all phi in [0, pi/2] end at samples on a path from the one to the other.

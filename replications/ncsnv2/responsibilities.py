@@ -62,7 +62,8 @@ def _of_pairs(centres: Tensor, pairs: Tensor, sigma: float, noise: Tensor, alone
 
 def _log_sum(x: Float[Tensor, "pairs draws dim"], centres: Float[Tensor, "n dim"], sigma: float) -> Tensor:
     """Return log sum_k p_k at x, up to the constant of all."""
-    return (-torch.cdist(x, centres.expand(len(x), -1, -1)).square() / (2 * sigma**2)).logsumexp(-1)
+    distance = torch.cdist(x.flatten(0, 1), centres).unflatten(0, x.shape[:2])
+    return (-distance.square() / (2 * sigma**2)).logsumexp(-1)
 
 
 def some_pairs(n: int, count: int, generator: Generator) -> Integer[Tensor, "pairs 2"]:

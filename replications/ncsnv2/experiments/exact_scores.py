@@ -19,6 +19,7 @@ from common.runs.settings import Settings as Base
 from replications.ncsnv2.coverage import coverage_rows, exact_draws, measures
 from replications.ncsnv2.exact_chains import STARTS, Centres, Images, Ladder, centres, exact_chains, spaced_ladder, split_ladder
 from replications.ncsnv2.noise_levels import MASS
+from replications.ncsnv2.pairwise_distances import distances
 from replications.ncsnv2.responsibilities import log10_bound, over_bound, some_pairs
 
 VARIANT = ("data",)
@@ -58,13 +59,13 @@ def run(settings: Settings, context: Context) -> Outcome:
     """Run chains of every ladder from every start and measure what they cover; look at the proposition for all pairs."""
     mixture = centres(settings.data, settings.centres, context, settings.split)
     exact = exact_draws(settings.chains, mixture, settings.sigma_min, context.generator("exact draws"))
-    floor, distances = measures(exact, mixture), torch.pdist(mixture.images.double().flatten(1).cpu())
-    median, widest = float(distances.median()), settings.largest or float(distances.max())
+    floor, between = measures(exact, mixture), distances(mixture.images, generator=context.generator("distances"))
+    median, widest = between.median, settings.largest or between.largest
     starts = {name: start(settings.chains, mixture.images, context.generator("starts")) for name, start in STARTS.items()}
     labels = {"dataset": settings.data, "axis": "sigma_over_median"}
     rows = coverage_rows(exact, mixture, floor, dataset=settings.data, method="data", variant="exact draws")
     of_data = {"dataset": settings.data, "method": "data", "variant": "centres", "n": len(mixture.images)}
-    rows += [row("median_distance", median, **of_data), row("largest_distance", float(distances.max()), **of_data)]
+    rows += [row("median_distance", median, **of_data), row("largest_distance", between.largest, **of_data)]
     arrays = {"data": shown(mixture.images), "exact draws": shown(exact)}
     for arm, sigma in arms(median, widest, settings).items():
         ladder = spaced_ladder(sigma, settings.sigma_min, mixture.images[0].numel(), settings.steps, settings.mass)

@@ -1,4 +1,4 @@
-"""Samples interpolated by the noise of every Langevin step, from one start (interpolations of the appendix).
+"""Samples interpolated by the noise of every Langevin step, from one start (the interpolations between samples).
 
 Neighbours on a path should differ less than samples that have nothing in common, and every point of it should be a sample like
 any other. Blends of the two images at its ends are the rival: nothing is smoother, but what lies between is no image.
@@ -38,6 +38,7 @@ class Settings(Base):
     network: Network = Field(default="shared", description="network of the scores")
     pairs: PositiveInt = Field(ge=2, description="paths, each between two samples from one start")
     halvings: PositiveInt = Field(default=3, description="how often the right angle between two samples is halved: 3 = 9 points")
+    at_once: PositiveInt = Field(default=100, description="paths whose chains run together")
     steps: PositiveInt = Field(default=5, description="Langevin steps at each level; their size follows by technique 4")
     space: Space = Field(default="classifier", description="features of the distances; Inception's need its weights on disk")
 
@@ -50,13 +51,13 @@ def check(settings: Settings) -> None:
 
 
 def run(settings: Settings, context: Context) -> Outcome:
-    """Run the chains of all points of all paths as one batch; measure steps, ends and quality along the paths."""
+    """Run the chains of all points of many paths together; measure steps, ends and quality along the paths."""
     measure, points = yardstick(settings.data, context, settings.pairs, space=settings.space), 2**settings.halvings + 1
     network = trained(context, settings.data, "ncsnv2", settings.network)
     start = starts(settings.pairs, tuple(measure.test.images.shape[1:]), context)
-    mixed = InterpolatedNoise(*ends_of_noise(context), points)
-    found = samples(network, start.repeat_interleave(points, 0), settings.steps, mixed).unflatten(0, (settings.pairs, points))
-    alone = [samples(network, start, settings.steps, noise) for noise in ends_of_noise(context)]
+    mixed, more = InterpolatedNoise(*ends_of_noise(context), points), {"steps": settings.steps, "at_once": settings.at_once}
+    found = samples(network, start, mixed, points=points, **more).unflatten(0, (settings.pairs, points))
+    alone = [samples(network, start, noise, points=1, **more) for noise in ends_of_noise(context)]
     labels = {"dataset": settings.data, "nfe": len(network.model.known_times) * settings.steps + 1}
     away = torch.stack([(found[:, k] - end).flatten(1).norm(dim=1) for k, end in zip((0, -1), alone)])
     rows = [row("largest_difference_of_ends", away.max(), method="noise", n=2 * settings.pairs, **labels)]
@@ -64,7 +65,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     for method, path in paths.items():
         rows += smoothness_rows(path, measure, method=method, **labels)
         rows += quality_rows(path, measure, method=method, **labels)
-    return Outcome(rows, arrays={name: path[:SHOWN].clamp(-1, 1).half().cpu().numpy() for name, path in paths.items()})
+    return Outcome(rows, arrays={name: path[:SHOWN].half().cpu().numpy() for name, path in paths.items()})
 
 
 def ends_of_noise(context: Context) -> list[Generator]:
@@ -72,12 +73,16 @@ def ends_of_noise(context: Context) -> list[Generator]:
     return [context.generator("chains", end, device=context.device) for end in ("first", "second")]
 
 
-def samples(network: Trained, start: Tensor, steps: int, noise: Source) -> Tensor:
-    """Return samples in [-1, 1] of chains from `start`, which is in [0, 1), with a last denoising step."""
+def samples(network: Trained, start: Tensor, noise: Source, *, points: int, steps: int, at_once: int) -> Tensor:
+    """Return samples in [-1, 1] of `points` chains from each start in [0, 1), with a last denoising step, clipped.
+
+    Chains of `at_once` starts run together, whatever the number of points, so that noise of the same generators is the same.
+    """
     sample = denoised_last(annealed_langevin(chosen_step(network, steps).rho))
     times = annealing(network.model.known_times, steps)
-    x = sample(network.model, rescaled(start, (0.0, 1.0), network.pixel_range), times, generator=noise).x
-    return rescaled(x, network.pixel_range)
+    parts = rescaled(start, (0.0, 1.0), network.pixel_range).split(at_once)
+    found = [sample(network.model, part.repeat_interleave(points, 0), times, generator=noise).x for part in parts]
+    return rescaled(torch.cat(found), network.pixel_range).clamp(-1, 1)
 
 
 def smoothness_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dict[str, Any]]:
@@ -86,7 +91,7 @@ def smoothness_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dic
     The farthest are those of each path, so a path that jumps reads about 1 however small the angle.
     """
     pairs, points = path.shape[:2]
-    seen = measure.features(path.flatten(0, 1).clamp(-1, 1).float().cpu())
+    seen = measure.features(path.flatten(0, 1).float().cpu())
     spaces = {"pixels": path.flatten(2), "features": torch.from_numpy(np.asarray(seen)).unflatten(0, (pairs, points))}
     rows = []
     for space, x in spaces.items():
@@ -104,6 +109,6 @@ def smoothness_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dic
 def quality_rows(path: Tensor, measure: Yardstick, **labels: Any) -> list[dict[str, Any]]:
     """Return the Fréchet distance of the images at each point of the paths, in [0, 1] from end to end."""
     return [
-        measure.row("feature_frechet", path[:, k].clamp(-1, 1), axis="point", at=k / (path.shape[1] - 1), **labels)
+        measure.row("feature_frechet", path[:, k], axis="point", at=k / (path.shape[1] - 1), **labels)
         for k in range(path.shape[1])
     ]

@@ -1,4 +1,4 @@
-"""Coverage against resolution: a fixed ladder of noise levels, and one that follows the images (Section 1, Figure 2).
+"""Coverage against resolution: a fixed ladder of noise levels, and one that follows the images (techniques 1, 2 and 4).
 
 The same images are averaged over boxes of ever fewer pixels. Their distances grow with the root of the number of pixels, so a
 fixed largest level falls behind, while the rules choose it, the number of levels and the steps anew. Scores are exact: what is
@@ -7,7 +7,6 @@ lost is lost by the noise levels.
 
 from typing import Any
 
-import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch.nn import functional as F
 
@@ -18,6 +17,7 @@ from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsnv2.coverage import coverage_rows, exact_draws, measures
 from replications.ncsnv2.exact_chains import Centres, Ladder, centres, exact_chains, spaced_ladder, uniform
+from replications.ncsnv2.pairwise_distances import distances
 
 VARIANT = ("data",)
 
@@ -65,16 +65,16 @@ def averaged(finest: Centres, side: int) -> Centres:
 
 def rows_at(mixture: Centres, settings: Settings, context: Context) -> list[dict[str, Any]]:
     """Return what both ladders cover at one resolution."""
-    dim, distances = mixture.images[0].numel(), torch.pdist(mixture.images.double().flatten(1).cpu())
+    dim, between = mixture.images[0].numel(), distances(mixture.images, generator=context.generator("distances"))
     exact = exact_draws(settings.chains, mixture, settings.sigma_min, context.generator("exact draws"))
     floor, start = measures(exact, mixture), uniform(settings.chains, mixture.images, context.generator("starts"))
     rows = []
-    for method, ladder in ladders(float(distances.max()), dim, settings).items():
+    for method, ladder in ladders(between.largest, dim, settings).items():
         noise = context.generator("chains", device=context.device)
         found = exact_chains(mixture.images, {method: start}, ladder, generator=noise)[method]
         labels = {"dataset": settings.data, "method": method, "axis": "dimensions", "at": dim, "nfe": ladder.nfe}
         rows += coverage_rows(found, mixture, floor, **labels)
-        rows.append(row("sigma_over_median", ladder.sigma_max / float(distances.median()), unit="ratio", **labels))
+        rows.append(row("sigma_over_median", ladder.sigma_max / between.median, unit="ratio", **labels))
     return rows
 
 

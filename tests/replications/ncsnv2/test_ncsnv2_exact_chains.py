@@ -61,6 +61,15 @@ def test_single_precision_finds_the_same_centres():
     assert (found[0] == found[1]).double().mean() >= 0.98 and len(found[0].unique()) > 60
 
 
+@pytest.mark.parametrize("dtype", [F64, torch.float32])
+def test_distances_are_taken_as_asked(dtype, monkeypatch):
+    seen, made = [], exact_chains.EmpiricalDistribution
+    monkeypatch.setattr(exact_chains, "EmpiricalDistribution", lambda *a, **more: seen.append(made(*a, **more)) or seen[-1])
+    rungs = Ladder(0.9, 0.1, 2, 1, 0.1)
+    found = exact_chains.exact_chains(images(3), {"a": images(2)}, rungs, generator=generator(), dtype=dtype)
+    assert found["a"].dtype == F64 and [(model.dtype, model.data.dtype) for model in seen] == [(dtype, dtype)]
+
+
 def test_noise_is_shared_by_groups_and_drawn_once():
     x = torch.zeros(6, 2)
     found, expected = SharedNoise(generator(3), 2).normal(x), torch.randn(3, 2, generator=generator(3))
@@ -128,6 +137,8 @@ def test_measures_of_the_centres_themselves():
     found = coverage.measures(centres.images + 1e-3, centres)
     expected = 40 / (40 * (1 - (39 / 40) ** 40))
     assert found == pytest.approx({"distance_over_data": 1, "distinct_centres": expected, "class_variation": 0})
+    of_one_class = coverage.measures(centres.images[1::3], centres)
+    assert of_one_class["class_variation"] == pytest.approx(27 / 40)
     assert set(coverage.measures(centres.images, centres._replace(labels=None))) == {"distance_over_data", "distinct_centres"}
     twice = coverage.coverage_rows(2 * centres.images, centres, found, method="m")
     assert twice[0]["value"] == pytest.approx(2) and twice[0]["floor"] == pytest.approx(1) and twice[0]["n"] == 40

@@ -81,14 +81,15 @@ def test_blends_are_straight_lines():
 def test_samples_are_chains_by_the_rules_and_a_last_denoising_step(pixel_range):
     """Gaussian pixels, every step written out in [-1, 1]: score -(x - m) / (s^2 + sigma^2), levels 2, 0.2 and 0.02."""
     network, start = level_network(pixel_range), torch.rand(4, *SHAPE, generator=generator(), dtype=F64)
-    found = interpolation.samples(network, start, 2, generator(5))
+    found = interpolation.samples(network, start, generator(5), points=1, steps=2, at_once=9)
     x, noise, mean, rho = 2 * start - 1, generator(5), MEAN.reshape(SHAPE), best_step_size(10.0, 2, 0.01).rho
     for sigma in (2.0, 0.2, 0.02):
         for _ in range(2):
             drift = rho * sigma**2 * (mean - x) / (STD**2 + sigma**2)
             x = x + drift + (2 * rho) ** 0.5 * sigma * torch.randn(4, *SHAPE, generator=noise, dtype=F64)
     expected = x + 0.02**2 * (mean - x) / (STD**2 + 0.02**2)
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    assert (expected.abs() > 1).any()
+    torch.testing.assert_close(found, expected.clamp(-1, 1), rtol=1e-6, atol=1e-6)
 
 
 class Measure(Yardstick):
@@ -108,21 +109,21 @@ def by_angle(rows, metric, variant):
 
 
 def test_a_path_that_jumps_reads_one_however_small_the_angle():
-    """Two paths of five points: one goes evenly from -0.5 to 0.5, the other jumps from 0.5 to -0.5 at its third point."""
-    even, jump = torch.linspace(-0.5, 0.5, 5, dtype=F64), torch.tensor([0.5, 0.5, -0.5, -0.5, -0.5], dtype=F64)
-    path = torch.stack([even, jump]).reshape(2, 5, 1, 1, 1).expand(2, 5, *SHAPE)
+    """Three paths of five points: one goes evenly from -0.5 to 0.5, the others jump from 0.5 to -0.5, at different points."""
+    values = torch.tensor([[-2, -1, 0, 1, 2], [2, 2, -2, -2, -2], [2, -2, -2, -2, -2]], dtype=F64) / 4
+    path = values.reshape(3, 5, 1, 1, 1).expand(3, 5, *SHAPE)
     rows = interpolation.smoothness_rows(path, MEASURE, method="noise", dataset="d")
-    for variant in ("pixels", "features"):  # all ends are 1 apart, in units of 4 or 40
+    for variant in ("pixels", "features"):  # starts are 0, 1 and 1 apart, ends of paths 1, in units of 4 or 40
         mean, largest = (by_angle(rows, metric, variant) for metric in ("step_over_independent", "largest_step_over_independent"))
-        assert mean == pytest.approx({90: 1, 45: (0.5 + 0.5) / 2, 22.5: (0.25 + 0.25) / 2})
-        assert largest == pytest.approx({90: 1, 45: (0.5 + 1) / 2, 22.5: (0.25 + 1) / 2})
-    assert all(r["method"] == "noise" and r["n"] == 2 and r["axis"] == "angle" for r in rows)
+        assert mean == pytest.approx({90: 1 * 1.5, 45: 0.5 * 1.5, 22.5: 0.25 * 1.5})
+        assert largest == pytest.approx({90: 1 * 1.5, 45: (0.5 + 1 + 1) / 2, 22.5: (0.25 + 1 + 1) / 2})
+    assert all(r["method"] == "noise" and r["n"] == 3 and r["axis"] == "angle" for r in rows)
 
 
 def test_quality_is_read_at_every_point():
-    path = torch.linspace(-2, 0.5, 5, dtype=F64).reshape(1, 5, 1, 1, 1).expand(3, 5, *SHAPE)
+    path = torch.linspace(-1, 0.5, 5, dtype=F64).reshape(1, 5, 1, 1, 1).expand(3, 5, *SHAPE)
     rows = interpolation.quality_rows(path, MEASURE, method="blend")
-    assert {r["at"]: r["value"] for r in rows} == pytest.approx({0: -1, 0.25: -1, 0.5: -0.75, 0.75: -0.125, 1: 0.5})
+    assert {r["at"]: r["value"] for r in rows} == pytest.approx({0: -1, 0.25: -0.625, 0.5: -0.25, 0.75: 0.125, 1: 0.5})
 
 
 def test_a_run_with_a_network_that_is_exact(context, monkeypatch):
@@ -138,9 +139,9 @@ def test_a_run_with_a_network_that_is_exact(context, monkeypatch):
     asked = []
     monkeypatch.setattr(interpolation, "yardstick", lambda *a, **more: MEASURE)
     monkeypatch.setattr(interpolation, "trained", lambda *names: asked.append(names) or Trained(exact, (-1.0, 1.0)))
-    settings = resolve(PACKAGE, "interpolation", "smoke", ["pairs=60", "halvings=2", "steps=6"])
+    settings = resolve(PACKAGE, "interpolation", "smoke", ["pairs=60", "halvings=2", "steps=6", "at_once=25"])
     outcome = interpolation.run(settings, context)
-    assert asked == [(context, "digits", interpolation.OBJECTIVE, "shared")]
+    assert asked == [(context, "digits", "ncsnv2", "shared")]
     rows = [r for r in outcome.rows if r["method"] == "noise"]
     assert all(r["nfe"] == 49 and r["dataset"] == "digits" for r in outcome.rows)
     ends = [r["value"] for r in rows if r["metric"] == "largest_difference_of_ends"]
@@ -160,6 +161,10 @@ def test_ends_that_differ_are_seen(context, monkeypatch):
     monkeypatch.setattr(interpolation, "yardstick", lambda *a, **more: MEASURE)
     monkeypatch.setattr(interpolation, "trained", lambda *names: SimpleNamespace(model=SimpleNamespace(known_times=[1, 0])))
     called = iter((0.0, 0.25, -0.5))
-    monkeypatch.setattr(interpolation, "samples", lambda network, start, *more: torch.zeros_like(start) + next(called))
+    monkeypatch.setattr(
+        interpolation,
+        "samples",
+        lambda network, start, *_, points, **more: next(called) + torch.zeros_like(start).repeat(points, 1, 1, 1),
+    )
     rows = interpolation.run(resolve(PACKAGE, "interpolation", "smoke"), context).rows
     assert [r["value"] for r in rows if r["metric"] == "largest_difference_of_ends"] == [0.5 * 4]
