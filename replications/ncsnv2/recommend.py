@@ -31,7 +31,7 @@ Noise levels are for pixels in [0, 1].
      have a share of at most {share:.1g} in each other's score, and chains would stay where they start.
 2  levels          sigma_L = {sigma_min:g}, L = {levels}, geometric with ratio {ratio:.5g}
      Each level puts {mass:.3f} of its mass on the shell of the level before, where the network has learned
-     the score; asked for were {asked:g}, and L is rounded down, as the published ones are.
+     the score; {asked:g} was asked for, and L is rounded down, as the published ones are.
 3  conditioning    {conditioning}
      One network h that is not told the level: it predicts minus the noise, of one size at all levels.
 4  sampling        T = {steps_per_level} steps at each level, eps = {eps:.3g} (rho = eps / sigma_L^2 = {rho:.4g})

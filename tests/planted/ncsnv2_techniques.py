@@ -8,6 +8,12 @@ STEPS, RECOMMEND, LADDERS = (f"{TS}/test_ncsnv2_{name}.py" for name in ("step_si
 MUTANTS = [
     (f"{S}/pairwise_distances.py", "reach[number] + reach[other] <= largest", "reach[number] <= largest", DISTANCES),
     (f"{S}/pairwise_distances.py", "reach[number] + reach[other] <= largest", "reach[number] < 0", DISTANCES),
+    (
+        f"{S}/pairwise_distances.py",
+        "torch.cat([(_rows(images, block) - mean",
+        "torch.cat([(_rows(images, block) + mean",
+        DISTANCES,
+    ),
     (f"{S}/pairwise_distances.py", "argsort(descending=True)", "argsort()", DISTANCES),
     (
         f"{S}/pairwise_distances.py",

@@ -75,7 +75,7 @@ def test_what_a_person_reads(capsys):
         f"the median is {found['median_distance']:.4g}.",
         f"2  levels          sigma_L = 0.01, L = {found['levels']}, geometric with ratio {found['ratio']:.5g}\n",
         f"Each level puts {found['mass']:.3f} of its mass on the shell of the level before",
-        "asked for were 0.567",
+        "0.567 was asked for",
         "3  conditioning    s(x, sigma) = h(x) / sigma\n",
         f"4  sampling        T = 5 steps at each level, eps = {found['eps']:.3g} (rho = eps / sigma_L^2 = {found['rho']:.4g})\n",
         f"with {found['variance_ratio']:.4f} times the variance",
