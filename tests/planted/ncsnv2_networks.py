@@ -9,7 +9,7 @@ MUTANTS = [
     (f"{S}/refinenets.py", "F.max_pool2d(maps, 5, stride=1, padding=2)", "F.max_pool2d(maps, 3, stride=1, padding=1)", NET),
     (f"{S}/refinenets.py", "lambda channels: NoNorm(), max_5x5", "None, max_5x5", NET),
     (f"{S}/refinenets.py", "lambda channels: NoNorm(), max_5x5", "lambda channels: NoNorm()", NET),
-    (f"{S}/refinenets.py", "Stage(4, down=True, dilation=2)", "Stage(4, dilation=2)", NET),
+    (f"{S}/refinenets.py", "Stage(4, down=True, dilation=4)", "Stage(4, dilation=4)", NET),
     (f"{S}/refinenets.py", "Stage(4, down=True, dilation=4)", "Stage(4, down=True, dilation=2)", NET),
     (f"{S}/refinenets.py", "_DOWN, _DOWN, _DOWN, *_DILATED", "_DOWN, _DOWN, Stage(2), *_DILATED", NET),
     (f"{S}/refinenets.py", '**ladder, prediction="noise"', '**ladder, prediction="score"', NET),
