@@ -71,7 +71,7 @@ def stability(found: list[RunFolder], dataset: str) -> Figure:
         "Cf. Figure 4. Distance of samples to test images in features, and the samples' mean colour (pixels in [0, 1]), by the "
         "state of the training that they are drawn with; all states share starts and noise. Faint: each replicate; dots: their "
         "mean. Dashed: training images in the samples' place, and test images' own colour."
-        + (" From 80% on the learning rate falls, and the raw weights come to rest." if shared else ""),
+        + (" The learning rate falls from 80% on." if shared else ""),
         "Three columns, one for each training. In each, lines of single replicates with raw weights go up and down from state to "
         "state, those with averaged weights go smoothly; above for the distance, below for the colour.",
         figure,

@@ -70,8 +70,8 @@ def ablation(rows: pd.DataFrame) -> Table:
         "Cf. Figures 4 and 5. Distance of samples to test images in features, after the whole training and as a mean over its "
         f"states; its fluctuation, the standard deviation about a straight line through the states up to {STEADY:.0%} of the "
         "training; and for the mean of each colour of the samples, in percent of the range of pixels, the mean difference from "
-        "that of test images, whatever its sign, and its fluctuation. Data: training images in the samples' place. Mean ± s.d. over "
-        "replicates."
+        "that of test images, whatever its sign, and its fluctuation. Data: training images in the samples' place. Mean ± s.d. "
+        "over replicates."
     )
     frame = pivot(every.assign(arm=every.method.map(name)), ["arm"], ABLATION)
     return marked(Table("ablation", "What each group of techniques brings", caption, frame), KINDS, "arm")
