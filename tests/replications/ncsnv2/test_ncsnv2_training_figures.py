@@ -150,14 +150,16 @@ def test_each_training_has_a_panel_with_its_two_weights_replicates_and_what_data
 
 def test_each_colour_of_the_pixels_has_its_line_of_panels(runs):
     (found, _) = runs.find("ablation")
-    channels = [found.metrics.replace({"variant": {"channel 0": f"channel {k}"}}) for k in range(3)]
+    of_colour_0 = found.metrics[found.metrics.metric == "mean_colour"]
+    others = [of_colour_0.assign(variant=f"channel {k}", value=of_colour_0.value + k / 10) for k in (2, 1)]
     coloured = RunFolder(found.path, found.info)
-    coloured.__dict__["metrics"] = pd.concat([channels[0], *(rows[rows.metric == "mean_colour"] for rows in channels[1:])])
+    coloured.__dict__["metrics"] = pd.concat([found.metrics, *others])
     with style():
-        axes = figures_training.stability([coloured], "digits").figure.axes
-    assert [axis.get_ylabel() for axis in axes[::3]] == [
-        "feature Fréchet distance", "mean of red", "mean of green", "mean of blue"
-    ]  # fmt: skip
+        axes = figures_training.stability([coloured], "digits").figure.axes[::3]  # NCSN's
+    labels = ["feature Fréchet distance", "mean of red", "mean of green", "mean of blue"]
+    assert [axis.get_ylabel() for axis in axes] == labels
+    assert [dashed(axis)[0] for axis in axes] == pytest.approx([1, 0.3, 0.4, 0.5])
+    assert of_colour(axes[3], shade("ncsn_5"))[-1] == pytest.approx([0.51, 0.49, 0.49, 0.49])
 
 
 def test_arms_in_dots_at_the_end_and_as_a_mean(drawn):
