@@ -1,0 +1,48 @@
+"""What arms, networks and data are called in figures and tables, and their colours there."""
+
+from common.measure.figures import BLACK, BLUE, COLOURS, GREY, ORANGE, PURPLE, SKY, VERMILION
+
+# in the order of the tables
+NAMES = {
+    # arms of the ablation, with the numbers of their techniques
+    "ncsn": "NCSN",
+    "ncsn_5": "NCSN + averaging (5)",
+    "ncsn_124": "NCSN + ladder (1, 2, 4)",
+    "ncsn_1245": "NCSN + both (1, 2, 4, 5)",
+    "ncsn_1234": "all but averaging (1 to 4)",
+    "ncsnv2": "NCSNv2",
+    # the same ladder and averaged weights as NCSNv2
+    "ncsnv2_index": "told the level",
+    # no method
+    "data": "data",
+}
+SHADES = {
+    # a training has one hue, and its averaged weights are darker
+    "ncsn": PURPLE,
+    "ncsn_5": COLOURS["ncsn"],
+    "ncsn_124": SKY,
+    "ncsn_1245": BLUE,
+    "ncsn_1234": ORANGE,
+    "ncsnv2": VERMILION,
+    "ncsnv2_index": BLUE,
+    "data": BLACK,
+}
+# raw and averaged weights of each training of the ablation
+TRAININGS = {
+    "NCSN": ("ncsn", "ncsn_5"),
+    "with the ladder (1, 2, 4)": ("ncsn_124", "ncsn_1245"),
+    "and no level told (1 to 4)": ("ncsn_1234", "ncsnv2"),
+}
+ARMS = tuple(arm for training in TRAININGS.values() for arm in training)
+# networks of the losses
+NETWORKS = {"ncsnv2": "told no level (NCSNv2)", "ncsnv2_index": "told the level"}
+
+
+def name(method: str) -> str:
+    """Return what a method is called, its own name in words if it has no other."""
+    return NAMES.get(method, method.replace("_", " "))
+
+
+def shade(method: str) -> str:
+    """Return a method's colour."""
+    return SHADES.get(method, GREY)
