@@ -23,6 +23,8 @@ from planted import (
     flow_matching,
     ncsn,
     ncsnv2_networks,
+    ncsnv2_samples,
+    ncsnv2_techniques,
     neural_ode,
     score_sde,
     score_sde_claims,
@@ -31,7 +33,19 @@ from planted import (
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 240  # a mutant that hangs is noticed too
-PLANTED = (common, neural_ode, ncsn, ncsnv2_networks, ffjord, score_sde, score_sde_claims, score_sde_networks, flow_matching)
+PLANTED = (
+    common,
+    neural_ode,
+    ncsn,
+    ncsnv2_networks,
+    ncsnv2_samples,
+    ncsnv2_techniques,
+    ffjord,
+    score_sde,
+    score_sde_claims,
+    score_sde_networks,
+    flow_matching,
+)
 MUTANTS = [mutant for part in PLANTED for mutant in part.MUTANTS]
 WATCHED = {file: tests for part in PLANTED for file, tests in part.WATCHED.items()}
 SWAPPED = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Lt: ">=", ast.Gt: "<=", ast.LtE: ">", ast.GtE: "<"}

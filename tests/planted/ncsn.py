@@ -59,12 +59,12 @@ MUTANTS = [
     (f"{S}/experiments/manifold.py", "tail.std() / abs(tail.mean())", "tail.std()", f"{TS}/test_ncsn_toys.py"),
     (f"{S}/experiments/score_regions.py", "/ exact.norm(dim=1)", "/ learned.norm(dim=1)", f"{TS}/test_ncsn_toys.py"),
     (
-        f"{S}/experiments/objectives.py",
+        f"{S}/level_measures.py",
         "half_square(sigma * score + noise)",
         "half_square(sigma * score - noise)",
         f"{TS}/test_ncsn_objectives.py",
     ),
-    (f"{S}/experiments/objectives.py", ".mean()) * scale)", ".mean()) / scale)", f"{TS}/test_ncsn_objectives.py"),
+    (f"{S}/level_measures.py", ".mean()) * scale)", ".mean()) / scale)", f"{TS}/test_ncsn_objectives.py"),
     (
         f"{S}/experiments/objectives.py",
         "-network(x, t) / broadcast(sigma, x)",

@@ -8,7 +8,8 @@ Three trainings give six arms, for each keeps its raw and its averaged weights:
 
 They share backbone, budget, initial weights, batches and noise; chains share their starts and noise, and all have about as many
 evaluations. At each state of the training: how far samples are from data, and the mean of their colour, since without averaging
-the samples of one state are said to share a cast. At the last one: with and without the last denoising step.
+the samples of one state are said to share a cast. At the last one: with and without the last denoising step, and how many samples
+lie among the data (precision), where the paper asks people which of the images are real.
 """
 
 import math
@@ -22,6 +23,7 @@ from common.evaluation.yardstick import Space, Yardstick, fid_to, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import from_unit, to_unit
 from common.learning.training.run import schedule_of, snapshot_file
+from common.measure.metrics.coverage import coverage
 from common.measure.metrics.inception import find_weights
 from common.measure.metrics.inception_score import class_probabilities, inception_score
 from common.runs.experiment import Context
@@ -83,7 +85,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     """Sample every arm at every state of its training."""
     measure = yardstick(settings.data, context, settings.samples, space=settings.space)
     start = starts(settings.samples, tuple(measure.test.images.shape[1:]), context)
-    rows, arrays = [measure.floor_row(settings.samples, settings.data), *colour_of_data(measure, settings.data)], {}
+    rows, arrays = rows_of_data(measure, settings), {}
     for name, arm in ARMS.items():
         for share in sorted({*settings.states, 1.0}):
             found = sampled(arm, share, start, settings, context)
@@ -111,9 +113,17 @@ def sampled(arm: Arm, share: float, start: Tensor, settings: Settings, context: 
     return samples(network, start, step, generator=noise_of_chains(context), batch=settings.batch)
 
 
-def colour_of_data(measure: Yardstick, data: str) -> list[dict[str, Any]]:
-    """Return the mean of each colour of the data, in [0, 1]."""
-    return colour_rows(to_unit(measure.test.images, measure.test.grey_values), {"dataset": data, "method": "data"})
+def rows_of_data(measure: Yardstick, settings: Settings) -> list[dict[str, Any]]:
+    """Return what training images read in the samples' place, and the mean of each colour of the data."""
+    labels, many = {"dataset": settings.data, "method": "data"}, settings.samples
+    among = coverage(measure.reference[:many], measure.training[:many])
+    of_train = {"variant": "train split", "n": many, **labels}
+    return [
+        measure.floor_row(many, settings.data),
+        row("precision", among.precision, **of_train),
+        row("recall", among.recall, **of_train),
+        *colour_rows(to_unit(measure.test.images, measure.test.grey_values), labels),
+    ]
 
 
 def colour_rows(images: Tensor, labels: dict[str, Any]) -> list[dict[str, Any]]:
@@ -133,10 +143,12 @@ def state_rows(found: Sampled, measure: Yardstick, labels: dict[str, Any]) -> li
 
 def end_rows(found: Sampled, measure: Yardstick, labels: dict[str, Any], context: Context) -> list[dict[str, Any]]:
     """Return the distances with and without the last step, and its size: root mean square per pixel, over the least level."""
-    rows = []
+    rows, real = [], measure.reference[: len(found.noisy)]
     for name, (images, nfe) in found.either.items():
-        again = context.generator("bootstrap")
-        rows.append(measure.row("feature_frechet", images, resampled=again, variant=name, nfe=nfe, **labels))
+        again, how = context.generator("bootstrap"), {"variant": name, "nfe": nfe, **labels}
+        rows.append(measure.row("feature_frechet", images, resampled=again, **how))
+        among = coverage(real, measure.features(images.float().cpu()))
+        rows += [row("precision", among.precision, n=len(real), **how), row("recall", among.recall, n=len(real), **how)]
     # pixels in [-1, 1] are twice as wide as those that the level is told for
     change = math.sqrt(float((found.denoised - found.noisy).double().square().mean())) / 2
     return [*rows, row("denoising_change", change / LEAST, unit="of the least level", n=len(found.noisy), **labels)]

@@ -2,7 +2,7 @@
 
 Two networks on one ladder, from one seed: NCSNv2's, whose output is divided by sigma and which is told no level, and one that is
 told the level. Compared are their training curves, their losses on training images and on unseen ones at every level, and the
-norms of their scores. How many parameters the paper's own network has is counted for ladders of several lengths.
+norms of their scores. Parameters are counted of the paper's own network and of NCSN's, for ladders of several lengths.
 """
 
 from typing import Any
@@ -20,12 +20,14 @@ from common.runs.experiment import Context, present
 from common.runs.folders import Outcome, row
 from common.runs.settings import Settings as Base
 from replications.ncsn.level_measures import by_level, level_rows
+from replications.ncsn.refinenet import RefineNetSettings
 from replications.ncsnv2.networks import Network, folder_of, trained
 from replications.ncsnv2.refinenets import Objective, RefineNetV2Settings
 
 VARIANT = ("data",)
 MODELS: tuple[Objective, ...] = ("ncsnv2", "ncsnv2_index")
 MOMENTUM = 0.9  # of the smoothed curves, as in Figure 3
+FILTERS, SHAPE = 128, (3, 32, 32)  # of the networks for CIFAR-10
 
 
 class Settings(Base):
@@ -84,11 +86,13 @@ def smoothed(losses: np.ndarray) -> np.ndarray:
 
 
 def parameter_rows(settings: Settings) -> list[dict[str, Any]]:
-    """Return how many parameters the paper's network has, told no level and told one of several."""
+    """Return how many parameters the paper's network has, and how many NCSN's, which has a norm for each of several levels."""
+    networks = {None: RefineNetV2Settings(filters=FILTERS)}
+    networks |= {levels: RefineNetSettings(filters=FILTERS, levels=levels) for levels in settings.ladders}
     rows = []
-    for levels in (None, *settings.ladders):
+    for levels, network in networks.items():
         with torch.device("meta"):
-            count = parameter_count(RefineNetV2Settings(filters=128, levels=levels).build((3, 32, 32)))
-        where = {"method": "ncsnv2"} if levels is None else {"method": "ncsnv2_index", "axis": "levels", "at": levels}
+            count = parameter_count(network.build(SHAPE))
+        where = {"method": "ncsnv2"} if levels is None else {"method": "ncsn", "axis": "levels", "at": levels}
         rows.append(row("parameters", count, variant="32x32 pixels in colour", **where))
     return rows
