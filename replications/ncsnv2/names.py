@@ -1,6 +1,6 @@
 """What arms, networks and data are called in figures and tables, and their colours there."""
 
-from common.measure.figures import BLACK, BLUE, COLOURS, GREY, ORANGE, PURPLE, SKY, VERMILION
+from common.measure.figures import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, WINE
 
 # in the order of the tables
 NAMES = {
@@ -15,6 +15,20 @@ NAMES = {
     "ncsnv2_index": "told the level",
     # no method
     "data": "data",
+    # where chains with exact scores start
+    "uniform": "uniform noise",
+    "grey": "one grey",
+    "one image": "one of the images",
+    # interpolations
+    "noise": "noise of every step",
+    "blend": "blend of both ends",
+    # published models, as paper_data
+    "ncsn_cifar10": "NCSN, CIFAR-10",
+    "ncsnv2_cifar10": "NCSNv2, CIFAR-10",
+    "ncsnv2_celeba64": "CelebA 64²",
+    "ncsnv2_lsun_church96": "church 96²",
+    "ncsnv2_lsun_bedroom128": "bedroom, tower 128²",
+    "ncsnv2_ffhq256": "FFHQ 256²",
 }
 SHADES = {
     # a training has one hue, and its averaged weights are darker
@@ -26,6 +40,21 @@ SHADES = {
     "ncsnv2": VERMILION,
     "ncsnv2_index": BLUE,
     "data": BLACK,
+    "uniform": BLUE,
+    "grey": GREEN,
+    "one image": ORANGE,
+    "noise": VERMILION,
+    "blend": BLUE,
+    "ncsn_cifar10": PURPLE,
+    "ncsnv2_cifar10": VERMILION,
+    "ncsnv2_celeba64": ORANGE,
+    "ncsnv2_lsun_church96": GREEN,
+    "ncsnv2_lsun_bedroom128": BLUE,
+    "ncsnv2_ffhq256": WINE,
+    # of the norm of noise
+    "exact": BLACK,
+    "drawn": SKY,
+    "formula": VERMILION,
 }
 # raw and averaged weights of each training of the ablation
 TRAININGS = {
@@ -36,6 +65,10 @@ TRAININGS = {
 ARMS = tuple(arm for training in TRAININGS.values() for arm in training)
 # networks of the losses
 NETWORKS = {"ncsnv2": "told no level (NCSNv2)", "ncsnv2_index": "told the level"}
+# where chains with exact scores start, ladders of the resolutions, and interpolations
+STARTS = ("uniform", "grey", "one image")
+LADDERS = {"ncsnv2": "chosen by techniques 1, 2, 4", "ncsn": "NCSN's, always from 1"}
+INTERPOLATIONS = ("noise", "blend")
 
 
 def name(method: str) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 from common.measure.figures import Table, marked
 from common.measure.table_cells import in_order, pivot
 from replications.ncsnv2.names import ARMS, NAMES, NETWORKS, name
+from replications.ncsnv2.report_tables_facts import bound, budget_splits, interpolations, largest_level, published_ladders
 from replications.ncsnv2.states import STEADY, fluctuation
 
 PERCENT = 100
@@ -44,9 +45,12 @@ LOSSES = {
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     """Yield the tables that the rows present allow."""
     makers: dict[str, tuple[Callable[[pd.DataFrame], Table], ...]] = {
+        "exact_scores": (largest_level, budget_splits, bound),
+        "ladders": (published_ladders,),
         "ablation": (ablation, denoising),
         "sampler_settings": (sampler_settings,),
         "losses": (losses,),
+        "interpolation": (interpolations,),
     }
     for experiment, made in makers.items():
         rows = metrics[metrics.experiment == experiment]
@@ -141,11 +145,12 @@ def losses(rows: pd.DataFrame) -> Table:
     counts = parameters(rows)
     titles = {count: f"parameters, {count}" for count in dict.fromkeys(counts.metric)}
     every = pd.concat([objective.assign(metric=objective.variant), rows[rows.metric == "smoothed_loss"], counts])
-    every = every.assign(network=every.method.map(NETWORKS))
+    every = every.assign(network=every.method.map(lambda method: NETWORKS.get(method, name(method))))
     caption = (
         "Cf. Section 3.3 and Figure 3. Two networks on one ladder, from the same seed: the mean over levels of the denoising "
         "loss times σ² on as many training and unseen images, and the last point of the smoothed training curve. Parameters, in "
-        "millions: of the paper's network for 32 × 32 pixels in colour, by the number L of levels. Mean ± s.d. over replicates."
+        "millions: of the paper's network for 32 × 32 pixels in colour and of NCSN's, which has a norm for each of the L levels. "
+        "Mean ± s.d. over replicates."
     )
     frame = pivot(every, ["network"], LOSSES | titles, exact=dict.fromkeys(titles, "{:.1f}"))
     return Table("losses", "A network that is told no noise level", caption, frame)
