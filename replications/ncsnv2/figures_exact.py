@@ -1,9 +1,10 @@
 """Figures of the largest noise level: chains with exact scores, by largest level, start and resolution (technique 1)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -38,16 +39,12 @@ def pictures(run: RunFolder, dataset: str) -> Figure:
     for line, start in enumerate(STARTS):
         for place, (arm, title) in enumerate(PICTURED.items()):
             axis = figure.add_subplot(grid[line, place])
-            images = run.arrays.get(f"{arm}, {start}")
-            if images is None:
-                axis.set_axis_off()
-            else:
-                unit_images(axis, images[:PER_LINE], "" if place else name(start), PER_LINE)
+            show(axis, run.arrays.get(f"{arm}, {start}", ())[:PER_LINE], "" if place else name(start), PER_LINE)
             if not line:
                 axis.set_title(title)
     last = figure.add_subplot(grid[:, 2])
     last.set(title="exact draws", anchor="N")
-    unit_images(last, run.arrays["exact draws"][: COLUMNS * len(STARTS)], "", COLUMNS)
+    show(last, run.arrays.get("exact draws", ())[: COLUMNS * len(STARTS)], "", COLUMNS)
     return Figure(
         f"largest-level-{dataset}",
         f"Samples with exact scores, by largest noise level and start: {dataset}",
@@ -61,6 +58,14 @@ def pictures(run: RunFolder, dataset: str) -> Figure:
         arrays="arrays.npz",
         photographic=True,
     )
+
+
+def show(axis: Axes, images: Sequence[np.ndarray], label: str, per_line: int) -> None:
+    """Draw images in [0, 1], if there are any."""
+    if len(images):
+        unit_images(axis, np.asarray(images), label, per_line)
+    else:
+        axis.set_axis_off()
 
 
 def coverage(found: list[RunFolder]) -> Figure:

@@ -54,8 +54,9 @@ def norms(found: list[RunFolder]) -> Figure:
         "The norm of noise in many dimensions",
         "Cf. Proposition 2 and Section 3.2. Noise of width σ in D dimensions. Left: Kolmogorov–Smirnov distance of its norm from "
         "the normal distribution that the proposition has as its limit: exact, and of drawn noise; below the "
-        "dashed line are 95% of draws of that normal distribution itself. Right: mass of a level within three standard deviations of the sphere of the level "
-        "before, at the ratio of levels that technique 2 gives: by its formula, exact, and of drawn noise. A dot is a replicate.",
+        "dashed line are 95% of draws of that normal distribution itself. Right: mass of a level within three standard "
+        "deviations of the sphere of the level before, at the ratio of levels that technique 2 gives: by its formula, exact, and "
+        "of drawn noise. A dot is a replicate.",
         "Left: exact distances fall along a line of slope −1/2; dots follow them down to a dashed line and scatter below it. "
         "Right: exact masses and dots rise from below towards the level of the formula.",
         figure,

@@ -112,10 +112,8 @@ def bound(rows: pd.DataFrame) -> Table:
     # the bound itself is the same for both
     bounds = [mine[mine.metric == "log10_bound_at_median"].assign(method=method) for method in ALONE]
     errors = of_pairs[of_pairs.metric == "largest_over_bound"].assign(metric="error", value=lambda each: each.error)
-    order = dict(zip(rows.variant.unique(), range(rows.variant.nunique())))
     every = pd.concat([of_pairs, *bounds, errors.dropna(subset="value")], ignore_index=True)
-    every = every.sort_values(["dataset", "variant"], key=lambda keys: keys.map(order) if keys.name == "variant" else keys,
-                              kind="stable")  # fmt: skip
+    every = every.sort_values(["dataset", "at"], kind="stable")  # the narrowest Gaussians first
     shown = every.assign(**{"σ": every.variant.replace({"1": "1 (NCSN)"}), "two images": every.method.map(ALONE)})
     caption = (
         "Cf. Proposition 1. Mean share that one image has in the density at draws around another, over the proposition's bound "
