@@ -144,7 +144,7 @@ def interpolations(rows: pd.DataFrame) -> Table:
         "and in the middle of the paths. Data: training images in the samples' place. Mean ± s.d. over replicates."
     )
     frame = pivot(every.assign(interpolation=every.method.map(name)), ["interpolation"], PATHS)
-    return marked(Table("interpolations", "Interpolations between samples", caption, frame), KINDS, "interpolation")
+    return marked(Table("interpolation", "Interpolations between samples", caption, frame), KINDS, "interpolation")
 
 
 def angles(rows: pd.DataFrame) -> str:
