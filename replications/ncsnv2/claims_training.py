@@ -1,5 +1,7 @@
 """The statistics that judge what trained networks show."""
 
+from itertools import pairwise
+
 import pandas as pd
 
 from common.measure.rows import over, rows
@@ -136,7 +138,7 @@ def parameters_off_line(metrics: pd.DataFrame) -> pd.Series:
     """Parameters for each further level of a network that is told the level: their largest relative difference over ladders."""
     counts = COUNTS.along(metrics, "ncsn")
     levels = sorted(counts.columns)
-    steps = paired({b: (counts[b] - counts[a]) / (b - a) for a, b in zip(levels, levels[1:])})
+    steps = paired({b: (counts[b] - counts[a]) / (b - a) for a, b in pairwise(levels)})
     return steps.max(axis=1) / steps.min(axis=1) - 1
 
 
