@@ -13,7 +13,7 @@ lie among the data (precision), where the paper asks people which of the images 
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from pydantic import Field, PositiveInt
@@ -39,6 +39,7 @@ from replications.ncsnv2.sampling import Sampled, chosen_step, samples
 
 VARIANT = ("data",)
 SHOWN, PAIRS = 16, 12  # pictures
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Arm(NamedTuple):
@@ -66,7 +67,7 @@ class Settings(Base):
     samples: PositiveInt = Field(description="chains of each arm and state")
     steps: PositiveInt = Field(default=5, description="Langevin steps at each level of the data's ladder; technique 4 sizes them")
     ncsn: Step = Field(description="the sampler on NCSN's ladder of ten levels")
-    states: list[float] = Field(min_length=2, description="shares of the training whose states are sampled, besides its end")
+    states: list[Share] = Field(min_length=2, description="shares of the training whose states are sampled, besides its end")
     batch: PositiveInt = Field(default=1000, description="chains that run together")
     space: Space = Field(default="classifier", description="features of the distances; Inception's need its weights on disk")
     scored: PositiveInt | None = Field(
