@@ -65,14 +65,15 @@ def context(tmp_path):
     return Context("ncsnv2", "ablation", "smoke", 0, 99, tmp_path, tmp_path, torch.device("cpu"))
 
 
-@pytest.fixture(params=RANGES.values(), ids=RANGES)
+@pytest.fixture
 def asked(request, monkeypatch):
-    """Stand-ins for all that a run takes; what it asked of them."""
+    """Stand-ins for all that a run takes; what it asked of them. Networks see pixels in [-1, 1], or in the test's range."""
+    pixel_range = getattr(request, "param", (-1.0, 1.0))
     asked = SimpleNamespace(networks=[], yardstick=[])
 
     def trained(context, data, objective, network, file):
         asked.networks.append((data, objective, network, file))
-        return sure(objective, file, request.param)
+        return sure(objective, file, pixel_range)
 
     monkeypatch.setattr(ablation, "trained", trained)
     monkeypatch.setattr(ablation, "folder_of", lambda context, data, objective, network: (data, objective, network))
@@ -120,6 +121,7 @@ def test_every_number_is_of_its_arms_own_network_at_its_own_state(context, asked
             assert shown.astype(float).mean() == pytest.approx(mean_of(name, step), abs=1e-3)
 
 
+@pytest.mark.parametrize("asked", RANGES.values(), indirect=True, ids=RANGES)
 def test_arms_share_starts_and_noise_and_have_each_their_own_sampler(context, asked):
     """NCSN's as it is set; on the data's ladder technique 4's step for neighbours that are sqrt(10) apart."""
     rows = run(context).rows

@@ -52,27 +52,30 @@ def exact(pixel_range, seen):
     return level_network(pixel_range, score=score)
 
 
-def run(context, tmp_path, monkeypatch, *more):
-    """Both networks are exact, one for pixels in [0, 1] and one for pixels in [-1, 1]."""
-    seen = {"ncsnv2": [], "ncsnv2_index": []}
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """A run and what its networks were asked: both are exact, one for pixels in [0, 1] and one for pixels in [-1, 1]."""
+    seen, folder = {"ncsnv2": [], "ncsnv2_index": []}, tmp_path_factory.mktemp("run")
     ranges = dict(zip(seen, RANGES.values()))
-    np.savez(tmp_path / "arrays.npz", loss_step=np.array([1, 10, 20, 30]), loss=np.array([1.0, 0, 0, 0], dtype=np.float32))
-    monkeypatch.setattr(catalogue, "load", split_of)
-    monkeypatch.setattr(losses, "folder_of", lambda context, data, objective, network: tmp_path)
-    monkeypatch.setattr(losses, "trained", lambda context, data, name, network: exact(ranges[name], seen[name]))
-    return losses.run(settings("images=2500", *more), context), seen
+    np.savez(folder / "arrays.npz", loss_step=np.array([1, 10, 20, 30]), loss=np.array([1.0, 0, 0, 0], dtype=np.float32))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(catalogue, "load", split_of)
+        patched.setattr(losses, "folder_of", lambda context, data, objective, network: folder)
+        patched.setattr(losses, "trained", lambda context, data, name, network: exact(ranges[name], seen[name]))
+        context = Context("ncsnv2", "losses", "smoke", 0, 99, folder, folder, torch.device("cpu"))
+        return losses.run(settings("images=2500", "ladders=[10, 232]"), context), seen
 
 
-def test_losses_of_seen_and_unseen_images_in_closed_form(context, tmp_path, monkeypatch):
+def test_losses_of_seen_and_unseen_images_in_closed_form(found):
     """With a score of -(x - m) / (s^2 + c^2), c the level, on images of N(m + d, q^2):
 
     E|c s + z|^2 / 2 = (D / 2) (s^4 + c^2 (q^2 + d^2)) / (s^2 + c^2)^2, so (D / 2) s^2 / (s^2 + c^2) where they are as taken.
     """
-    outcome, _ = run(context, tmp_path, monkeypatch)
-    found = by([row for row in outcome.rows if row["metric"] == "weighted_loss"], "weighted_loss", "method", "variant", "at")
-    assert len(found) == 12
+    outcome, _ = found
+    values = by(outcome.rows, "weighted_loss", "method", "variant", "at")
+    assert len(values) == 12
     s, narrow, off = STD / 4, NARROW / 2, OFF / 4  # of pixels in [0, 1]
-    for (_, split, level), value in found.items():
+    for (_, split, level), value in values.items():
         q, d = (s, 0) if split == "train" else (narrow, off)
         loss = D / 2 * (s**4 + level**2 * (q**2 + d**2)) / (s**2 + level**2) ** 2
         assert value == pytest.approx(loss, rel=0.03)
@@ -82,19 +85,19 @@ def test_losses_of_seen_and_unseen_images_in_closed_form(context, tmp_path, monk
         assert norms["ncsnv2", "train", level] == pytest.approx(chi / (s**2 + level**2) ** 0.5, rel=0.03)
     means = by(outcome.rows, "objective", "method", "variant")
     for (name, split), value in means.items():
-        assert value == pytest.approx(np.mean([found[name, split, level] for level in (1.0, 0.1, 0.01)]))
+        assert value == pytest.approx(np.mean([values[name, split, level] for level in (1.0, 0.1, 0.01)]))
     assert {row["n"] for row in outcome.rows if row["metric"] == "weighted_loss"} == {2000}, "as many of both splits"
 
 
-def test_both_networks_see_the_same_images_with_the_same_noise(context, tmp_path, monkeypatch):
-    outcome, seen = run(context, tmp_path, monkeypatch)
+def test_both_networks_see_the_same_images_with_the_same_noise(found):
+    outcome, seen = found
     first, second = ([2 * x - 1 for x in seen["ncsnv2"]], seen["ncsnv2_index"])
     assert len(first) == len(second) == 2 * 3 * 4  # splits, levels, batches of 500
     for one, other in zip(first, second):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
-    found = by(outcome.rows, "weighted_loss", "method", "variant", "at")
-    for (name, split, level), value in found.items():
-        assert found["ncsnv2", split, level] == pytest.approx(value, rel=1e-4), name
+    values = by(outcome.rows, "weighted_loss", "method", "variant", "at")
+    for (name, split, level), value in values.items():
+        assert values["ncsnv2", split, level] == pytest.approx(value, rel=1e-4), name
 
 
 def test_images_are_dequantised_ones_of_the_replicates_split(context):
@@ -111,11 +114,11 @@ def test_images_are_dequantised_ones_of_the_replicates_split(context):
     assert many == [min(len(catalogue.load("digits", split, 3).images) for split in ("train", "test"))] * 2
 
 
-def test_curves_are_smoothed_with_momentum_0_9(context, tmp_path, monkeypatch):
+def test_curves_are_smoothed_with_momentum_0_9(found):
     np.testing.assert_allclose(losses.smoothed(np.array([1.0, 0, 0, 0, 0])), 0.9 ** np.arange(5))
     np.testing.assert_allclose(losses.smoothed(np.array([0.0, 1, 1, 1])), 1 - 0.9 ** np.arange(4))
     np.testing.assert_allclose(losses.smoothed(np.full(6, 0.3, dtype=np.float32)), 0.3, rtol=1e-6)
-    outcome, _ = run(context, tmp_path, monkeypatch)
+    outcome, _ = found
     assert by(outcome.rows, "smoothed_loss", "method", "n") == {
         ("ncsnv2", 30): pytest.approx(0.729),
         ("ncsnv2_index", 30): pytest.approx(0.729),

@@ -56,9 +56,10 @@ def settings_of(level, data, objective="ncsnv2", *more):
     return resolve(PACKAGE, "train_refinenet", level, [f"data={data}", f"objective={objective}", *more])
 
 
-def trained(level, data, objective, results):
+def trained(level, data, objective, results, *more):
     """Train a small network for some steps where its readers look for it; return its settings, context and outcome."""
-    settings = settings_of(level, data, objective, "train.steps=6", "train.batch=2", "train.snapshots=2", "backbone.filters=4")
+    shrunk = ["train.steps=6", "train.batch=2", "train.snapshots=2", "backbone.filters=4", *more]
+    settings = settings_of(level, data, objective, *shrunk)
     place = {"results": results, "level": level, "seed": 0, "paper": "ncsnv2", "experiment": "train_refinenet"}
     folder = default_folder(train_refinenet, settings, place)
     context = Context("ncsnv2", "train_refinenet", level, 0, 2, results, folder, CPU)
