@@ -20,7 +20,7 @@ from replications.ncsnv2.step_size import best_step_size
 
 PACKAGE, D = "replications.ncsnv2", 48
 # three levels of the network's own, four steps at each: twelve evaluations
-SETTINGS = ["samples=14", "steps=4", "levels=[2, 5, 8, 50]", "sizes=[0.25, 1, 40]", "batch=9"]
+SETTINGS = ["samples=14", "steps=4", "levels=[2, 5, 8, 50]", "sizes=[0.25, 1, 2.5, 40]", "batch=9"]
 OWN = [2.0, 0.2, 0.02]  # of pixels in [-1, 1]
 GREY = torch.tensor([-0.5, 0.0, 0.6]).reshape(3, 1, 1)
 
@@ -101,13 +101,12 @@ def test_ladders_share_ends_and_evaluations_and_have_each_its_own_step(context, 
 def test_step_sizes_are_told_over_technique_4s_and_the_last_is_unstable(context, monkeypatch, pixel_range):
     outcome = run(context, monkeypatch, network(pixel_range))
     chosen = best_step_size(10.0, 4, 0.01).rho
-    rhos = [0.25 * chosen, chosen, 40 * chosen, 2.05]
+    rhos = [0.25 * chosen, chosen, 2.5 * chosen, 40 * chosen, 2.05]
     found, relative = images(outcome.rows, "frechet_of_sizes"), by(outcome.rows, "relative_step", "variant", "at")
-    places = [0.25, 1, 40, round(2.05 / chosen, 4)]
+    places = [0.25, 1, 2.5, 40, round(2.05 / chosen, 4)]
     assert list(found) == places and list(relative.values()) == pytest.approx(rhos, rel=1e-6)
-    names = [name for name, _ in relative]
-    assert names == ["stable", "stable", "stable" if rhos[2] < 2 else "unstable", "unstable"]
-    for place, rho in list(zip(places, rhos))[:2]:
+    assert rhos[2] < 2 < rhos[3] and [name for name, _ in relative] == ["stable"] * 3 + ["unstable"] * 2
+    for place, rho in list(zip(places, rhos))[:3]:
         shown, nfe = found[place]
         torch.testing.assert_close(shown, expected(context, OWN, 4, rho), rtol=1e-3, atol=2e-4)
         assert nfe == 13
