@@ -45,6 +45,18 @@ MUTANTS = [
         ABLATION,
     ),
     (f"{S}/experiments/ablation.py", "from_unit(images, 256)", "from_unit(images, 255)", ABLATION),
+    (
+        f"{S}/experiments/ablation.py",
+        "coverage(real, measure.features(images",
+        "coverage(measure.training, measure.features(images",
+        ABLATION,
+    ),
+    (
+        f"{S}/experiments/ablation.py",
+        'row("recall", among.recall, **of_train)',
+        'row("recall", among.precision, **of_train)',
+        ABLATION,
+    ),
     (f"{S}/experiments/sampler_settings.py", "(1 / (count - 1))", "(1 / count)", SETTINGS),
     (f"{S}/experiments/sampler_settings.py", "max(1, round(evaluations / count))", "settings.steps", SETTINGS),
     (
@@ -65,7 +77,7 @@ MUTANTS = [
     ),
     (f"{S}/experiments/losses.py", ', generator=context.generator("dequantise", split))', ")", LOSSES),
     (f"{S}/experiments/losses.py", "min(settings.images, *(", "max(settings.images, *(", LOSSES),
-    (f"{S}/experiments/losses.py", "levels=levels).build", "levels=None).build", LOSSES),
+    (f"{S}/experiments/losses.py", "levels: RefineNetSettings(", "levels: RefineNetV2Settings(", LOSSES),
     (f"{S}/settings.yaml", "levels: [5, 8, 12, 21, 35, 105]", "levels: [5, 8, 12, 21, 42, 105]", LARGE),
     (f"{S}/settings.yaml", "celeba64: {space: inception, scored: 10000}", "celeba64: {scored: 10000}", LARGE),
 ]

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ncsn_stand_ins import RANGES, level_network
+from ncsn_stand_ins import RANGES, generator, level_network
 from ncsnv2_stand_ins import Recorder, by, write_shared, written_out
 
 from common.errors import RetraceError
 from common.learning.data.scale import rescaled
 from common.learning.training.settings import TrainSettings
+from common.measure.metrics.coverage import coverage
 from common.runs.cli import main
 from common.runs.experiment import Context
 from common.runs.settings import resolve
@@ -34,6 +35,9 @@ ARMS = {
 }
 FILES = re.compile(r"snapshots/(\d+)(-raw)?\.safetensors")
 TRAIN = [torch.full((3, 4, 4), value) for value in (-0.5, 0.5)]
+# features of test images, around what the full method is sure of, and of training images, of which three are far away
+REFERENCE = 3 + 4 * torch.randn(9, 48, generator=generator()).double().numpy()
+TRAINING = REFERENCE + np.array([0] * 6 + [1000] * 3).reshape(9, 1)
 SIGMAS = {3: [2.0, 0.2, 0.02], 5: [2 * 10 ** (-k / 2) for k in range(5)]}  # of pixels in [-1, 1]
 
 
@@ -79,13 +83,17 @@ def asked(request, monkeypatch):
     monkeypatch.setattr(ablation, "folder_of", lambda context, data, objective, network: (data, objective, network))
     monkeypatch.setattr(ablation, "schedule_of", lambda folder: TrainSettings(steps=1000, batch=1, learning_rate=1, snapshots=10))
     monkeypatch.setattr(
-        ablation, "yardstick", lambda *given, **more: asked.yardstick.append((given[0], given[2], more)) or Recorder()
+        ablation,
+        "yardstick",
+        lambda *given, **more: (
+            asked.yardstick.append((given[0], given[2], more)) or Recorder(reference=REFERENCE, training=TRAINING)
+        ),
     )
     monkeypatch.setattr(ablation, "training_images", lambda data, context: torch.stack(TRAIN))
     return asked
 
 
-SETTINGS = ["samples=3", "steps=2", "ncsn={steps: 4, rho: 0.125}", "states=[0.3, 0.62]"]
+SETTINGS = ["samples=9", "steps=2", "ncsn={steps: 4, rho: 0.125}", "states=[0.3, 0.62]"]
 
 
 def run(context, *more):
@@ -111,13 +119,13 @@ def test_every_number_is_of_its_arms_own_network_at_its_own_state(context, asked
     ends = by([row for row in rows if row.get("variant") == "denoised"], "feature_frechet", "method")
     assert ends == pytest.approx({name: mean_of(name, 1000) for name in ARMS}, abs=1e-4)
     assert {entry[::2] for entry in asked.networks} == {("digits", "shared")}
-    assert asked.yardstick == [("digits", 3, {"space": "classifier"})]
+    assert asked.yardstick == [("digits", 9, {"space": "classifier"})]
     floor = next(row for row in rows if row["metric"] == "feature_frechet" and row["method"] == "data")
-    assert floor["value"] == 0.25 and floor["n"] == 3
+    assert floor["value"] == 0.25 and floor["n"] == 9
     for name in ARMS:
         for share, step in steps.items():
             shown = outcome.arrays[f"{name} at {share:g}"]
-            assert shown.shape == (3, 3, 4, 4) and shown.dtype == np.float16
+            assert shown.shape == (9, 3, 4, 4) and shown.dtype == np.float16
             assert shown.astype(float).mean() == pytest.approx(mean_of(name, step), abs=1e-3)
 
 
@@ -125,9 +133,13 @@ def test_every_number_is_of_its_arms_own_network_at_its_own_state(context, asked
 def test_arms_share_starts_and_noise_and_have_each_their_own_sampler(context, asked):
     """NCSN's as it is set; on the data's ladder technique 4's step for neighbours that are sqrt(10) apart."""
     rows = run(context).rows
-    start = torch.rand(3, 3, 4, 4, generator=context.generator("starts"))
+    start = torch.rand(9, 3, 4, 4, generator=context.generator("starts"))
     samplers = {3: (4, 0.125), 5: (2, best_step_size(10**0.5, 2, 0.01).rho)}
     changes = by(rows, "denoising_change", "method")
+    precision, recall = (by(rows, metric, "method", "variant") for metric in ("precision", "recall"))
+    assert len(set(precision.values())) > 1 and len(set(recall.values())) > 1
+    # six training images are where six test images are, and the far ones have all of these within reach
+    assert (precision["data", "train split"], recall["data", "train split"]) == (6 / 9, 1)
     again = {row["again"] for row in rows if row.get("again")}
     assert len(again) == 1, "the bootstrap draws alike for all"
     for name, (objective, raw) in ARMS.items():
@@ -140,6 +152,8 @@ def test_arms_share_starts_and_noise_and_have_each_their_own_sampler(context, as
         for variant, images in zip(("not denoised", "denoised"), expected, strict=True):
             torch.testing.assert_close(ends[variant]["images"], images, rtol=1e-4, atol=1e-4)
             assert ends[variant]["nfe"] == levels * steps + (variant == "denoised")
+            among = coverage(REFERENCE, 10 * images.flatten(1).double().numpy())
+            assert (precision[name, variant], recall[name, variant]) == (among.precision, among.recall)
         # in units of the least level, 0.01 of the range
         change = float((expected[1] - expected[0]).square().mean().sqrt()) / 0.02
         assert changes[name] == pytest.approx(change, rel=1e-3) and change > 1
@@ -159,7 +173,7 @@ def test_copies_are_looked_for_among_the_samples_of_the_full_method(context, ask
         nearest = min(float((held - value).square().sum()) for value in (-0.5, 0.5))
         assert found["data", "test split"] == pytest.approx(unit * math.sqrt(16 * nearest), rel=1e-5)
         assert len(found) == 2
-    np.testing.assert_allclose(outcome.arrays["copied"], grey.expand(3, 3, 4, 4), atol=1e-3)
+    np.testing.assert_allclose(outcome.arrays["copied"], grey.expand(9, 3, 4, 4), atol=1e-3)
     assert (outcome.arrays["nearest_pixels"] == 0.5).all() and (outcome.arrays["nearest_features"] == 0.5).all()
 
 
@@ -214,5 +228,7 @@ def test_the_smoke_level_goes_through(tmp_path):
     measured = table.groupby("metric").size().to_dict()
     # two states and the end of six arms; the floor and either end of each arm
     assert measured["frechet_of_state"] == measured["diverged_share"] == 18 and measured["feature_frechet"] == 13
-    assert measured["mean_colour"] == 19 and measured["denoising_change"] == 6
+    assert (
+        measured["precision"] == measured["recall"] == 13 and measured["mean_colour"] == 19 and measured["denoising_change"] == 6
+    )
     assert set(table[table.metric == "feature_frechet"].nfe.dropna()) == {40, 41, 42, 43}

@@ -134,16 +134,18 @@ def test_a_training_without_a_curve_is_refused(context, tmp_path, monkeypatch):
         losses.curve(settings(), "ncsnv2", context)
 
 
-def test_parameters_grow_by_three_for_each_normed_channel_and_level():
-    """A gain, a bias and a weight of the means for each of 3456 channels before a convolution; told no level, as with one."""
+def test_parameters_of_ncsns_network_grow_by_three_for_each_normed_channel_and_level():
+    """A gain, a bias and a weight of the means before each convolution. NCSNv2's has one level's, none in refinement blocks."""
     rows = losses.parameter_rows(settings("ladders=[10, 232, 2311]"))
-    channels = 4 * 128 + (128 + 128 + 256 + 256) + 4 * 256 + 4 * 256 + 128
-    none, *counts = (row["value"] for row in rows)
-    assert none == 29_694_083
-    assert counts == [none + 3 * channels * (levels - 1) for levels in (10, 232, 2311)]
+    residual = 4 * 128 + (128 + 128 + 256 + 256) + 4 * 256 + 4 * 256 + 128
+    # units, fusion, pooling and last units of the four blocks, from the coarsest
+    refinement = (4 + 0 + 2 + 2) * 256 + (8 + 2 + 2 + 2) * 256 + (8 + 2) * 256 + (2 + 2) * 128 + (8 + 2 + 2 + 6) * 128
+    own, *counts = (row["value"] for row in rows)
+    assert own == 29_694_083
+    assert counts == [own - 3 * residual + 3 * (residual + refinement) * levels for levels in (10, 232, 2311)]
     assert [(row["method"], row.get("axis"), row.get("at")) for row in rows] == [
         ("ncsnv2", None, None),
-        *(("ncsnv2_index", "levels", levels) for levels in (10, 232, 2311)),
+        *(("ncsn", "levels", levels) for levels in (10, 232, 2311)),
     ]
 
 

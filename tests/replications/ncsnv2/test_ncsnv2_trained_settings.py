@@ -1,5 +1,7 @@
 """Every setting of the gpu and paper levels for what is measured of trained networks, at a size that a test can take."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from ncsnv2_stand_ins import by, write_features
 from test_ncsnv2_settings import sizes, trained  # noqa: F401 - a fixture
 
 from common.evaluation import yardstick
+from common.learning.data import catalogue
 from common.learning.objective_table import WIDE
 from common.runs.experiment import Context, default_folder, load
 from common.runs.folders import write_run
@@ -17,11 +20,13 @@ from replications.ncsnv2.experiments import ablation, sampler_settings
 PACKAGE, CPU, EXPERIMENTS = "replications.ncsnv2", torch.device("cpu"), ("ablation", "sampler_settings", "losses")
 JOBS = load_yaml(package_folder(PACKAGE) / "jobs.yaml")
 RUNS = [(name, level, data) for name in EXPERIMENTS for level, sets in JOBS[name]["data"].items() for data in sets]
-LARGE = sorted({(level, data) for _, level, data in RUNS if level in ("gpu", "paper")})
+# sets that no job asks for have settings of their own too
+OTHERS = ["lsun_church96", "lsun_bedroom128", "lsun_tower128", "ffhq256"]
+LARGE = sorted({(level, data) for _, level, data in RUNS if level in ("gpu", "paper")} | {("paper", OTHERS[0])})
 OBJECTIVES = ("ncsnv2", "ncsnv2_index", "ncsn")
 # less of what only takes time; a setting of another kind is left as it is
 SMALL = {
-    "ablation": ["samples=3", "steps=1", "ncsn.steps=1", "states=[1, 1]"],
+    "ablation": ["samples=7", "steps=1", "ncsn.steps=1", "states=[1, 1]"],
     "sampler_settings": ["samples=3", "steps=2", "levels=[2, 4]", "sizes=[1, 4]"],
     "losses": ["images=4", "ladders=[10, 232]"],
 }
@@ -40,9 +45,16 @@ def is_new(*run):
 
 @pytest.fixture
 def small(request, monkeypatch):
-    """Images of 8 x 12 pixels, two noise levels, mean colours in the place of Inception's features."""
+    """A dozen images of 10 x 12 pixels, two noise levels, mean colours in the place of Inception's features."""
     sides = request.getfixturevalue("sizes")
-    sides.update({data: (shape[0], 8, 12) for data, shape in sides.items()})
+    sides.update({data: (shape[0], 10, 12) for data, shape in sides.items()})
+    load_split = catalogue.load
+
+    def twice(*names):
+        split = load_split(*names)
+        return replace(split, images=torch.cat([split.images, 255 - split.images]))
+
+    monkeypatch.setattr(catalogue, "load", twice)
     ten = networks.PAPER["ncsn"]
     two = ten.model_copy(update={"objective": ten.objective.model_copy(update={"noise_levels": 2})})
     monkeypatch.setitem(networks.PAPER, "ncsn", two)
@@ -77,12 +89,13 @@ def test_what_is_measured_of_the_papers_network_goes_through(level, data, tmp_pa
     if data in JOBS["ablation"]["features"]:
         write_features(tmp_path, level, data, 1 if data == "fashion_mnist" else 3)
     settings, rows = ran("ablation", level, data, tmp_path)
-    assert (settings.space == "inception") == (data == "celeba64") and (settings.scored is None) == (level == "gpu")
+    scored = data in ("cifar10", "celeba64") and level == "paper"
+    assert (settings.space == "classifier") == (data in JOBS["ablation"]["features"]) and bool(settings.scored) == scored
     assert set(by(rows, "frechet_of_state", "method")) == set(ablation.ARMS)
     assert {row["nfe"] for row in rows if row["metric"] == "frechet_of_state"} == {3}, "two levels, a step at each, the last one"
     ends = {(name, end) for name in ablation.ARMS for end in ("denoised", "not denoised")}
     for metric in ("fid", "inception_score"):
-        assert set(by(rows, metric, "method", "variant")) == (ends if level == "paper" else set())
+        assert set(by(rows, metric, "method", "variant")) == (ends if scored else set())
     if is_new("sampler_settings", level, data):
         _, rows = ran("sampler_settings", level, data, tmp_path)
         assert list(by(rows, "frechet_of_levels", "at")) == [2, 4]
@@ -93,6 +106,13 @@ def test_what_is_measured_of_the_papers_network_goes_through(level, data, tmp_pa
         assert set(by(rows, "objective", "method", "variant")) == splits
         parameters = [row["value"] for row in rows if row["metric"] == "parameters"]
         assert len(parameters) == 3 and min(parameters) == parameters[0] == 29_694_083
+
+
+def test_large_images_are_measured_alike():
+    named = load_yaml(package_folder(PACKAGE) / "settings.yaml")["ablation"]["paper"]["sets"]
+    assert {name.strip() for names in named for name in names.split(",")} == {"cifar10", "celeba64", *OTHERS}
+    first, *more = (settings_of("ablation", "paper", data).model_dump() for data in OTHERS)
+    assert [{**each, "data": OTHERS[0]} for each in more] == [first] * 3
 
 
 @pytest.mark.parametrize(("level", "data"), [run[1:] for run in RUNS if run[0] == "sampler_settings"])
