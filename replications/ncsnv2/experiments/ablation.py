@@ -64,7 +64,7 @@ class Settings(Base):
 
     data: str = Field(description="image data set")
     network: Network = Field(default="shared", description="network of all arms")
-    samples: PositiveInt = Field(description="chains of each arm and state")
+    samples: int = Field(ge=7, description="chains of each arm and state; precision looks at the fifth neighbours of each")
     steps: PositiveInt = Field(default=5, description="Langevin steps at each level of the data's ladder; technique 4 sizes them")
     ncsn: Step = Field(description="the sampler on NCSN's ladder of ten levels")
     states: list[Share] = Field(min_length=2, description="shares of the training whose states are sampled, besides its end")

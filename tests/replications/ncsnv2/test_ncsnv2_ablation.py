@@ -12,7 +12,7 @@ import torch
 from ncsn_stand_ins import RANGES, generator, level_network
 from ncsnv2_stand_ins import Recorder, by, write_shared, written_out
 
-from common.errors import RetraceError
+from common.errors import RetraceError, SettingsError
 from common.learning.data.scale import rescaled
 from common.learning.training.settings import TrainSettings
 from common.measure.metrics.coverage import coverage
@@ -209,6 +209,12 @@ def test_a_training_that_kept_no_states_is_refused(context, monkeypatch, tmp_pat
     monkeypatch.setattr(ablation, "folder_of", lambda *names: tmp_path)
     with pytest.raises(RetraceError, match="kept no states"):
         ablation.state_of(ablation.ARMS["ncsn"], 0.5, resolve(PACKAGE, "ablation", "smoke"), context)
+
+
+@pytest.mark.parametrize("setting", ["samples=6", "states=[0, 0.5]", "states=[0.5, 1.5]", "states=[0.5]"])
+def test_settings_that_say_nothing_are_refused(setting):
+    with pytest.raises(SettingsError, match=setting.split("=")[0]):
+        resolve(PACKAGE, "ablation", "smoke", [setting])
 
 
 @pytest.mark.parametrize(("setting", "needed"), [("scored=10", True), ("space=inception", True), ("steps=3", False)])
