@@ -37,7 +37,7 @@ FILES = re.compile(r"snapshots/(\d+)(-raw)?\.safetensors")
 TRAIN = [torch.full((3, 4, 4), value) for value in (-0.5, 0.5)]
 # features of test images, around what the full method is sure of, and of training images, of which three are far away
 REFERENCE = 3 + 4 * torch.randn(9, 48, generator=generator()).double().numpy()
-TRAINING = REFERENCE + np.array([0] * 6 + [1000] * 3).reshape(9, 1)
+TRAINING = REFERENCE + np.array([0] * 6 + [1000, -1000, 2000]).reshape(9, 1)
 SIGMAS = {3: [2.0, 0.2, 0.02], 5: [2 * 10 ** (-k / 2) for k in range(5)]}  # of pixels in [-1, 1]
 
 

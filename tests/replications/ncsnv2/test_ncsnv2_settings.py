@@ -133,7 +133,7 @@ def test_the_settings_of_the_gpu_level_are_these():
 
 @pytest.mark.parametrize(("level", "data"), [*LARGE, ("smoke", "digits"), ("laptop", "digits")])
 def test_neighbouring_levels_overlap_as_in_the_published_ladders(level, data, sizes):
-    """Technique 2: of a level's mass, 0.567 lies within three standard deviations of the radii before, or less: L is rounded down."""
+    """Technique 2: of a level's mass 0.567 is within three standard deviations of the radii before, or less: L rounds down."""
     sizes.setdefault("digits", (1, 8, 8))
     settings, dim = settings_of(level, data), math.prod(sizes[data])
 
