@@ -16,6 +16,7 @@ from common.runs.folders import write_run
 from common.runs.settings import load_yaml, package_folder, resolve
 from replications.ncsn import networks, sample_measures
 from replications.ncsnv2.experiments import ablation, sampler_settings
+from replications.ncsnv2.step_size import steps_per_level
 
 PACKAGE, CPU, EXPERIMENTS = "replications.ncsnv2", torch.device("cpu"), ("ablation", "sampler_settings", "losses")
 JOBS = load_yaml(package_folder(PACKAGE) / "jobs.yaml")
@@ -121,6 +122,7 @@ def test_every_ladder_takes_about_as_many_evaluations_as_the_networks_own(level,
     shared = settings.network == "shared"
     own = WIDE[data][1] if shared else resolve(PACKAGE, "train_refinenet", level, [f"data={data}"]).levels
     evaluations = settings.steps * own
+    assert level == "smoke" or settings.steps == settings_of("ablation", level, data).steps == steps_per_level(own)
     assert own in settings.levels, "the network's own ladder is one of them"
     for levels in settings.levels:
         assert max(1, round(evaluations / levels)) * levels == pytest.approx(evaluations, rel=0.05)
