@@ -7,7 +7,7 @@ import jinja2
 from markupsafe import Markup
 
 from common.measure.claims import JUDGED, VERDICTS
-from common.measure.paper import GRADES, SOURCES
+from common.measure.paper import GRADES, SOURCES, UNVERIFIED
 from common.measure.verdicts import CONFIDENCE, KINDS, REPLICATES
 from report import numbers
 
@@ -31,6 +31,7 @@ def render(template: str, page: Any) -> str:
         "KINDS": KINDS,
         "REPLICATES": REPLICATES,
         "SOURCES": SOURCES,
+        "UNVERIFIED": UNVERIFIED,
         "VERDICTS": VERDICTS,
         "plural": numbers.plural,
         "style": Markup((FOLDER / "style.css").read_text()),  # our own files, not data

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from common.measure.figures import RunFolder, Table
-from common.measure.paper import SOURCES, Claim, Paper, ReportedTable
+from common.measure.paper import SOURCES, UNVERIFIED, Claim, Paper, ReportedTable
 from report import pictures
 from report.certainty import Certainty, Registration, certainty, registered
 from report.collect import Collection, Unfinished
@@ -35,9 +35,9 @@ class ClaimView:
     judged: bool
 
     @property
-    def from_memory(self) -> bool:
+    def unverified(self) -> bool:
         """Whether the reported number must not be shown as the paper's own."""
-        return self.row.source == "memory"
+        return self.row.source in UNVERIFIED
 
     @property
     def source(self) -> str:
@@ -185,7 +185,8 @@ def reported_grid(table: ReportedTable, anchor: str) -> Grid:
     """Lay out a table of the paper; a column's numbers get as many decimals as its most exact one (YAML drops zeros)."""
     columns = [_even_decimals([row[i] for row in table.rows]) for i in range(len(table.columns))]
     rows = [list(row) for row in zip(*columns)]
-    where = {"memory": "Unverified, from memory"}.get(table.source, f"The paper's {table.location}, {SOURCES[table.source]}")
+    words, of_paper = SOURCES[table.source], f"The paper's {table.location}"
+    where = words[0].upper() + words[1:] if table.source in UNVERIFIED else f"{of_paper}, {words}"
     caption = f"{where}: {table.protocol}."
     return Grid(anchor, table.title, caption, table.columns, rows, _numeric(rows, len(table.columns)))
 

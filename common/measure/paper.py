@@ -21,21 +21,23 @@ from common.measure.verdicts import Kind
 from common.runs.levels import Level
 from common.runs.settings import ROOT, hint, load_yaml
 
-# What a reported number is worth, in the words that stand beside it. Memory is never shown as the paper's own number.
+# What a reported number is worth, in the words that stand beside it.
 SOURCES = {
     "paper": "stated in the paper",
     "derived": "computed from the paper's numbers",
     "code": "from the authors' code",
     "figure": "read off a figure, ±10–20 %",
+    "quoted": "unverified, as quoted by others",
     "memory": "unverified, from memory",
 }
+UNVERIFIED = ("quoted", "memory")  # never shown as the paper's own numbers
 GRADES = {
     "solid": "expected to hold at this scale",
     "fragile": "may depend on scale, budget or seeds",
     "qualitative": "the paper shows it without a number",
     "out-of-reach": "needs more compute than most readers have",
 }
-Source = Literal["paper", "derived", "code", "figure", "memory"]
+Source = Literal["paper", "derived", "code", "figure", "quoted", "memory"]
 Grade = Literal["solid", "fragile", "qualitative", "out-of-reach"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, Field(min_length=1)]

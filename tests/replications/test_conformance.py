@@ -17,7 +17,7 @@ from common.runs.settings import ROOT
 from common.runs.workflow import papers
 
 FILES = ["README.md", "paper.yaml", "claims.py", "settings.yaml", "figures.py", "jobs.yaml", "__main__.py"]
-SOURCES = {"paper", "derived", "code", "figure", "memory"}
+SOURCES = {"paper", "derived", "code", "figure", "quoted", "memory"}
 EXPERIMENTS = [(paper, name) for paper in papers() for name in settings_of.experiments(f"replications.{paper}")]
 
 every_paper = pytest.mark.parametrize("paper", papers())

@@ -112,7 +112,7 @@ CLAIMS = {
             level="gpu",
             statistic="large",
             range=[None, 3],
-            reported={"value": "2.99", "source": "paper", "protocol": "<b>50 draws</b>"},
+            reported={"value": "2.99", "source": "quoted", "protocol": "<b>50 draws</b>"},
         ),
     ],
     "score_paper": [

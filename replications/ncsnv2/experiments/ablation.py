@@ -6,14 +6,14 @@ Three trainings give six arms, for each keeps its raw and its averaged weights:
     ncsn_124     ladder, T and eps        ncsn_1245    and averaged weights
     ncsn_1234    all but averaging        ncsnv2       everything
 
-They share backbone, budget, initial weights, batches and noise; chains share their starts and noise, and all have about as many
-evaluations. At each state of the training: how far samples are from data, and the mean of their colour, since without averaging
+They share backbone, budget, initial weights, batches and noise; chains share their starts and noise. At laptop level all arms have
+about as many evaluations, above it those that were published. At each state of the training: how far samples are from data, and the mean of their colour, since without averaging
 the samples of one state are said to share a cast. At the last one: with and without the last denoising step, and how many samples
 lie among the data (precision), where the paper asks people which of the images are real.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from pydantic import Field, PositiveInt
@@ -39,6 +39,7 @@ from replications.ncsnv2.sampling import Sampled, chosen_step, samples
 
 VARIANT = ("data",)
 SHOWN, PAIRS = 16, 12  # pictures
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Arm(NamedTuple):
@@ -63,10 +64,10 @@ class Settings(Base):
 
     data: str = Field(description="image data set")
     network: Network = Field(default="shared", description="network of all arms")
-    samples: PositiveInt = Field(description="chains of each arm and state")
+    samples: int = Field(ge=7, description="chains of each arm and state; precision looks at the fifth neighbours of each")
     steps: PositiveInt = Field(default=5, description="Langevin steps at each level of the data's ladder; technique 4 sizes them")
     ncsn: Step = Field(description="the sampler on NCSN's ladder of ten levels")
-    states: list[float] = Field(min_length=2, description="shares of the training whose states are sampled, besides its end")
+    states: list[Share] = Field(min_length=2, description="shares of the training whose states are sampled, besides its end")
     batch: PositiveInt = Field(default=1000, description="chains that run together")
     space: Space = Field(default="classifier", description="features of the distances; Inception's need its weights on disk")
     scored: PositiveInt | None = Field(

@@ -5,7 +5,7 @@ number of evaluations, and each has technique 4's step. Step sizes go from a fra
 All chains share starts and noise.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
@@ -36,9 +36,11 @@ class Settings(Base):
     network: Network = Field(default="shared", description="network that is sampled")
     samples: PositiveInt = Field(description="chains of each setting")
     steps: PositiveInt = Field(default=5, description="Langevin steps at each of the network's own levels")
-    levels: list[PositiveInt] = Field(description="numbers of levels; steps at each are what leaves the evaluations as they are")
+    levels: list[Annotated[int, Field(ge=2)]] = Field(
+        description="numbers of levels; steps at each are what leaves the evaluations as they are"
+    )
     sizes: list[PositiveFloat] = Field(description="step sizes, over technique 4's")
-    unstable: PositiveFloat = Field(default=2.05, description="a step size rho beyond the limit of stability, which is 2")
+    unstable: float = Field(default=2.05, gt=2, description="a step size rho beyond the limit of stability, which is 2")
     batch: PositiveInt = Field(default=1000, description="chains that run together")
     space: Space = Field(default="classifier", description="features of the distances; Inception's need its weights on disk")
 
