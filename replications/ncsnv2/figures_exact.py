@@ -20,6 +20,7 @@ PER_LINE, COLUMNS = 8, 4  # samples of a start, and exact draws side by side
 MEASURES = {"distinct_centres": "images reached", "distance_over_data": "distance of samples, over data's"}
 LEVELS = {"1": "NCSN's 1", "largest distance": "largest\ndistance", "median / 18": "1/18"}
 ARMS = "sigma_over_median"
+CLOSE = 1.2  # ratio of levels whose marks would run into one another
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
@@ -114,9 +115,13 @@ def levelled(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def ticks_of_levels(axis: Axes, rows: pd.DataFrame) -> None:
-    """Mark each arm's level on the axis, with its name if it is not a share of the median."""
-    levels = rows.dropna(subset="at").groupby("variant")["at"].mean().sort_values()
-    axis.set_xticks(levels, [f"{level:.2g}\n{LEVELS.get(str(arm), '')}" for arm, level in levels.items()])
+    """Mark each arm's level on the axis, with its name if it is not a share of the median; levels close by share a mark."""
+    labels: dict[float, str] = {}
+    for arm, level in rows.dropna(subset="at").groupby("variant")["at"].mean().sort_values().items():
+        place = next((known for known in labels if level < CLOSE * known), level)
+        said = labels.get(place, f"{level:.2g}")
+        labels[place] = f"{said}\n{LEVELS.get(str(arm), '')}"
+    axis.set_xticks(list(labels), list(labels.values()))
     axis.set_xticks([], minor=True)
 
 

@@ -171,6 +171,14 @@ def test_coverage_by_level_with_a_line_for_each_start_and_what_exact_draws_read(
         assert [text.get_text() for text in axis.get_xticklabels()] == ["0.056\n1/18", "0.41\nNCSN's 1", "1.5\nlargest\ndistance"]
 
 
+def test_levels_close_by_share_a_mark():
+    rows = pd.DataFrame({"variant": ["median / 18", "1", "largest distance"], "at": [1 / 18, 0.06, 1.5]})
+    with style():
+        axis = figures_exact.grid_of(1, 1, 2)[1][0][0]
+        figures_exact.ticks_of_levels(axis, rows)
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["0.056\n1/18\nNCSN's 1", "1.5\nlargest\ndistance"]
+
+
 def test_coverage_by_resolution(drawn):
     reached, distance, levels = drawn["resolution-patches"].figure.axes
     for axis in (reached, distance):
