@@ -28,6 +28,14 @@ MARKED = {
         "sampler-settings": {"data": "floor"},
         "mixture": {"data": "floor"},
     },
+    "ncsnv2": {
+        "largest-level": {"exact draws": "floor"},
+        "budget-splits": {"exact draws": "floor"},
+        "ablation": {"data": "floor"},
+        "denoising": {"data": "floor"},
+        "sampler-settings": {"data": "floor"},
+        "interpolation": {"data": "floor", "blend of both ends": "baseline"},
+    },
     "neural_ode": {
         "spirals": {"mean of the observed points": "baseline", "last observed point": "baseline"},
         "probes": {"one observation, linear": "baseline", "one observation, nearest neighbours": "baseline"},

@@ -6,10 +6,11 @@ Three trainings give six arms, for each keeps its raw and its averaged weights:
     ncsn_124     ladder, T and eps        ncsn_1245    and averaged weights
     ncsn_1234    all but averaging        ncsnv2       everything
 
-They share backbone, budget, initial weights, batches and noise; chains share their starts and noise. At laptop level all arms have
-about as many evaluations, above it those that were published. At each state of the training: how far samples are from data, and the mean of their colour, since without averaging
-the samples of one state are said to share a cast. At the last one: with and without the last denoising step, and how many samples
-lie among the data (precision), where the paper asks people which of the images are real.
+They share backbone, budget, initial weights, batches and noise; chains share their starts and noise. At laptop level all arms
+have about as many evaluations, above it those that were published. At each state of the training: how far samples are from data,
+and the mean of their colour, since without averaging the samples of one state are said to share a cast. At the last one: with and
+without the last denoising step, and how many samples lie among the data (precision), where the paper asks people which of the
+images are real.
 """
 
 import math
