@@ -60,7 +60,7 @@ apart_from_one_image = APART.also(variant=NARROW).value("one image", each=("data
 OF_CIFAR10 = EXACT.also(dataset="cifar10")
 cifar10_median_distance = OF_CIFAR10.also(metric="median_distance").value("data")
 cifar10_largest_distance = OF_CIFAR10.also(metric="largest_distance").value("data")
-cifar10_bound = OF_CIFAR10.also(metric="log10_bound_at_median", variant=LIKE_NCSN, method="mixture").value()
+cifar10_bound = OF_CIFAR10.also(metric="log10_bound_at_median", variant=LIKE_NCSN).value()
 cifar10_apart_from_narrow = APART.also(dataset="cifar10", variant=LIKE_NCSN).value("uniform")
 cifar10_apart_from_wide = APART.also(dataset="cifar10", variant=WIDE).value("uniform")
 
