@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from common.measure.rows import rows
+from common.measure.rows import combined, rows
 from common.measure.statistics import furthest, paired
 from replications.ncsnv2.noise_levels import MASS
 
@@ -30,7 +30,7 @@ def levels_gap(metrics: pd.DataFrame) -> pd.Series:
     """Published number of levels less technique 2's, without its sign: the largest over the data sets."""
     levels = PUBLISHED.also(metric="levels")
     published, rule = (_of_each(levels.also(method=method).table(metrics), "dataset") for method in ("published", "techniques"))
-    return (published - rule).abs().max(axis=1)
+    return combined((published - rule).abs(), "largest")
 
 
 def published_mass(metrics: pd.DataFrame) -> pd.Series:
@@ -41,8 +41,8 @@ def published_mass(metrics: pd.DataFrame) -> pd.Series:
 
 def chains_off_formula(metrics: pd.DataFrame) -> pd.Series:
     """Variance of chains less Proposition 3's, in standard errors, without its sign: the largest over settings and levels."""
-    table = LADDERS.also(metric="level_variance_off").table(metrics)
-    return table.assign(value=table["value"].abs()).groupby("seed")["value"].max()
+    off, columns = LADDERS.also(metric="level_variance_off"), ("dataset", "variant", "at")
+    return furthest(paired({str(cell): off.also(**cell).per_seed(metrics) for cell in off.cells(metrics, columns)}), 0.0).abs()
 
 
 # Proposition 1, technique 1 and Figure 2
@@ -60,7 +60,7 @@ apart_from_one_image = APART.also(variant=NARROW).value("one image", each=("data
 OF_CIFAR10 = EXACT.also(dataset="cifar10")
 cifar10_median_distance = OF_CIFAR10.also(metric="median_distance").value("data")
 cifar10_largest_distance = OF_CIFAR10.also(metric="largest_distance").value("data")
-cifar10_bound = OF_CIFAR10.also(metric="log10_bound_at_median", variant=LIKE_NCSN, method="mixture").value()
+cifar10_bound = OF_CIFAR10.also(metric="log10_bound_at_median", variant=LIKE_NCSN).value()
 cifar10_apart_from_narrow = APART.also(dataset="cifar10", variant=LIKE_NCSN).value("uniform")
 cifar10_apart_from_wide = APART.also(dataset="cifar10", variant=WIDE).value("uniform")
 

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pandas as pd
 
-from common.measure.rows import over, rows
-from common.measure.statistics import paired
+from common.measure.rows import combined, over, rows
+from common.measure.statistics import paired, ratio
 from replications.ncsnv2.names import TRAININGS
 from replications.ncsnv2.noise_levels import MASS
 from replications.ncsnv2.states import STEADY, fluctuation
@@ -33,8 +33,11 @@ celeba64_over_ncsn = CELEBA64.ratio(BEST, PLAIN)
 def _steadied(metrics: pd.DataFrame, metric: str) -> pd.Series:
     """Return how a row fluctuates over the states with averaged weights over how it does with raw ones, the worst training."""
     table = ABLATION.also(metric=metric, axis="state").table(metrics)
-    found = {arm: part.groupby("seed").apply(fluctuation) for arm, part in table.groupby("method")}
-    return paired({name: found[averaged] / found[raw] for name, (raw, averaged) in TRAININGS.items()}).max(axis=1)
+
+    def of(arm: str) -> pd.Series:
+        return pd.Series({seed: fluctuation(part) for seed, part in table[table["method"] == arm].groupby("seed")}, dtype=float)
+
+    return combined(paired({name: ratio(of(averaged), of(raw)) for name, (raw, averaged) in TRAININGS.items()}), "largest")
 
 
 def distance_fluctuation(metrics: pd.DataFrame) -> pd.Series:
@@ -52,7 +55,7 @@ def _over_ncsn(metrics: pd.DataFrame, arm: str) -> pd.Series:
     """Return an arm's Fréchet distance over plain NCSN's, each the mean over the states while the learning rate is constant."""
     found = {name: ABLATION.also(metric="frechet_of_state").along(metrics, name) for name in (arm, "ncsn")}
     means = {name: states[[at for at in states if at <= STEADY]].mean(axis=1) for name, states in found.items()}
-    return means[arm] / means["ncsn"]
+    return ratio(means[arm], means["ncsn"])
 
 
 def averaging_over_ncsn(metrics: pd.DataFrame) -> pd.Series:
@@ -113,16 +116,8 @@ def chosen_over_best_size(metrics: pd.DataFrame) -> pd.Series:
     return found[1.0] / found.min(axis=1)
 
 
-def near_over_chosen_size(metrics: pd.DataFrame) -> pd.Series:
-    """Fréchet distance with steps of 0.7 or 1.4 times technique 4's size over that with its own: the worse."""
-    found = SIZES.along(metrics)
-    return found[[0.7, 1.4]].max(axis=1) / found[1.0]
-
-
-def unstable_over_chosen_size(metrics: pd.DataFrame) -> pd.Series:
-    """Fréchet distance with steps beyond the limit of stability over that with technique 4's."""
-    return SIZES.also(variant="unstable").per_seed(metrics) / SIZES.along(metrics)[1.0]
-
+near_over_chosen_size = over("largest", *(SIZES.ratio({"at": size}, {"at": 1.0}) for size in (0.7, 1.4)))
+unstable_over_chosen_size = SIZES.ratio({"variant": "unstable"}, {"at": 1.0})
 
 # Section 3.3, Figure 3, overfitting
 LOSSES = rows("losses", dataset="first")
@@ -134,9 +129,14 @@ unseen_over_seen = LOSSES.also(metric="objective").ratio(
 COUNTS = rows("losses", metric="parameters")
 
 
+def _counted(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return each count once: the runs of all data sets count the same networks."""
+    return COUNTS.table(metrics).drop_duplicates(["method", "at", "seed", "value"])
+
+
 def parameters_off_line(metrics: pd.DataFrame) -> pd.Series:
     """Parameters for each further level of a network that is told the level: their largest relative difference over ladders."""
-    counts = COUNTS.along(metrics, "ncsn")
+    counts = COUNTS.along(_counted(metrics), "ncsn")
     levels = sorted(counts.columns)
     steps = paired({b: (counts[b] - counts[a]) / (b - a) for a, b in pairwise(levels)})
     return steps.max(axis=1) / steps.min(axis=1) - 1
@@ -144,7 +144,8 @@ def parameters_off_line(metrics: pd.DataFrame) -> pd.Series:
 
 def told_over_untold_parameters(metrics: pd.DataFrame) -> pd.Series:
     """Parameters of NCSN's network at CIFAR-10's 232 levels over those of one that is told none."""
-    return COUNTS.also(at=232.0).per_seed(metrics, "ncsn") / COUNTS.per_seed(metrics, "ncsnv2")
+    counts = _counted(metrics)
+    return ratio(COUNTS.also(at=232.0).per_seed(counts, "ncsn"), COUNTS.per_seed(counts, "ncsnv2"))
 
 
 nearest_over_held_out = over(
@@ -161,15 +162,10 @@ neighbours_over_independent = PATHS.also(metric="largest_step_over_independent",
     each=("variant",), by="largest"
 )
 ends_gap = PATHS.also(metric="largest_difference_of_ends").value()
+blend_over_noise = PATHS.also(metric="feature_frechet", at=0.5).ratio("blend", "noise")
 
 
 def middle_over_ends(metrics: pd.DataFrame) -> pd.Series:
     """Fréchet distance of the images half-way on the paths over the larger of those at their two ends."""
     along = PATHS.also(metric="feature_frechet").along(metrics, "noise")
     return along[0.5] / along[[0.0, 1.0]].max(axis=1)
-
-
-def blend_over_noise(metrics: pd.DataFrame) -> pd.Series:
-    """Fréchet distance half-way on the paths, images blended over noises interpolated."""
-    half = PATHS.also(metric="feature_frechet", at=0.5)
-    return half.per_seed(metrics, "blend") / half.per_seed(metrics, "noise")
