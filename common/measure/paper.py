@@ -27,7 +27,7 @@ SOURCES = {
     "derived": "computed from the paper's numbers",
     "code": "from the authors' code",
     "figure": "read off a figure, ±10–20 %",
-    "quoted": "unverified, as quoted by others",
+    "quoted": "unverified, quoted",
     "memory": "unverified, from memory",
 }
 UNVERIFIED = ("quoted", "memory")  # never shown as the paper's own numbers

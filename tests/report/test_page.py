@@ -142,7 +142,7 @@ def test_a_number_from_memory_is_never_the_papers_own(texts, pages):
     assert "Reported 1000 unverified, from memory" in words and "Paper " not in words
     assert "Unverified, from memory: CIFAR-10." in pages["score_paper/index.html"].words, "tables too"
     quoted = claim_text(texts, "flow_paper", "large")
-    assert "Reported 2.99 unverified, as quoted by others" in quoted and "Paper " not in quoted
+    assert "Reported 2.99 unverified, quoted" in quoted and "Paper " not in quoted
 
 
 def test_reported_tables_keep_the_digits_of_the_paper(pages):
