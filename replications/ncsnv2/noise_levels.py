@@ -1,4 +1,4 @@
-"""Which noise levels to choose (Song & Ermon 2020, Section 3; techniques 1 and 2, Propositions 1 and 2).
+"""Which noise levels to choose (Song & Ermon 2020, Section 3; techniques 1 and 2, Proposition 2).
 
 The largest level sigma_1 must be so wide that chains go from image to image: the largest distance between two images
 (`pairwise_distances`). The levels between it and the least one, sigma_L, form a geometric ladder (`common.dynamics.paths.ladder`)
@@ -17,11 +17,8 @@ import math
 from typing import TypeVar
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from scipy.optimize import brentq
 from scipy.special import gammainc, ndtr
-from torch import Tensor
 
 from common.errors import SettingsError
 
@@ -30,16 +27,6 @@ SHELL = 3.0  # standard deviations to either side
 LEAST_DIMENSIONS = 5
 
 Numbers = TypeVar("Numbers", float, np.ndarray)
-
-
-def responsibilities(x: Float[Tensor, "batch dim"], images: Float[Tensor, "n dim"], sigma: float) -> Float[Tensor, "batch n"]:
-    """Return r_j(x), the share of each image in the density at x of all images with noise: the weights of the score."""
-    return (-torch.cdist(x, images, compute_mode="donot_use_mm_for_euclid_dist").square() / (2 * sigma**2)).softmax(1)
-
-
-def responsibility_bound(distance: float, sigma: float) -> float:
-    """Return exp(-distance^2 / (8 sigma^2)) / 2: the most that E[r_j] can be around an image at this distance (Proposition 1)."""
-    return 0.5 * math.exp(-(distance**2) / (8 * sigma**2))
 
 
 def norm_below(norm: Numbers, dim: int, sigma: float = 1.0) -> Numbers:

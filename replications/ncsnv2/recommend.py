@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def text(found: "Recommendation", asked: float) -> str:
     """Return the settings with their reasons, as a person reads them; `asked` is the mass that was asked for."""
-    from replications.ncsnv2.noise_levels import responsibility_bound
+    from replications.ncsnv2.responsibilities import responsibility_bound
 
     narrow = found.median_distance / NARROW
     return TEXT.format(

@@ -22,8 +22,18 @@ class Estimate(NamedTuple):
     error: Float[Tensor, " pairs"]
 
 
+def responsibilities(x: Float[Tensor, "batch dim"], images: Float[Tensor, "n dim"], sigma: float) -> Float[Tensor, "batch n"]:
+    """Return r_j(x), the share of each image in the density at x of all images with noise: the weights of the score."""
+    return (-torch.cdist(x, images, compute_mode="donot_use_mm_for_euclid_dist").square() / (2 * sigma**2)).softmax(1)
+
+
+def responsibility_bound(distance: float, sigma: float) -> float:
+    """Return exp(-distance^2 / (8 sigma^2)) / 2: the most that E[r_j] can be around an image at this distance (Proposition 1)."""
+    return 0.5 * math.exp(-(distance**2) / (8 * sigma**2))
+
+
 def log10_bound(distance: float, sigma: float) -> float:
-    """Return the decimal logarithm of the bound, 1/2 exp(-d^2 / (8 sigma^2)), which may underflow itself."""
+    """Return the bound's decimal logarithm: the bound itself may underflow."""
     return math.log10(0.5) - distance**2 / (8 * sigma**2) / math.log(10)
 
 

@@ -3,6 +3,7 @@
 S = "replications/ncsnv2"
 TS = f"tests/{S}"
 DISTANCES, LEVELS = f"{TS}/test_ncsnv2_pairwise_distances.py", f"{TS}/test_ncsnv2_noise_levels.py"
+SHARES = f"{TS}/test_ncsnv2_responsibilities.py"
 STEPS, RECOMMEND, LADDERS = (f"{TS}/test_ncsnv2_{name}.py" for name in ("step_size", "recommend", "ladders"))
 
 MUTANTS = [
@@ -25,9 +26,9 @@ MUTANTS = [
     (f"{S}/pairwise_distances.py", "unit * _median(", "_median(", RECOMMEND),
     (f"{S}/pairwise_distances.py", "torch.randint(1, len(images)", "torch.randint(0, len(images)", DISTANCES),
     (f"{S}/pairwise_distances.py", "if count > LARGE else None", "if count >= LARGE else None", DISTANCES),
-    (f"{S}/noise_levels.py", "/ (2 * sigma**2)).softmax", "/ sigma**2).softmax", LEVELS),
-    (f"{S}/noise_levels.py", "/ (8 * sigma**2))", "/ (4 * sigma**2))", LEVELS),
-    (f"{S}/noise_levels.py", "0.5 * math.exp", "math.exp", LEVELS),
+    (f"{S}/responsibilities.py", "/ (2 * sigma**2)).softmax", "/ sigma**2).softmax", SHARES),
+    (f"{S}/responsibilities.py", "/ (8 * sigma**2))", "/ (4 * sigma**2))", SHARES),
+    (f"{S}/responsibilities.py", "0.5 * math.exp", "math.exp", SHARES),
     (f"{S}/noise_levels.py", "gammainc(dim / 2", "gammainc((dim - 1) / 2", LEVELS),
     (f"{S}/noise_levels.py", "math.sqrt(2 * dim) * (ratio - 1)", "math.sqrt(dim) * (ratio - 1)", LEVELS),
     (f"{S}/noise_levels.py", "ndtr(SHELL * ratio - shift)", "ndtr(SHELL - shift)", LEVELS),

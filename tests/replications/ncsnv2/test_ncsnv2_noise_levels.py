@@ -1,4 +1,4 @@
-"""Propositions 1 and 2 and technique 2, against closed forms, scipy, simulation and the published ladders."""
+"""Proposition 2 and technique 2, against closed forms, scipy, simulation and the published ladders."""
 
 import math
 
@@ -7,19 +7,19 @@ import pytest
 import torch
 from scipy import stats
 
-from common.dynamics.oracles import EmpiricalDistribution
-from common.dynamics.paths import ladder, ve
+from common.dynamics.paths import ladder
 from common.errors import SettingsError
+from common.learning.data import catalogue
+from common.learning.objective_table import WIDE
 from replications.ncsnv2.noise_levels import (
     MASS,
     levels_needed,
     norm_below,
     number_of_levels,
     ratio_of_levels,
-    responsibilities,
-    responsibility_bound,
     shell_mass,
 )
+from replications.ncsnv2.pairwise_distances import distances
 from replications.ncsnv2.published import NCSN, PUBLISHED
 
 F64 = torch.float64
@@ -27,49 +27,6 @@ F64 = torch.float64
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-def of_two_images(a: float) -> float:
-    """E[r_j] around the one of two images that are a sigma apart, by quadrature: r_j = 1 / (1 + exp(a^2 / 2 + a z))."""
-    z, weight = np.polynomial.hermite_e.hermegauss(80)
-    return float((weight / (1 + np.exp(a**2 / 2 + a * z))).sum() / math.sqrt(2 * math.pi))
-
-
-@pytest.mark.parametrize(("a", "least"), [(0.2, 0.99), (1.0, 0.9), (3.0, 0.5)])
-def test_the_bound_of_two_images_is_near(a, least):
-    assert least < of_two_images(a) / responsibility_bound(a * 0.3, 0.3) < 1
-
-
-@pytest.mark.parametrize("a", [0.5, 2.0])
-def test_responsibilities_of_two_images(a):
-    sigma, images = 0.7, torch.tensor([[1.0, -2.0, 0.0], [1.0, -2.0, 0.7 * a]], dtype=F64)
-    x = images[0] + sigma * torch.randn(20_000, 3, generator=generator(), dtype=F64)
-    share = responsibilities(x, images, sigma)
-    torch.testing.assert_close(share.sum(1), torch.ones(20_000, dtype=F64))
-    assert float(share[:, 1].mean()) == pytest.approx(of_two_images(a), abs=5 * float(share[:, 1].std()) / 20_000**0.5)
-
-
-def test_the_bound_holds_for_every_pair():
-    images, sigma = torch.rand(12, 9, generator=generator(), dtype=F64), 0.4
-    for i, image in enumerate(images):
-        share = responsibilities(image + sigma * torch.randn(4000, 9, generator=generator(i), dtype=F64), images, sigma)
-        mean, error = share.mean(0), share.std(0) / 4000**0.5
-        bounds = torch.tensor([responsibility_bound(float((image - other).norm()), sigma) for other in images], dtype=F64)
-        others = torch.arange(12) != i
-        assert bool((mean - 4 * error <= bounds)[others].all())
-
-
-def test_the_score_is_a_mean_by_responsibilities():
-    images, sigma = torch.rand(6, 4, generator=generator(), dtype=F64), 0.3
-    x = torch.rand(5, 4, generator=generator(1), dtype=F64)
-    expected = EmpiricalDistribution(ve(0.3, 3.0), images).score(x, 0.0)
-    found = (responsibilities(x, images, sigma)[..., None] * (images - x[:, None]) / sigma**2).sum(1)
-    torch.testing.assert_close(found, expected)
-
-
-def test_the_papers_bound_for_cifar10():
-    """At sigma = 1 and the median distance of 18 it is below 1e-17."""
-    assert responsibility_bound(18, 1) == pytest.approx(0.5 * math.exp(-40.5)) and responsibility_bound(18, 1) < 1e-17
 
 
 @pytest.mark.parametrize("dim", [1, 2, 64, 3072])
@@ -153,3 +110,16 @@ def test_a_ladder_has_both_ends():
 def test_what_has_no_ladder_is_named(given, message):
     with pytest.raises(SettingsError, match=message):
         number_of_levels(**{"sigma_max": 5.0, "sigma_min": 0.01, "dim": 64} | given)
+
+
+@pytest.mark.parametrize("data", WIDE)
+def test_the_shared_ladders_are_those_of_the_techniques(data):
+    """The suite's models of these data sets: the number of levels by technique 2, and for digits sigma_1 by technique 1."""
+    sigma_max, levels = WIDE[data]
+    dim = {"digits": 64, "fashion_mnist": 28**2, "cifar10": 3 * 32**2}[data]
+    assert levels == number_of_levels(sigma_max, 0.01, dim)
+    if data == "digits":
+        split = catalogue.load(data, "train")
+        assert distances(split.images, generator=generator(), unit=1 / split.grey_values).largest == pytest.approx(
+            sigma_max, abs=0.1
+        )
