@@ -1,1 +1,1 @@
-"""Gotta Go Fast When Generating Data with Score-Based Models (Jolicoeur-Martineau et al., 2021)."""
+"""Gotta Go Fast: an SDE solver with adaptive steps for score-based models (Jolicoeur-Martineau et al. 2021)."""
