@@ -98,6 +98,11 @@ class Case(NamedTuple):
         """The name of the model's path."""
         return self.trained.model.path.name
 
+    def first(self, n: int) -> "Case":
+        """Return the case of the first n starts."""
+        noise = self.noise[:n]
+        return self._replace(noise=noise, measures=self.measures._replace(floor=self.measures.yardstick.floor(len(noise))))
+
     def drawn(self, sampler: Sampler) -> Drawn:
         """Return a sampler's samples, from the SDE's prior to its last time."""
         (model, pixel_range), where = self.trained, self.context.device

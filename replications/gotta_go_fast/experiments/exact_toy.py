@@ -161,7 +161,7 @@ def shelf_rows(case: Case, shelf: Mapping[str, list[float]], most: int) -> list[
             except SolverError as error:
                 rows.append(refused("residual_error", error, dataset=case.toy.sde, **labels))
                 continue
-            rows += case.rows(found.x, nfe=published_nfe(found), **labels)
+            rows += case.rows(found.x, nfe=int(found.nfe[0]), **labels)
     return rows
 
 

@@ -44,6 +44,7 @@ class Settings(Base):
     corrected: PositiveInt = Field(default=2000, description="evaluations of reverse diffusion with Langevin steps")
     flow_tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of the probability flow")
     ablations: list[Ablation] = Field(description="variants of the solver")
+    ablation_samples: PositiveInt = Field(description="samples of each variant, not more than of the samplers")
     ablation_tolerance: PositiveFloat = Field(default=0.01, description="relative tolerance of all variants")
     states: list[NonNegativeFloat] = Field(description="shares of the training whose states are sampled too")
     state_tolerance: PositiveFloat = Field(default=0.05, description="relative tolerance there")
@@ -126,7 +127,8 @@ def tolerance_rows(case: Case, settings: Settings, labels: Row) -> Found:
 
 def ablation_rows(case: Case, settings: Settings, labels: Row) -> list[Row]:
     """Return the rows of the solver's variants, each as a method."""
-    rows, where = [], {"axis": "ablation", "at": settings.ablation_tolerance, **labels}
+    case, rows = case.first(settings.ablation_samples), []
+    where = {"axis": "ablation", "at": settings.ablation_tolerance, **labels}
     for name in settings.ablations:
         found = case.solved(settings.ablation_tolerance, **ABLATIONS[name])
         rows += case.adaptive_rows(found, method=name, **where)
