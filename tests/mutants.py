@@ -21,6 +21,7 @@ from planted import (
     common,
     ffjord,
     flow_matching,
+    ggf_solver,
     ncsn,
     ncsnv2_claims,
     ncsnv2_experiments,
@@ -48,6 +49,7 @@ PLANTED = (
     score_sde,
     score_sde_claims,
     score_sde_networks,
+    ggf_solver,
     flow_matching,
 )
 MUTANTS = [mutant for part in PLANTED for mutant in part.MUTANTS]
