@@ -10,18 +10,21 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from common.dynamics.samplers.result import denoised_last
+from common.errors import SolverError
 from common.evaluation.yardstick import Space, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
 from common.measure.metrics.inception import find_weights
 from common.runs.experiment import Context
-from common.runs.folders import Outcome, row
+from common.runs.folders import Outcome, refused, row
 from common.runs.settings import Settings as Base
 from replications.gotta_go_fast.ablations import ABLATIONS
-from replications.gotta_go_fast.experiments.exact_toy import Ablation
+from replications.gotta_go_fast.experiments.exact_toy import Ablation, Shelf
 from replications.gotta_go_fast.leftover_noise import quietest
 from replications.gotta_go_fast.model_runs import Case, Measures, Network, Process, trained
 from replications.gotta_go_fast.rivals import ddim, euler_maruyama, reverse_diffusion_langevin
+from replications.gotta_go_fast.torchsde_adaptive import torchsde_adaptive
 from replications.score_sde.images.model_samples import halved
 from replications.score_sde.probability_flow import rk45
 
@@ -43,8 +46,9 @@ class Settings(Base):
     full: PositiveInt = Field(default=1000, description="evaluations of Euler-Maruyama where it is not to be fast")
     corrected: PositiveInt = Field(default=2000, description="evaluations of reverse diffusion with Langevin steps")
     flow_tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of the probability flow")
+    shelf: dict[Shelf, list[PositiveFloat]] = Field(description="torchsde's adaptive solvers, each with its rtol = atol")
     ablations: list[Ablation] = Field(description="variants of the solver")
-    ablation_samples: PositiveInt = Field(description="samples of each variant, not more than of the samplers")
+    ablation_samples: PositiveInt = Field(description="samples of each variant and state, not more than of the samplers")
     ablation_tolerance: PositiveFloat = Field(default=0.01, description="relative tolerance of all variants")
     states: list[NonNegativeFloat] = Field(description="shares of the training whose states are sampled too")
     state_tolerance: PositiveFloat = Field(default=0.05, description="relative tolerance there")
@@ -74,7 +78,8 @@ def run(settings: Settings, context: Context) -> Outcome:
         for found, pictures in (full_rows(case, settings, labels), tolerance_rows(case, settings, labels)):
             rows += found
             arrays |= {f"{name}_{key}": images[:SHOWN].clamp(-1, 1) for key, images in pictures.items()}
-        rows += [*ablation_rows(case, settings, labels), *state_rows(name, case, settings, labels)]
+        rows += [*shelf_rows(case, settings, labels), *ablation_rows(case, settings, labels)]
+        rows += state_rows(name, case, settings, labels)
     return Outcome(rows, arrays={key: halved(images) for key, images in arrays.items()})
 
 
@@ -125,6 +130,21 @@ def tolerance_rows(case: Case, settings: Settings, labels: Row) -> Found:
     return rows, pictures
 
 
+def shelf_rows(case: Case, settings: Settings, labels: Row) -> list[Row]:
+    """Return the rows of off-the-shelf adaptive solvers by their tolerance, which is relative and absolute; or why not."""
+    rows = []
+    for method, tolerances in settings.shelf.items():
+        for tolerance in tolerances:
+            where = {"method": f"torchsde_{method}", "axis": "tolerance", "at": tolerance, **labels}
+            try:
+                found = case.drawn(denoised_last(torchsde_adaptive(method, rtol=tolerance, atol=tolerance)))
+            except SolverError as error:
+                rows.append(refused("feature_frechet", error, **where))
+                continue
+            rows += case.measures.rows(found.images, nfe=found.nfe + 1, **where)
+    return rows
+
+
 def ablation_rows(case: Case, settings: Settings, labels: Row) -> list[Row]:
     """Return the rows of the solver's variants, each as a method."""
     case, rows = case.first(settings.ablation_samples), []
@@ -137,7 +157,7 @@ def ablation_rows(case: Case, settings: Settings, labels: Row) -> list[Row]:
 
 def state_rows(name: str, case: Case, settings: Settings, labels: Row) -> list[Row]:
     """Return the rows of states of a model's training, all of it last: another network with the same process and data."""
-    rows = []
+    case, rows = case.first(settings.ablation_samples), []
     for share in (*settings.states, *([1.0] if settings.states else [])):
         state = trained(settings.data, name, settings.network, case.context, share)
         found = case._replace(trained=state).solved(settings.state_tolerance)

@@ -152,7 +152,9 @@ def test_variants_of_the_first_samples(context, measures, settings):
     case = case_of(vp(), context, measures)
     rows = learned.ablation_rows(case, settings, {})
     cells = by(rows, "feature_frechet", "method")
-    assert list(cells) == settings.ablations and {row["n"] for row in rows} == {6} and {row["axis"] for row in rows} == {"ablation"}
+    assert (
+        list(cells) == settings.ablations and {row["n"] for row in rows} == {6} and {row["axis"] for row in rows} == {"ablation"}
+    )
     assert {row["floor"] for row in cells.values()} == {measures.yardstick.floor(6)} != {measures.floor}
     assert by(rows, "nfe_max", "method")["lamba"]["value"] < by(rows, "nfe_max", "method")["default"]["value"]
 
@@ -173,7 +175,9 @@ def test_models_and_their_states(tmp_path):
         model_runs.trained("digits", "score_ve", "shared", context, 0.5)
 
 
-@pytest.mark.parametrize(("level", "data"), [("smoke", "digits"), ("gpu", "fashion_mnist"), ("gpu", "cifar10"), ("paper", "cifar10")])
+@pytest.mark.parametrize(
+    ("level", "data"), [("smoke", "digits"), ("gpu", "fashion_mnist"), ("gpu", "cifar10"), ("paper", "cifar10")]
+)
 def test_a_run_of_every_level(level, data, tmp_path, monkeypatch):
     small = ["samples=4", "batch=3", "ablation_samples=2", "tolerances=[0.5]", "full=20", "corrected=44", "flow_tolerance=0.1"]
     more = ["ablation_tolerance=0.5", "state_tolerance=0.5", "ablations=[default]"]
