@@ -1,4 +1,4 @@
-"""What the experiment on trained models is tested with: data sets of noise, models that are made as soon as a run asks for them."""
+"""What the experiment on trained models is tested with: data sets of noise, models made as soon as a run asks for them."""
 
 from functools import partial
 

@@ -44,7 +44,7 @@ class Narrow(NamedTuple):
         return float((nearest.square().mean() / x.shape[1]).sqrt() / STD)
 
     def starts(self, n: int, generator: Generator) -> Float[Tensor, "n dim"]:
-        """Return samples of the SDE's prior, in single precision: its rounding is far below the modes' width, and it is faster."""
+        """Return samples of the SDE's prior, in single precision: its rounding is far below the modes' width."""
         return self.model.path.prior_sample((n, self.centres.shape[1]), generator=generator, dtype=torch.float32)
 
     def exact_samples(self, n: int, generator: Generator) -> Float[Tensor, "n dim"]:
