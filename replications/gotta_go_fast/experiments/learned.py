@@ -77,7 +77,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         labels = {"dataset": settings.data, "variant": name}
         for found, pictures in (full_rows(case, settings, labels), tolerance_rows(case, settings, labels)):
             rows += found
-            arrays |= {f"{name}_{key}": images[:SHOWN].clamp(-1, 1) for key, images in pictures.items()}
+            arrays |= {f"{name}_{key}": images for key, images in pictures.items()}
         rows += [*shelf_rows(case, settings, labels), *ablation_rows(case, settings, labels)]
         rows += state_rows(name, case, settings, labels)
     return Outcome(rows, arrays={key: halved(images) for key, images in arrays.items()})
@@ -95,6 +95,11 @@ def measures_of(settings: Settings, context: Context) -> tuple[Measures, tuple[i
     return Measures(measure, measure.floor(settings.samples), quiet, quiet.noise(unseen)), tuple(seen.shape[1:])
 
 
+def shown(images: Tensor) -> Tensor:
+    """Return some pictures, clipped: a copy, which does not hold on to all of them."""
+    return images[:SHOWN].clamp(-1, 1)
+
+
 def full_rows(case: Case, settings: Settings, labels: Row) -> Found:
     """Return the rows and samples of what has all its evaluations: Euler-Maruyama, a predictor-corrector, the flow by RK45."""
     process = case.process
@@ -107,7 +112,7 @@ def full_rows(case: Case, settings: Settings, labels: Row) -> Found:
     for method, sampler in samplers.items():
         found = case.drawn(sampler)
         rows += case.measures.rows(found.images, method=method, nfe=found.nfe + 1, **labels)
-        pictures[method] = found.images
+        pictures[method] = shown(found.images)
     return rows, pictures
 
 
@@ -120,13 +125,13 @@ def tolerance_rows(case: Case, settings: Settings, labels: Row) -> Found:
     for tolerance in settings.tolerances:
         found, where = case.solved(tolerance), {"axis": "tolerance", "at": tolerance, **labels}
         rows += case.adaptive_rows(found, method="ggf", **where)
-        pictures[f"ggf_{tolerance:g}"] = found.images
+        pictures[f"ggf_{tolerance:g}"] = shown(found.images)
         nfe = round(found.nfe)
         rivals = {"euler_maruyama": euler_maruyama(nfe), **({"ddim": ddim(nfe)} if case.sde == "vp" else {})}
         for method, sampler in rivals.items():
             images = case.drawn(sampler).images
             rows += case.measures.rows(images, method=method, nfe=nfe, **where)
-            pictures[f"{method}_{tolerance:g}"] = images
+            pictures[f"{method}_{tolerance:g}"] = shown(images)
     return rows, pictures
 
 

@@ -138,7 +138,8 @@ def test_equal_evaluations(context, measures, settings):
         assert {row["variant"] for row in rows} == {"v"} and {row["axis"] for row in rows} == {"tolerance"}
 
 
-def test_all_their_evaluations(context, measures, settings):
+def test_all_their_evaluations(context, measures, settings, monkeypatch):
+    monkeypatch.setattr(learned, "shown", lambda images: images)
     case = case_of(vp(), context, measures, 400, 400)
     rows, pictures = learned.full_rows(case, settings.model_copy(update={"full": 200, "corrected": 300}), {"variant": "v"})
     nfe = {method: row["nfe"] for method, row in by(rows, "feature_frechet", "method").items()}
