@@ -20,7 +20,7 @@ from common.dynamics.samplers.noise import Source, draws
 from common.dynamics.samplers.result import Samples
 from common.errors import SolverError
 from replications.gotta_go_fast.adaptive_loop import Problem, solve
-from replications.gotta_go_fast.brownian import REMEMBER, Noise
+from replications.gotta_go_fast.brownian import REMEMBER, Memory, Noise, Remember, kept
 from replications.gotta_go_fast.schemes import Field, Scheme, Trial
 from replications.gotta_go_fast.step_size import Control
 
@@ -56,11 +56,27 @@ def general_sde(
         def field(state: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
             return drift(state, t) if forward else -drift(state, t), diffusion(state, t)
 
-        problem = Problem(WHAT, field, start, end, scheme, control.checked(), REMEMBER[noise], first_step, max_iterations)
+        problem = Problem(
+            WHAT, field, start, end, scheme, control.checked(), with_sign(REMEMBER[noise]), first_step, max_iterations
+        )
         # one normal more for each sample, whose sign is S
         return solve(problem, x, draws(x.new_empty(len(x), x[0].numel() + 1), generator, WHAT))
 
     return integrate
+
+
+def with_sign(remember: Remember) -> Remember:
+    """Return the noise with one number more per sample, whose sign is S and stays through rejections.
+
+    Were it redrawn, the S that makes the smaller error would be accepted more often.
+    """
+
+    def both(memory: Memory, fresh: Tensor, since: Tensor, until: Tensor, moved: Tensor) -> tuple[Tensor, Memory]:
+        signs, first = kept(memory[:1], fresh[:, -1:], since, until, moved)
+        dw, rest = remember(memory[1:], fresh[:, :-1], since, until, moved)
+        return torch.cat([dw, signs], 1), (*first, *rest)
+
+    return both
 
 
 def roberts(ito: bool) -> Scheme:

@@ -29,9 +29,14 @@ CASES = {"rtol 0.05": (0.05, "rms"), "rtol 0.01": (0.01, "rms"), "rtol 0.05, max
 @pytest.fixture(scope="module")
 def model():
     """The digits' score network, trained as at laptop level."""
-    settings = ModelSettings(objective=OBJECTIVES["score_vp"].objective, backbone=MLPSettings(width=128, blocks=3), shape=(1, 8, 8))
+    settings = ModelSettings(
+        objective=OBJECTIVES["score_vp"].objective, backbone=MLPSettings(width=128, blocks=3), shape=(1, 8, 8)
+    )
     denoiser, objective = settings.build(0), settings.objective.build()
-    draw, generator = training_batches("digits", 128, 0, torch.device("cpu"), (-1.0, 1.0), replicate=0), torch.Generator().manual_seed(0)
+    draw, generator = (
+        training_batches("digits", 128, 0, torch.device("cpu"), (-1.0, 1.0), replicate=0),
+        torch.Generator().manual_seed(0),
+    )
     optimiser = torch.optim.Adam(denoiser.parameters(), lr=2e-3)
     for step in range(STEPS):
         x0 = draw(step, generator)
