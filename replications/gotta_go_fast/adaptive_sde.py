@@ -39,16 +39,19 @@ def adaptive_sde(
     previous: Previous = "compared",
     error: Error = "sde",
     noise: Noise = "redrawn",
+    reuse: bool = False,
     max_iterations: int = 100_000,
 ) -> Sampler:
     """Return `sample(model, x, times, *, generator=None, callback=None) -> Samples`; the defaults are the paper's.
 
     rtol, atol, safety, power, norm, previous: as `Control` says. first_step: in units of time. extrapolate: go on with the higher
-    order. error: of the SDE, or of its drift alone (Lamba's). noise: what becomes of a rejected step's (`brownian.py`).
+    order. error: of the SDE, or of its drift alone (Lamba's). noise: what becomes of a rejected step's (`brownian.py`). reuse: the
+    score where a step starts is not asked again after a rejection: the same samples for fewer evaluations than published.
 
     `sample` goes from the first of `times` to the last and chooses those between itself. `nfe` and `rejected` are each sample's
-    own, two evaluations per step on trial; the released code counts its slowest sample's. A generator seeds one stream of noise
-    per sample. A last denoising step is `denoised_last`'s. Raises `SolverError` as `solve` says.
+    own, two evaluations per step on trial, less one per rejection with `reuse`; the released code counts its slowest sample's. A
+    generator seeds one stream of noise per sample. A callback gets every sample's own time, [batch], after each step on trial, and
+    what it returns is not reused. A last denoising step is `denoised_last`'s. Raises `SolverError` as `solve` says.
     """
     control, remember = Control(rtol, atol, safety, power, norm, previous).checked(), REMEMBER.get(noise)
     scheme = {"sde": improved_euler, "drift": drift_alone}.get(error)
@@ -63,7 +66,8 @@ def adaptive_sde(
         check_times(model.path, times, WHAT, downwards=True, singular_at_noise=True)
         start, end = times.double()[[0, -1]].tolist()
         field = reverse_time(model)
-        problem = Problem(WHAT, field, start, end, scheme(extrapolate), control, remember, first_step, max_iterations)
+        again = reuse and callback is None
+        problem = Problem(WHAT, field, start, end, scheme(extrapolate), control, remember, first_step, max_iterations, again)
         return solve(problem, x, draws(x, generator, WHAT), callback)
 
     return sample

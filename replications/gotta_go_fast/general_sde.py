@@ -1,6 +1,6 @@
-"""The adaptive solver for any SDE dx = f(x, t) dt + g(x, t) dw, forward or backward in time (Jolicoeur-Martineau 2021, Algorithm 2).
+"""The adaptive solver for any SDE dx = f(x, t) dt + g(x, t) dw, forward or backward (Jolicoeur-Martineau 2021, Algorithm 2).
 
-Roberts' improved Euler, of strong order 1 for noise that acts on each component by itself; K_1 and K_2 share one S = +-1 per step:
+Roberts' improved Euler, of strong order 1 for noise that acts on each component by itself; every step has one S = +-1:
 
     K_1 = h f(x, t) + (dw - S sqrt(h)) g(x, t)      K_2 = h f(x + K_1, t') + (dw + S sqrt(h)) g(x + K_1, t')
     x'' = x + (K_1 + K_2) / 2                       x' = x + h f(x, t) + g(x, t) dw
@@ -21,7 +21,7 @@ from common.dynamics.samplers.result import Samples
 from common.errors import SolverError
 from replications.gotta_go_fast.adaptive_loop import Problem, solve
 from replications.gotta_go_fast.brownian import REMEMBER, Memory, Noise, Remember, kept
-from replications.gotta_go_fast.schemes import Field, Scheme, Trial
+from replications.gotta_go_fast.schemes import Field, Scheme, Stage, Trial
 from replications.gotta_go_fast.step_size import Control
 
 WHAT = "the adaptive solver of general SDEs"
@@ -40,7 +40,7 @@ def general_sde(
     first_step: float = 0.01,
     max_iterations: int = 100_000,
 ) -> Callable[..., Samples]:
-    """Return `integrate(x, times, *, generator) -> Samples` from the first of two times to the last, which may be the earlier one.
+    """Return `integrate(x, times, *, generator) -> Samples`, from the first of two times to the last, the earlier one or not.
 
     Backwards, dw is Brownian motion in the time that runs backwards, and Ito's integral takes g at the later time.
     """
@@ -82,10 +82,10 @@ def with_sign(remember: Remember) -> Remember:
 def roberts(ito: bool) -> Scheme:
     """Return the scheme; dw is flat and has one number more, whose sign is S."""
 
-    def scheme(field: Field, x: State, t: Tensor, t_next: Tensor, h: Tensor, dw: Float[Tensor, "rows numbers"]) -> Trial:
+    def scheme(field: Field, first: Stage, x: State, t_next: Tensor, h: Tensor, dw: Float[Tensor, "rows numbers"]) -> Trial:
         size, dw, signs = broadcast(h.to(x), x), dw[:, :-1].reshape(x.shape), dw[:, -1].sign()
         kick = broadcast(signs, x) * size.sqrt() if ito else torch.zeros_like(size)
-        f, g = field(x, t)
+        f, g = first
         f_ahead, g_ahead = field(x + size * f + (dw - kick) * g, t_next)
         lower = x + size * f + g * dw
         error = 0.5 * (size * (f - f_ahead) + (dw + kick) * (g - g_ahead))

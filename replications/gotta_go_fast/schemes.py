@@ -24,7 +24,8 @@ from common.dynamics.paths import broadcast
 
 Rows = Float[Tensor, " rows"]
 State = Float[Tensor, "rows *shape"]
-Field = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # field(x, t [rows]) -> drift, diffusion that multiplies dw
+Stage = tuple[Tensor, Tensor]  # drift, and diffusion that multiplies dw
+Field = Callable[[Tensor, Tensor], Stage]  # field(x, t [rows])
 
 
 class Trial(NamedTuple):
@@ -35,15 +36,15 @@ class Trial(NamedTuple):
     error: State
 
 
-Scheme = Callable[[Field, Tensor, Tensor, Tensor, Tensor, Tensor], Trial]  # scheme(field, x, t, t_next, h, dw)
+Scheme = Callable[[Field, Stage, Tensor, Tensor, Tensor, Tensor], Trial]  # scheme(field, first stage at (x, t), x, t_next, h, dw)
 
 
 def improved_euler(extrapolate: bool) -> Scheme:
     """Return the paper's scheme; `extrapolate` goes on with the higher order, otherwise with the lower one."""
 
-    def scheme(field: Field, x: State, t: Rows, t_next: Rows, h: Rows, dw: State) -> Trial:
+    def scheme(field: Field, first: Stage, x: State, t_next: Rows, h: Rows, dw: State) -> Trial:
         size = broadcast(h.to(x), x)
-        drift, diffusion = field(x, t)
+        drift, diffusion = first
         lower = x + size * drift + diffusion * dw
         drift, diffusion = field(lower, t_next)
         error = 0.5 * (lower - (x + size * drift + diffusion * dw))
@@ -58,9 +59,9 @@ def drift_alone(extrapolate: bool) -> Scheme:
     Noise is added to whichever of Euler's and Heun's means is gone on with, at g(t).
     """
 
-    def scheme(field: Field, x: State, t: Rows, t_next: Rows, h: Rows, dw: State) -> Trial:
+    def scheme(field: Field, first: Stage, x: State, t_next: Rows, h: Rows, dw: State) -> Trial:
         size = broadcast(h.to(x), x)
-        drift, diffusion = field(x, t)
+        drift, diffusion = first
         euler = x + size * drift
         error = 0.5 * size * (drift - field(euler, t_next)[0])
         mean = euler - error if extrapolate else euler

@@ -87,8 +87,11 @@ MUTANTS = [
     (LOOP, "min(problem.first_step, abs(problem.end - problem.start))", "abs(problem.end - problem.start)", OF_SOLVER),
     (LOOP, "draw(going.rows)", "draw(torch.arange(len(going.rows)))", OF_SOLVER),
     (LOOP, "rows[indices.to(rows.device)]", "rows[: len(indices)]", OF_SOLVER),
-    (LOOP, "tuple(part[indices] for part in memory)", "tuple(part[: len(indices)] for part in memory)", OF_SOLVER),
+    (LOOP, "tuple(part[indices] for part in group)", "tuple(part[: len(indices)] for part in group)", OF_SOLVER),
     (LOOP, "found[there.rows], rejected[there.rows] = there.x, ", "rejected[there.rows] = ", OF_SOLVER),
+    (LOOP, "(rejected[there.rows] if problem.reuse else 0)", "0", OF_SOLVER),
+    (LOOP, "moved = now.moved.nonzero()[:, 0]", "moved = (~now.moved).nonzero()[:, 0]", OF_SOLVER),
+    (SOLVER, "again = reuse and callback is None", "again = reuse", OF_SOLVER),
     (SOLVER, "model.score(x, t) - broadcast(f.to(x), x) * x", "model.score(x, t) + broadcast(f.to(x), x) * x", OF_SOLVER),
     (SOLVER, "broadcast(g2.to(x), x) * model", "0.5 * broadcast(g2.to(x), x) * model", OF_SOLVER),
     (SOLVER, "broadcast(g2.sqrt().to(x), x)", "broadcast(g2.to(x), x)", OF_SOLVER),
@@ -105,5 +108,6 @@ MUTANTS = [
     (GENERAL, "if ito else torch.zeros_like(size)", "if not ito else torch.zeros_like(size)", OF_GENERAL),
     (GENERAL, 'roberts(calculus == "ito")', "roberts(True)", OF_GENERAL),
     (GENERAL, "size.sqrt()", "size", OF_GENERAL),
+    (GENERAL, "kept(memory[:1], fresh[:, -1:], since", "remember((), fresh[:, -1:], since", OF_GENERAL),
 ]
 WATCHED = {STEP: OF_STEP, SCHEMES: OF_SCHEMES, BROWNIAN: OF_BROWNIAN, LOOP: OF_SOLVER, SOLVER: OF_SOLVER, GENERAL: OF_GENERAL}

@@ -72,7 +72,7 @@ def normal(x: Tensor, source: Source, what: str) -> Tensor:
 
 
 def draws(x: Tensor, source: Source, what: str) -> Callable[[Tensor], Tensor]:
-    """Return `draw(rows)`: the next standard normals of the samples at these places of the batch x, which know of no other sample.
+    """Return `draw(rows)`: the next standard normals of the samples at these places of the batch x, each from its own.
 
     A generator seeds one stream per sample; a source that has no streams draws for all samples each time.
     """

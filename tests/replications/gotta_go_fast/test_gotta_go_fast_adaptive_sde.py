@@ -162,6 +162,25 @@ def test_samples_that_have_arrived_are_not_evaluated_again():
     torch.testing.assert_close(tweedie.x, model.denoised(found.x, 1e-3))
 
 
+@pytest.mark.parametrize("noise", ["redrawn", "bridge"])
+def test_reuse_finds_the_same_samples_for_an_evaluation_less_per_rejection(noise):
+    asked, x = [], normals(20, 1, 2, 2).float()
+    network = Denoiser(Bent(), vp(), "noise")
+    counting = Answering(vp(), "score", lambda x, t: asked.append(len(x)) or network.score(x, t))
+    plainly, thriftily = (
+        adaptive_sde(**TOLERANCES, noise=noise, reuse=reuse)(model, x, ENDS, generator=generator())
+        for model, reuse in ((network, False), (counting, True))
+    )
+    assert torch.equal(plainly.x, thriftily.x) and torch.equal(plainly.rejected, thriftily.rejected)
+    assert torch.equal(thriftily.nfe, plainly.nfe - plainly.rejected) and plainly.rejected.sum() > 0
+    assert sum(asked) == int(thriftily.nfe.sum())
+    asked.clear()
+    heard = adaptive_sde(**TOLERANCES, noise=noise, reuse=True)(
+        counting, x, ENDS, generator=generator(), callback=lambda *_: None
+    )
+    assert torch.equal(heard.nfe, plainly.nfe) and sum(asked) == int(plainly.nfe.sum())
+
+
 def test_a_rejected_step_leaves_its_sample_where_it_was():
     seen = []
     adaptive_sde(**TOLERANCES)(
@@ -284,7 +303,9 @@ def test_a_step_that_underflows_is_an_error():
 
 
 def test_too_many_steps_are_an_error():
-    with pytest.raises(SolverError, match=r"not there after 7 steps on trial: sample 0 at t = 0\.9\d+ with h = .* and 3 others"):
+    with pytest.raises(
+        SolverError, match=r"not there after 7 steps on trial: sample 0 at t = 0\.8\d+ with h = 0\.0\d+ and 3 others"
+    ):
         adaptive_sde(**TOLERANCES, max_iterations=7)(mixture(vp()), normals(4, 3), ENDS, generator=generator())
 
 

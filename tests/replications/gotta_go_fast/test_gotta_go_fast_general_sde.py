@@ -18,6 +18,10 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def step(scheme, field, x, t, t_next, h, dw):
+    return scheme(field, field(x, t), x, t_next, h, dw)
+
+
 def geometric(x, t):
     return GROWTH * x, NOISE * x
 
@@ -37,7 +41,7 @@ def test_strong_order_one_on_geometric_brownian_motion(ito):
         x, t = torch.ones(n, 1, dtype=F64), torch.zeros(n, dtype=F64)
         h = torch.full((n,), 1 / steps, dtype=F64)
         for number, part in enumerate(dw.reshape(steps, finest // steps, n).sum(1)):
-            x = roberts(ito)(geometric, x, t, t + h, h, with_signs(part[:, None], 100 + number)).kept
+            x = step(roberts(ito), geometric, x, t, t + h, h, with_signs(part[:, None], 100 + number)).kept
         errors.append(float((x[:, 0] - exact).square().mean().sqrt()))
     assert math.log2(errors[0] / errors[-1]) / 4 == pytest.approx(1, abs=0.1), errors
 
@@ -46,7 +50,7 @@ def test_a_step_by_hand():
     """f = x, g = x + t, from x = 1, t = 1 over h = 0.25 with dw = 0.3 and S = -1."""
     h, dw = 0.25, torch.tensor([[0.3, -2.0]], dtype=F64)
     one = torch.ones(1, dtype=F64)
-    trial = roberts(True)(lambda x, t: (x, x + t[:, None]), one[:, None], one, 0.75 * one, h * one, dw)
+    trial = step(roberts(True), lambda x, t: (x, x + t[:, None]), one[:, None], one, 0.75 * one, h * one, dw)
     first = h * 1 + (0.3 + 0.5) * 2
     second = h * (1 + first) + (0.3 - 0.5) * (1 + first + 0.75)
     lower = 1 + h + 2 * 0.3
@@ -60,7 +64,7 @@ def test_with_stratonovich_and_additive_noise_it_is_improved_euler():
     dw = torch.randn(5, 2, generator=generator(1), dtype=F64)
     field = lambda x, t: (-x * t[:, None], (1 + t)[:, None])  # noqa: E731
     for found, expected in zip(
-        roberts(False)(field, x, t, t - h, h, with_signs(dw)), improved_euler(True)(field, x, t, t - h, h, dw)
+        step(roberts(False), field, x, t, t - h, h, with_signs(dw)), step(improved_euler(True), field, x, t, t - h, h, dw)
     ):
         torch.testing.assert_close(found, expected)
 
