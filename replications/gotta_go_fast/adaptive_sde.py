@@ -44,14 +44,15 @@ def adaptive_sde(
 ) -> Sampler:
     """Return `sample(model, x, times, *, generator=None, callback=None) -> Samples`; the defaults are the paper's.
 
-    rtol, atol, safety, power, norm, previous: as `Control` says. first_step: in units of time. extrapolate: go on with the higher
-    order. error: of the SDE, or of its drift alone (Lamba's). noise: what becomes of a rejected step's (`brownian.py`). reuse: the
-    score where a step starts is not asked again after a rejection: the same samples for fewer evaluations than published.
+    rtol, atol, safety, power, norm, previous: as `Control` says. first_step: in units of time. extrapolate: go on with the
+    higher order. error: of the SDE, or of its drift alone (Lamba's). noise: what becomes of a rejected step's (`brownian.py`).
+    reuse: after a rejection the score where the step starts is not asked again: the same samples for fewer evaluations.
 
     `sample` goes from the first of `times` to the last and chooses those between itself. `nfe` and `rejected` are each sample's
-    own, two evaluations per step on trial, less one per rejection with `reuse`; the released code counts its slowest sample's. A
-    generator seeds one stream of noise per sample. A callback gets every sample's own time, [batch], after each step on trial, and
-    what it returns is not reused. A last denoising step is `denoised_last`'s. Raises `SolverError` as `solve` says.
+    own: two evaluations per step on trial, less one per rejection with `reuse`; the released code counts its slowest sample's.
+    A generator seeds one stream of noise per sample. A callback gets every sample's own time, [batch], after each step on trial,
+    and may change states, so nothing is reused beside it. A last denoising step is `denoised_last`'s. Raises `SolverError` as
+    `solve` says.
     """
     control, remember = Control(rtol, atol, safety, power, norm, previous).checked(), REMEMBER.get(noise)
     scheme = {"sde": improved_euler, "drift": drift_alone}.get(error)
@@ -79,7 +80,7 @@ def reverse_time(model: Answers) -> Field:
 
     def field(x: Float[Tensor, "rows *shape"], t: Float[Tensor, " rows"]) -> tuple[Tensor, Tensor]:
         f, g2 = path.drift_coefficient(t), path.diffusion_squared(t)
-        drift = broadcast(g2.to(x), x) * model.score(x, t) - broadcast(f.to(x), x) * x
+        drift = torch.addcmul(broadcast(-f.to(x), x) * x, broadcast(g2.to(x), x), model.score(x, t))
         return drift, broadcast(g2.sqrt().to(x), x)
 
     return field

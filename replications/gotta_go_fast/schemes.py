@@ -17,6 +17,7 @@ noise of mean zero and order h^(3/2): S sqrt(h) (g(t') - g(t)) / 2, and a shift 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -43,11 +44,8 @@ def improved_euler(extrapolate: bool) -> Scheme:
     """Return the paper's scheme; `extrapolate` goes on with the higher order, otherwise with the lower one."""
 
     def scheme(field: Field, first: Stage, x: State, t_next: Rows, h: Rows, dw: State) -> Trial:
-        size = broadcast(h.to(x), x)
-        drift, diffusion = first
-        lower = x + size * drift + diffusion * dw
-        drift, diffusion = field(lower, t_next)
-        error = 0.5 * (lower - (x + size * drift + diffusion * dw))
+        lower = _euler_maruyama(x, first, h, dw)
+        error = 0.5 * (lower - _euler_maruyama(x, field(lower, t_next), h, dw))
         return _chosen(extrapolate, lower, lower - error, error)
 
     return scheme
@@ -68,6 +66,11 @@ def drift_alone(extrapolate: bool) -> Scheme:
         return Trial(mean + diffusion * dw, mean, error)
 
     return scheme
+
+
+def _euler_maruyama(x: State, stage: Stage, h: Rows, dw: State) -> State:
+    drift, diffusion = stage
+    return torch.addcmul(torch.addcmul(x, broadcast(h.to(x), x), drift), diffusion, dw)
 
 
 def _chosen(extrapolate: bool, lower: State, higher: State, error: State) -> Trial:
