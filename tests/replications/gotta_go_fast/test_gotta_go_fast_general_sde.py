@@ -91,6 +91,18 @@ def test_an_ornstein_uhlenbeck_process_backwards():
     assert float(x.var()) == pytest.approx((1 - math.exp(-2)) / 2, abs=0.025)
 
 
+@pytest.mark.parametrize("rtol", [0.05, 0.01])
+def test_noise_that_is_redrawn_is_too_small_in_few_dimensions_at_any_tolerance(rtol):
+    """The process above: where the error is that of one number, an accepted increment is one whose square is small."""
+    options = {"calculus": "stratonovich", "noise": "redrawn"}
+    redrawn = general_sde(lambda x, t: x, lambda x, t: torch.ones_like(x), Control(rtol, rtol / 5), **options)
+    times, exact = torch.tensor([1.0, 0.0], dtype=F64), (1 - math.exp(-2)) / 2
+    found = redrawn(torch.ones(2000, 1, dtype=F64), times, generator=generator()).x
+    assert float(found.var()) < 0.8 * exact
+    many = redrawn(torch.ones(20, 400, dtype=F64), times, generator=generator()).x
+    assert float(many.var(1).mean()) == pytest.approx(exact, rel=0.06)
+
+
 def test_a_way_of_no_length_is_refused():
     integrate = general_sde(lambda x, t: x, lambda x, t: x, Control(0.05, 0.01))
     with pytest.raises(SolverError, match="start and end are the same time, 1"):
