@@ -93,7 +93,7 @@ def test_rivals_have_as_many_evaluations_as_the_slowest_sample(context, settings
         ("euler_maruyama", 100)
     }
     assert errors["data", None]["value"] < 4 * case.floor and errors["rk45", None]["value"] < 4 * case.floor
-    assert errors["euler_maruyama", 0.1]["value"] > errors["ggf", 0.1]["value"] > 10 * case.floor
+    assert errors["euler_maruyama", 0.1]["value"] > errors["ggf", 0.1]["value"] > 4 * case.floor
     assert not any(row["method"] == "ddim" for row in exact_toy.rival_rows(drawn_case("ve", 5, context, dim=8), 10))
 
 
@@ -114,7 +114,7 @@ def test_all_samplers_start_and_draw_alike(context):
 
 
 def test_every_variant_is_a_method(context, settings):
-    case = drawn_case("vp", 10, context, dim=32)
+    case = drawn_case("vp", 5, context, dim=32)
     chosen = settings.model_copy(update={"ablations": list(ABLATIONS)})
     rows = exact_toy.ablation_rows(case, chosen)
     nfe = {name: row["value"] for name, row in by(rows, "nfe_max", "method").items()}
@@ -154,12 +154,12 @@ def test_a_run(context, settings):
     assert outcome.arrays["tolerances"].tolist() == [0.1, 0.5]
 
 
-@pytest.mark.parametrize("level", ["gpu", "paper"])
-def test_a_run_of_the_large_levels_at_a_small_size(level, context):
-    small = ["samples=5", "dim=16", "few=4", "full=50", "tolerances=[0.5]", "dimensions=[4]", "shelf_evaluations=40"]
+def test_a_run_of_the_large_levels_at_a_small_size(context):
+    small = ["samples=5", "dim=16", "few=4", "full=50", "tolerances=[0.5]", "dimensions=[4]", "shelf_evaluations=40", "sigma_maxes=[50]"]
     loose = [f"{name}_tolerance=0.5" for name in ("ablation", "dimension")] + ["sigma_tolerances=[0.5]"]
-    chosen = resolve(PACKAGE, "exact_toy", level, [*small, *loose])
-    assert resolve(PACKAGE, "exact_toy", level).samples == 2000 and chosen.ablations == list(ABLATIONS)
+    chosen = resolve(PACKAGE, "exact_toy", "gpu", [*small, *loose])
+    large = resolve(PACKAGE, "exact_toy", "paper")
+    assert large == resolve(PACKAGE, "exact_toy", "gpu") and large.samples == 2000 and large.ablations == list(ABLATIONS)
     rows = exact_toy.run(chosen, context).rows
     assert set(by([row for row in rows if row.get("axis") == "ablation"], "nfe_max", "dataset", "method")) == {
         (sde, name) for sde in ("vp", "ve") for name in ABLATIONS

@@ -180,11 +180,11 @@ def test_models_and_their_states(tmp_path, monkeypatch):
 )
 def test_a_run_of_every_level(level, data, tmp_path, monkeypatch):
     small_data(monkeypatch)
-    small = ["samples=4", "batch=3", "ablation_samples=2", "tolerances=[0.5]", "full=20", "corrected=44", "flow_tolerance=0.1"]
-    more = ["ablation_tolerance=0.5", "state_tolerance=0.5", "ablations=[default]", "shelf={srk: [0.5]}"]
+    small = ["samples=4", "batch=3", "ablation_samples=2", "tolerances=[5]", "full=4", "corrected=42", "flow_tolerance=1"]
+    more = ["ablation_tolerance=5", "state_tolerance=5", "ablations=[default]", "shelf={srk: [5]}"]
     settings = resolve(PACKAGE, "learned", level, [f"data={data}", *small, *more])
     if level == "paper":  # the deeper networks are the others once more
-        names = ["ddpmpp_vp", "ncsnpp_deep_ve"]
+        names = ["ddpmpp_vp", "ncsnpp_ve"]
         settings = settings.model_copy(update={"models": {name: settings.models[name] for name in names}})
     monkeypatch.setattr(learned, "find_weights", lambda what: None)
     learned.check(settings)
@@ -199,5 +199,5 @@ def test_a_run_of_every_level(level, data, tmp_path, monkeypatch):
     shelf = by([row for row in outcome.rows if row["method"] == "torchsde_srk"], "feature_frechet", "variant")
     assert set(shelf) == set(settings.models) and all(row["nfe"] > 5 for row in shelf.values())
     for name in settings.models:
-        assert outcome.arrays[f"{name}_ggf_0.5"].shape[0] == 4 and outcome.arrays[f"{name}_rk45"].dtype == "float16"
-        assert f"{name}_ddim_0.5" in outcome.arrays or name.endswith("ve")
+        assert outcome.arrays[f"{name}_ggf_5"].shape[0] == 4 and outcome.arrays[f"{name}_rk45"].dtype == "float16"
+        assert f"{name}_ddim_5" in outcome.arrays or name.endswith("ve")
