@@ -21,6 +21,8 @@ from planted import (
     common,
     ffjord,
     flow_matching,
+    ggf_experiments,
+    ggf_solver,
     ncsn,
     ncsnv2_claims,
     ncsnv2_experiments,
@@ -48,6 +50,8 @@ PLANTED = (
     score_sde,
     score_sde_claims,
     score_sde_networks,
+    ggf_solver,
+    ggf_experiments,
     flow_matching,
 )
 MUTANTS = [mutant for part in PLANTED for mutant in part.MUTANTS]

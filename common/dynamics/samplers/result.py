@@ -7,11 +7,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from common.dynamics.answers import Answers, require
+from common.dynamics.answers import Answers, Time, require
 from common.errors import SolverError
 
-# callback(step, time, state) may return another state to go on with: inpainting, imputation, colourisation
-Callback = Callable[[int, float, Tensor], Tensor | None]
+# callback(step, time, state) may return another state to go on with: inpainting, imputation, colourisation. Time is a number, or
+# a tensor [batch] where every sample has its own
+Callback = Callable[[int, Any, Tensor], Tensor | None]
 
 
 class Samples(NamedTuple):
@@ -22,7 +23,7 @@ class Samples(NamedTuple):
     rejected: Int[Tensor, " batch"]
 
 
-def called_back(callback: Callback | None, step: int, t: float, x: Tensor) -> Tensor:
+def called_back(callback: Callback | None, step: int, t: Time, x: Tensor) -> Tensor:
     """Return the state to go on with after a step. Raises `SolverError` if the callback's has another shape."""
     if callback is None or (new := callback(step, t, x)) is None:
         return x

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.dynamics.samplers.noise import BLOCK, NoiseSource, SampleStreams, normal
+from common.dynamics.samplers.noise import BLOCK, NoiseSource, SampleStreams, draws, normal
 from common.errors import SolverError
 
 
@@ -28,6 +28,42 @@ def test_samples_that_leave_do_not_disturb_the_others():
     streams.keep(torch.tensor([1]))
     found += [streams.normal(x[:1])[0] for _ in range(5)]
     assert torch.equal(torch.stack(found), torch.cat(expected))
+
+
+def test_streams_that_are_not_asked_stay_where_they_are():
+    x = torch.zeros(3, 2)
+    alone = [SampleStreams([seed]) for seed in (7, 8, 9)]
+    expected = [[stream.normal(x[:1])[0] for _ in range(2 * BLOCK)] for stream in alone]
+    streams, asked = SampleStreams([7, 8, 9]), [0, 0, 0]
+    for turn in range(BLOCK + 20):
+        rows = [[2, 0], [1], [0, 1, 2], [0]][turn % 4]
+        for row, drawn in zip(rows, streams.normal(x, torch.tensor(rows))):
+            assert torch.equal(drawn, expected[row][asked[row]])
+            asked[row] += 1
+    assert asked[0] > BLOCK > asked[1], "some have begun a new block and others have not"
+
+
+def test_draws_of_a_generator_are_a_stream_per_sample():
+    x = torch.zeros(4, 3)
+    whole, part = (draws(start, torch.Generator().manual_seed(3), "it") for start in (x, x[:2]))
+    expected = [whole(torch.arange(4)) for _ in range(3)]
+    assert torch.stack(expected).unique().numel() == 36
+    assert torch.equal(part(torch.tensor([1, 0])), expected[0][[1, 0]])
+    assert torch.equal(part(torch.tensor([1])), expected[1][[1]])
+    assert torch.equal(part(torch.tensor([0])), expected[1][[0]]), "who is not asked waits"
+    other = draws(x, torch.Generator().manual_seed(4), "it")(torch.arange(4))
+    assert torch.cat([other, expected[0]]).unique().numel() == 24
+    with pytest.raises(SolverError, match="it draws noise: pass a generator"):
+        draws(x, None, "it")
+
+
+def test_draws_of_another_source_are_the_samples_own():
+    class Places:
+        def normal(self, x):
+            return torch.arange(len(x))[:, None].expand_as(x).to(x)
+
+    found = draws(torch.zeros(4, 2), Places(), "it")(torch.tensor([3, 1]))
+    assert torch.equal(found, torch.tensor([[3.0, 3.0], [1.0, 1.0]]))
 
 
 def test_streams_follow_the_dtype():

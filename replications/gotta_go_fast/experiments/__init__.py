@@ -1,0 +1,1 @@
+"""Experiments of Gotta Go Fast: one module for each table or figure."""
