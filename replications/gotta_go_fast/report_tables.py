@@ -1,0 +1,5 @@
+"""Tables of the report."""
+
+
+def tables(metrics):
+    return iter(())
