@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from common.measure.drawing import plain
 from common.measure.figures import BLACK, GREY
@@ -32,7 +33,7 @@ def curve(axis: Axes, rows: pd.DataFrame, method: str, label: str = "", annotate
     for tolerance, point in mean.iterrows() if annotate else ():
         axis.annotate(
             f"{tolerance:g}", (point.nfe, point.value), (0, 5), textcoords="offset points", ha="center", va="bottom", fontsize=7,
-            color=shade(method),
+            color=shade(method), path_effects=[withStroke(linewidth=2, foreground="white")],
         )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def ticks(axis: Axes, sides: str = "xy") -> None:
         low, high = getattr(axis, f"get_{side}lim")()
         subs = (
             (1, 1.5, 2, 3, 4, 5, 7)
-            if high < 4 * low
+            if high < 8 * low
             else (1, 2, 3, 5)
             if high < 30 * low
             else (1, 3)

@@ -36,7 +36,7 @@ def speed(found: list[RunFolder], dataset: str) -> Figure:
     """Distance against evaluations: the solver by tolerance, rivals with as many evaluations, and what has all."""
     rows, models, settings = rows_of(found), models_of(found[0]), found[0].info["settings"]
     rows = rows[rows.metric == "feature_frechet"]
-    figure, axes = panels(len(models), 3.3, per_line=2)
+    figure, axes = panels(len(models), 3.4, per_line=2)
     for axis, model in zip(axes, models):
         mine = rows[rows.variant == model]
         axis.set(xscale="log", yscale="log")
@@ -47,7 +47,7 @@ def speed(found: list[RunFolder], dataset: str) -> Figure:
         drawing.floor(axis, mine)
         drawing.ticks(axis)
         axis.set(title=name(model), xlabel="evaluations", ylabel=DISTANCE if axis in axes[::2] else "")
-    drawing.below(figure, axes)
+    drawing.below(figure, axes, ncols=3)
     return Figure(
         f"speed-{dataset}",
         f"Distance against evaluations: {dataset}",
@@ -78,15 +78,15 @@ def evaluations(found: list[RunFolder], dataset: str) -> Figure:
         plain(axis.xaxis, (1, 2, 5))
     left.set(yscale="log", title="evaluations of a sample")
     plain(left.yaxis, (1, 2, 5))
-    right.set(title="share of steps that are rejected")
+    right.set(title="share of rejected steps")
     right.set_ylim(bottom=0)
     drawing.below(figure, [left], more=drawing.slowest_and_mean())
     return Figure(
         f"evaluations-{dataset}",
         f"Evaluations by tolerance: {dataset}",
-        "Cf. Table 1. What the adaptive solver costs on a trained model of each SDE, by its relative tolerance. Left: evaluations "
-        "of the slowest sample, as published (full line), and the mean over samples (dotted); either takes two for a step, "
-        "rejected ones too. Right: share of all steps that are rejected. Bands span the replicates.",
+        "Cf. Table 1. What the adaptive solver costs on a trained model of each SDE, by its relative tolerance. Left: "
+        "evaluations of the slowest sample, as published (full line), and the mean over samples (dotted); a step takes two, a "
+        "rejected one too. Right: share of all steps that are rejected. Bands span the replicates.",
         "Left: falling lines, that of VE steeper than that of VP. Right: a line for each SDE between 0 and one half.",
         figure,
         runs=found,
@@ -113,7 +113,7 @@ def ablations(found: list[RunFolder], dataset: str) -> Figure:
         f"{settings['ablation_tolerance']:g}, all from the same noise: evaluations of the slowest sample, and distance to test "
         "images in features, over those of the solver as published. Largest component's error: in place of the root mean square. "
         "Lamba: the error of the drift alone, with exponent 0.5. A dot is a replicate, a bar their mean.",
-        "A line of dots for each variant, left far from 1 for the largest component's error and for Lamba, right near 1 for most.",
+        "A line of dots for each variant: left far from 1 for the largest component's error and for Lamba, right near 1 for most.",
         figure,
         runs=found,
         data=measured(rows, *COST, "feature_frechet", "rejected_share"),
@@ -152,14 +152,16 @@ def pictures(run: RunFolder, dataset: str) -> Figure:
     """Samples of every sampler from the same starts: in full, and at a middle and the largest tolerance."""
     arrays, models = run.arrays, models_of(run)
     lines = lines_of_pictures(arrays, models, run.info["settings"]["tolerances"])
-    figure, grid = plt.subplots(max(1, len(lines)), len(models), figsize=(WIDTH, 0.46 * max(1, len(lines)) + 0.3), squeeze=False)
+    size = (WIDTH, 0.42 * max(1, len(lines)) + 0.3)
+    figure, grid = plt.subplots(max(1, len(lines)), len(models), figsize=size, squeeze=False)
     for column, model in zip(grid.T, models):
         for axis, (key, label) in zip(column, lines.items()):
-            images = arrays.get(f"{model}_{key}")
-            if images is None:
-                axis.set_axis_off()
-                continue
-            image_lines(axis, images[:PER_LINE], label, PER_LINE, gap=max(1, images.shape[-1] // 8))
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+            if f"{model}_{key}" in arrays:
+                images = arrays[f"{model}_{key}"][:PER_LINE]
+                image_lines(axis, images, "", PER_LINE, gap=max(1, images.shape[-1] // 8))
+            axis.set_ylabel(label if model == models[0] else "", rotation=0, ha="right", va="center")
         column[0].set_title(name(model))
     return Figure(
         f"pictures-{dataset}",

@@ -177,7 +177,7 @@ def sigma_max(found: list[RunFolder]) -> Figure:
         "sigma-max",
         "Errors by the largest noise",
         "Cf. Table 2, whose images of 256 × 256 pixels have a largest noise of 348 or 380. The VE path on a mixture with its "
-        "exact score, the adaptive solver at some relative tolerances (kinds of lines) and Euler-Maruyama with as many evaluations. "
+        "exact score; the adaptive solver at some relative tolerances (kinds of lines) and Euler-Maruyama at as many evaluations. "
         "Left: error, means over replicates; thin dashed: as many exact samples. Right: Euler-Maruyama's mean error over the "
         "adaptive solver's; a dot is a replicate. Where both errors are near that of exact samples, their ratio is chance.",
         "Left: lines of both samplers near the dashed line. Right: a line for each tolerance around or above 1.",
@@ -227,7 +227,7 @@ def ablations(found: list[RunFolder]) -> Figure:
         "solver as published. Right: error; dashed: as many exact samples; a dot below a quarter of that stands there. Largest "
         "component's error: in place of the root mean square. Lamba: the error of the drift alone, with exponent 0.5. A dot is a "
         "replicate, a bar their mean.",
-        "A line of dots for each variant. The largest component's error takes several times the evaluations, Lamba less than half "
+        "A line of dots for each variant. The largest component's error takes several times the evaluations, Lamba under half "
         "with larger errors; without extrapolation errors are larger at as many evaluations.",
         figure,
         runs=found,
