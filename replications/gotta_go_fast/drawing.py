@@ -56,10 +56,12 @@ def floor(axis: Axes, rows: pd.DataFrame, along: str = "y") -> None:
         line(rows.floor.mean(), color=BLACK, linestyle="--", linewidth=1)
 
 
-def down_to_the_floor(axis: Axes, rows: pd.DataFrame) -> None:
-    """End a logarithmic axis of errors below the floor: what lies there is as exact samples, however far down."""
+def floor_below(axis: Axes, rows: pd.DataFrame) -> None:
+    """Mark the floor of errors and end the panel not far below it: what lies there is as exact samples, however far down."""
+    floor(axis, rows)
     if rows.floor.notna().any():
         axis.set_ylim(bottom=rows.floor.mean() / 4)
+    ticks(axis)
 
 
 def below(figure: Drawing, axes: Iterable[Axes], ncols: int = 6, more: Iterable[Line2D] = ()) -> None:
@@ -127,3 +129,10 @@ def variants(axis: Axes, rows: pd.DataFrame, group: str, lines: list[str]) -> No
 def at_one(axis: Axes, along: str = "x") -> None:
     """Mark where a ratio is 1."""
     (axis.axvline if along == "x" else axis.axhline)(1, color=GREY, linestyle=":", linewidth=1, zorder=0)
+
+
+def at_values(axis: Axes, rows: pd.DataFrame) -> None:
+    """Label an axis where there are rows."""
+    at = sorted(rows["at"].unique())
+    axis.set_xticks(at, [f"{each:g}" for each in at])
+    axis.set_xticks([], minor=True)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from common.measure.figures import Figure, Runs
-from replications.gotta_go_fast import figures_learned, figures_toy
+from replications.gotta_go_fast import figures_learned, figures_rivals, figures_toy
 from replications.gotta_go_fast.report_tables import tables
 
 __all__ = ["figures", "tables"]
 # in the order of the page
-PARTS = (figures_learned, figures_toy)
+PARTS = (figures_learned, figures_toy, figures_rivals)
 
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:

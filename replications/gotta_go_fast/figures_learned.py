@@ -113,7 +113,7 @@ def ablations(found: list[RunFolder], dataset: str) -> Figure:
         f"{settings['ablation_tolerance']:g}, all from the same noise: evaluations of the slowest sample, and distance to test "
         "images in features, over those of the solver as published. Largest component's error: in place of the root mean square. "
         "Lamba: the error of the drift alone, with exponent 0.5. A dot is a replicate, a bar their mean.",
-        "A line of dots for each variant: left far from 1 for the largest component's error and for Lamba, right near 1 for most.",
+        "A line of dots for each variant: left far from 1 for the largest component's error and Lamba, right near 1 for most.",
         figure,
         runs=found,
         data=measured(rows, *COST, "feature_frechet", "rejected_share"),
@@ -138,8 +138,8 @@ def states(found: list[RunFolder], dataset: str) -> Figure:
         f"states-{dataset}",
         f"Evaluations by how far a model is trained: {dataset}",
         "Cf. Table 1, whose shallow and deep networks need as many evaluations as one another. The adaptive solver at a relative "
-        f"tolerance of {settings['state_tolerance']:g} on states of each model's training. Left: evaluations of the slowest sample "
-        "(full line) and their mean (dotted). Right: distance of the samples to test images in features. Bands span the "
+        f"tolerance of {settings['state_tolerance']:g} on states of each model's training. Left: evaluations of the slowest "
+        "sample (full line) and their mean (dotted). Right: distance of the samples to test images in features. Bands span the "
         "replicates.",
         "Left: level lines. Right: lines that fall as training goes on.",
         figure,
