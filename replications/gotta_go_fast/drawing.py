@@ -77,7 +77,7 @@ def ticks(axis: Axes, sides: str = "xy") -> None:
     for side in sides:
         low, high = getattr(axis, f"get_{side}lim")()
         subs = (
-            (1, 1.5, 2, 3, 4, 5, 7)
+            (1, 2, 3, 4, 5, 7)
             if high < 8 * low
             else (1, 2, 3, 5)
             if high < 30 * low
