@@ -15,7 +15,7 @@ from replications.gotta_go_fast.names import name, shade
 
 # samplers without a tolerance, and the one that is a curve too
 MARKS = {"reverse_diffusion_langevin": "D", "euler_maruyama_full": "s", "rk45": "^"}
-SPREAD = 0.16  # between the lines of dots of one variant
+SPREAD = 0.66  # of the lines of dots of one variant, from the first to beyond the last
 
 
 def curve(axis: Axes, rows: pd.DataFrame, method: str, label: str = "", annotate: bool = False, **look: str) -> None:
@@ -76,15 +76,7 @@ def ticks(axis: Axes, sides: str = "xy") -> None:
     """Label logarithmic axes with plain numbers, fewer where an axis spans more."""
     for side in sides:
         low, high = getattr(axis, f"get_{side}lim")()
-        subs = (
-            (1, 2, 3, 4, 5, 7)
-            if high < 8 * low
-            else (1, 2, 3, 5)
-            if high < 30 * low
-            else (1, 3)
-            if high < 300 * low
-            else (1,)
-        )
+        subs = (1, 2, 3, 4, 5, 7) if high < 8 * low else (1, 2, 3, 5) if high < 30 * low else (1, 3) if high < 300 * low else (1,)
         plain(getattr(axis, f"{side}axis"), subs)
 
 
@@ -113,14 +105,15 @@ def over_default(rows: pd.DataFrame, group: str) -> pd.DataFrame:
 def variants(axis: Axes, rows: pd.DataFrame, group: str, lines: list[str]) -> None:
     """Draw a line for each variant from the top down, on it the groups: a dot a replicate, a bar their mean."""
     groups = list(dict.fromkeys(rows[group]))
+    apart = SPREAD / max(1, len(groups))
     for height, method in enumerate(lines):
         for place, key in enumerate(groups):
             found = rows[(rows.method == method) & (rows[group] == key)].value
-            at = height + SPREAD * (2 * place - len(groups) + 1)
+            at = height + apart * (place - (len(groups) - 1) / 2)
             label = "" if height else name(key)
             axis.plot(found, [at] * len(found), "o", color=shade(key), markersize=4.5, alpha=0.6, markeredgewidth=0, label=label)
             if len(found):
-                axis.plot([found.mean()] * 2, [at - 0.12, at + 0.12], color=shade(key), linewidth=2)
+                axis.plot([found.mean()] * 2, [at - 0.4 * apart, at + 0.4 * apart], color=shade(key), linewidth=2)
     axis.set_yticks(range(len(lines)), [name(method) for method in lines])
     axis.set_ylim(max(1, len(lines)) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)

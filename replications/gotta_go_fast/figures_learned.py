@@ -99,7 +99,8 @@ def ablations(found: list[RunFolder], dataset: str) -> Figure:
     rows, settings = rows_of(found), found[0].info["settings"]
     rows = rows[rows.axis == "ablation"]
     lines = [method for method in settings["ablations"] if method in set(rows.method)]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 1.3 + 0.34 * len(lines)), sharey=True)
+    height = 1.3 + (0.2 + 0.07 * len(settings["models"])) * len(lines)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, height), sharey=True)
     for axis, metric, title in ((left, "nfe_max", "evaluations"), (right, "feature_frechet", DISTANCE)):
         drawing.variants(axis, drawing.over_default(rows[rows.metric == metric], "variant"), "variant", lines)
         axis.set(xscale="log", title=title, xlabel="over the published solver's")
@@ -152,7 +153,7 @@ def pictures(run: RunFolder, dataset: str) -> Figure:
     """Samples of every sampler from the same starts: in full, and at a middle and the largest tolerance."""
     arrays, models = run.arrays, models_of(run)
     lines = lines_of_pictures(arrays, models, run.info["settings"]["tolerances"])
-    size = (WIDTH, 0.42 * max(1, len(lines)) + 0.3)
+    size = (WIDTH, (0.03 + 0.78 / len(models)) * max(1, len(lines)) + 0.3)
     figure, grid = plt.subplots(max(1, len(lines)), len(models), figsize=size, squeeze=False)
     for column, model in zip(grid.T, models):
         for axis, (key, label) in zip(column, lines.items()):

@@ -87,7 +87,8 @@ def solvers(found: list[RunFolder]) -> Figure:
             drawing.curve(axis, chosen, method, annotate=method not in AT_A_TOLERANCE)
         drawing.points(axis, mine, ["euler_maruyama_full"])
         drawing.floor_below(axis, mine[mine.method.isin(shelf.method)])
-    drawing.below(figure, axes, ncols=4, more=[Line2D([], [], linestyle="", label=text) for text in refused(shelf)])
+    lost = refused(shelf)
+    drawing.below(figure, axes, ncols=4)
     settings = found[0].info["settings"]
     return Figure(
         "solvers",
@@ -95,6 +96,7 @@ def solvers(found: list[RunFolder]) -> Figure:
         "Cf. the appendix's table of solvers. torchsde's adaptive solvers, each at some tolerances (beside its dots), which are "
         "relative and absolute, against the adaptive solver and Euler-Maruyama with as many evaluations, on a mixture with its "
         f"exact score. A solver is given up after {settings['shelf_evaluations']} evaluations, or when values are not finite. "
+        f"{'Given up in some replicate: ' + ', '.join(lost) + '. ' if lost else ''}"
         "Dots are means over replicates, which are faint. Dashed: as many exact samples as torchsde's.",
         "Lines of error against evaluations; those of torchsde's solvers fall steeply with their tolerance.",
         figure,
@@ -104,9 +106,8 @@ def solvers(found: list[RunFolder]) -> Figure:
 
 
 def refused(shelf: pd.DataFrame) -> list[str]:
-    """Return a line for each solver and tolerance that was given up in any replicate."""
+    """Return each solver and tolerance that was given up in any replicate."""
     lost = shelf[shelf.status == "refused"]
     return [
-        f"given up: {name(method)} at {at:g} ({name(sde)})"
-        for sde, method, at in dict.fromkeys(zip(lost.dataset, lost.method, lost["at"]))
+        f"{name(method)} at {at:g} ({name(sde)})" for sde, method, at in dict.fromkeys(zip(lost.dataset, lost.method, lost["at"]))
     ]
