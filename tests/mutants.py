@@ -21,6 +21,7 @@ from planted import (
     common,
     ffjord,
     flow_matching,
+    ggf_experiments,
     ggf_solver,
     ncsn,
     ncsnv2_claims,
@@ -50,6 +51,7 @@ PLANTED = (
     score_sde_claims,
     score_sde_networks,
     ggf_solver,
+    ggf_experiments,
     flow_matching,
 )
 MUTANTS = [mutant for part in PLANTED for mutant in part.MUTANTS]

@@ -15,7 +15,7 @@ from common.dynamics.paths import broadcast
 from common.dynamics.samplers.result import Callback, Samples, called_back, require_finite
 from common.errors import SolverError
 from replications.gotta_go_fast.brownian import Memory, Remember
-from replications.gotta_go_fast.schemes import Field, Scheme
+from replications.gotta_go_fast.schemes import Field, Scheme, Stage
 from replications.gotta_go_fast.step_size import Control, next_step, scaled_error, tolerance
 
 NEAR = 1e-6  # a step that would end nearer to the end than this goes all the way
@@ -33,6 +33,7 @@ class Problem(NamedTuple):
     remember: Remember
     first_step: float
     max_iterations: int
+    reuse: bool = False
 
     def left(self, t: Tensor) -> Tensor:
         """Return the time that is left to travel."""
@@ -53,14 +54,16 @@ class Travellers(NamedTuple):
     h: Float[Tensor, " rows"]
     moved: Bool[Tensor, " rows"]  # whether the last step was accepted
     rejected: Int[Tensor, " rows"]
+    stage: tuple[Tensor, ...]  # drift and diffusion where the last steps started
     memory: Memory
 
     def only(self, chosen: Bool[Tensor, " rows"]) -> "Travellers":
         """Return those chosen."""
         indices = chosen.nonzero()[:, 0]
-        rows, *parts, memory = self
-        kept = (part[indices] for part in parts)
-        return Travellers(rows[indices.to(rows.device)], *kept, tuple(part[indices] for part in memory))
+        rows, *parts, stage, memory = self
+        kept = [part[indices] for part in parts]
+        stage, memory = (tuple(part[indices] for part in group) for group in (stage, memory))
+        return Travellers(rows[indices.to(rows.device)], *kept, stage, memory)
 
 
 def solve(
@@ -70,6 +73,8 @@ def solve(
     callback: Callback | None = None,
 ) -> Samples:
     """Return the states at the end, two evaluations per step on trial, and how many of these were rejected.
+
+    Where the field is asked once only at the start of steps (`reuse`), a rejection saves one of the two.
 
     draw(rows) gives fresh normals for the samples at these places. A callback gets the number of the trial, every sample's own
     time and all the states, arrived ones included; it may replace the states of those that took part.
@@ -92,7 +97,7 @@ def solve(
                 raise _error(problem, going.only(stuck), "the step size underflowed, or the error is not finite")
             there = going.only(arrived)
             found[there.rows], rejected[there.rows] = there.x, there.rejected.cpu()
-            nfe[there.rows] = 2 * (number + 1)
+            nfe[there.rows] = 2 * (number + 1) - (rejected[there.rows] if problem.reuse else 0)
             going = going.only(~arrived)
         if not len(going.rows):
             require_finite(problem.what, found)
@@ -103,7 +108,7 @@ def solve(
 def _at_start(problem: Problem, x: Tensor, times: Tensor) -> Travellers:
     h = torch.full_like(times, min(problem.first_step, abs(problem.end - problem.start)))
     rejected = torch.zeros_like(times, dtype=torch.int64)
-    return Travellers(torch.arange(len(x)), x, x, times.clone(), h, rejected == 0, rejected, ())
+    return Travellers(torch.arange(len(x)), x, x, times.clone(), h, rejected == 0, rejected, (), ())
 
 
 def _trial(problem: Problem, now: Travellers, fresh: Tensor) -> Travellers:
@@ -112,7 +117,8 @@ def _trial(problem: Problem, now: Travellers, fresh: Tensor) -> Travellers:
     t_next = torch.where(now.h < left, problem.ahead(now.t, now.h), problem.end)
     since, until = (now.t - problem.start).abs(), (t_next - problem.start).abs()
     dw, memory = problem.remember(now.memory, fresh, since, until, now.moved)
-    kept, compared, error = problem.scheme(problem.field, now.x, now.t, t_next, now.h, dw)
+    stage = _first_stage(problem, now)
+    kept, compared, error = problem.scheme(problem.field, stage, now.x, t_next, now.h, dw)
     scaled = scaled_error(problem.control, error, tolerance(problem.control, compared, now.compared, now.x))
     moved = scaled <= 1
     wide, t = broadcast(moved, now.x), torch.where(moved, t_next, now.t)
@@ -123,13 +129,24 @@ def _trial(problem: Problem, now: Travellers, fresh: Tensor) -> Travellers:
         h=next_step(problem.control, now.h, scaled, problem.left(t), NEAR),
         moved=moved,
         rejected=now.rejected + ~moved,
+        stage=stage if problem.reuse else (),
         memory=memory,
     )
+
+
+def _first_stage(problem: Problem, now: Travellers) -> Stage:
+    """Return drift and diffusion where the samples are; those whose last step was rejected are where they were."""
+    if not now.stage:
+        return problem.field(now.x, now.t)
+    moved = now.moved.nonzero()[:, 0]
+    drift, diffusion = (old.index_copy(0, moved, new) for old, new in zip(now.stage, problem.field(now.x[moved], now.t[moved])))
+    return drift, diffusion
 
 
 def _error(problem: Problem, stuck: Travellers, why: str) -> SolverError:
     first = f"sample {int(stuck.rows[0])} at t = {float(stuck.t[0]):.6g} with h = {float(stuck.h[0]):.3g}"
     others = f" and {len(stuck.rows) - 1} others" if len(stuck.rows) > 1 else ""
     return SolverError(
-        f"{problem.what}: {why}: {first}{others}; loosen the tolerances, stop further from the data end, or train the network longer"
+        f"{problem.what}: {why}: {first}{others}; loosen the tolerances, stop further from the data end, "
+        "or train the network longer"
     )

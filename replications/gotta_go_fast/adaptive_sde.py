@@ -39,16 +39,20 @@ def adaptive_sde(
     previous: Previous = "compared",
     error: Error = "sde",
     noise: Noise = "redrawn",
+    reuse: bool = False,
     max_iterations: int = 100_000,
 ) -> Sampler:
     """Return `sample(model, x, times, *, generator=None, callback=None) -> Samples`; the defaults are the paper's.
 
-    rtol, atol, safety, power, norm, previous: as `Control` says. first_step: in units of time. extrapolate: go on with the higher
-    order. error: of the SDE, or of its drift alone (Lamba's). noise: what becomes of a rejected step's (`brownian.py`).
+    rtol, atol, safety, power, norm, previous: as `Control` says. first_step: in units of time. extrapolate: go on with the
+    higher order. error: of the SDE, or of its drift alone (Lamba's). noise: what becomes of a rejected step's (`brownian.py`).
+    reuse: after a rejection the score where the step starts is not asked again: the same samples for fewer evaluations.
 
     `sample` goes from the first of `times` to the last and chooses those between itself. `nfe` and `rejected` are each sample's
-    own, two evaluations per step on trial; the released code counts its slowest sample's. A generator seeds one stream of noise
-    per sample. A last denoising step is `denoised_last`'s. Raises `SolverError` as `solve` says.
+    own: two evaluations per step on trial, less one per rejection with `reuse`; the released code counts its slowest sample's.
+    A generator seeds one stream of noise per sample. A callback gets every sample's own time, [batch], after each step on trial,
+    and may change states, so nothing is reused beside it. A last denoising step is `denoised_last`'s. Raises `SolverError` as
+    `solve` says.
     """
     control, remember = Control(rtol, atol, safety, power, norm, previous).checked(), REMEMBER.get(noise)
     scheme = {"sde": improved_euler, "drift": drift_alone}.get(error)
@@ -63,7 +67,8 @@ def adaptive_sde(
         check_times(model.path, times, WHAT, downwards=True, singular_at_noise=True)
         start, end = times.double()[[0, -1]].tolist()
         field = reverse_time(model)
-        problem = Problem(WHAT, field, start, end, scheme(extrapolate), control, remember, first_step, max_iterations)
+        again = reuse and callback is None
+        problem = Problem(WHAT, field, start, end, scheme(extrapolate), control, remember, first_step, max_iterations, again)
         return solve(problem, x, draws(x, generator, WHAT), callback)
 
     return sample
@@ -75,7 +80,7 @@ def reverse_time(model: Answers) -> Field:
 
     def field(x: Float[Tensor, "rows *shape"], t: Float[Tensor, " rows"]) -> tuple[Tensor, Tensor]:
         f, g2 = path.drift_coefficient(t), path.diffusion_squared(t)
-        drift = broadcast(g2.to(x), x) * model.score(x, t) - broadcast(f.to(x), x) * x
+        drift = torch.addcmul(broadcast(-f.to(x), x) * x, broadcast(g2.to(x), x), model.score(x, t))
         return drift, broadcast(g2.sqrt().to(x), x)
 
     return field

@@ -1,10 +1,10 @@
 """Brownian increments of steps that may be rejected: what becomes of their noise (Jolicoeur-Martineau 2021, Algorithms 1 and 2).
 
-    redrawn    a rejected step's noise is forgotten. So does the released code. Large noise is rejected more often, so what is
-               accepted is not quite normal
+    redrawn    a rejected step's noise is forgotten, as in the released code. Large noise is rejected more often, so what is
+               accepted is not normal: in few dimensions it is too small at any tolerance, in many all noise is of one size
     kept       its unit normal z is used again for the shorter step, sqrt(h) z with the new h: Algorithm 2
-    bridge     its path is kept: a shorter step ends at a point of it, drawn from the Brownian bridge, and later steps pass through
-               the points beyond. The increments are those of one Brownian motion, whatever was rejected
+    bridge     its path is kept: a shorter step ends at a point of it, drawn from the Brownian bridge, and later steps pass the
+               points beyond. The increments are those of one Brownian motion, whatever was rejected
 
 Each is a function of what it remembers and of fresh normals, of which it takes one draw per step on trial:
 

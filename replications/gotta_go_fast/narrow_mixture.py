@@ -1,7 +1,7 @@
 """A mixture of narrow Gaussians in many dimensions, whose score is exact, and how much noise a sampler leaves around it.
 
-The modes lie far apart and are as narrow as the last noise of a sampler, so that what a sampler does wrong is seen as the distance
-of its samples from the nearest centre: no network, no finite sample of data to compare with. In few dimensions or with wide modes
+The modes lie far apart and are as narrow as the last noise of a sampler, so what a sampler does wrong is seen in the distance of
+its samples from the nearest centre: no network, no finite sample of data to compare with. In few dimensions or with wide modes
 every sampler would look the same.
 """
 
@@ -44,8 +44,8 @@ class Narrow(NamedTuple):
         return float((nearest.square().mean() / x.shape[1]).sqrt() / STD)
 
     def starts(self, n: int, generator: Generator) -> Float[Tensor, "n dim"]:
-        """Return samples of the SDE's prior."""
-        return self.model.path.prior_sample((n, self.centres.shape[1]), generator=generator)
+        """Return samples of the SDE's prior, in single precision: its rounding is far below the modes' width."""
+        return self.model.path.prior_sample((n, self.centres.shape[1]), generator=generator, dtype=torch.float32)
 
     def exact_samples(self, n: int, generator: Generator) -> Float[Tensor, "n dim"]:
         """Return samples of an error-free sampler: data noised to the last time, and denoised."""
@@ -55,9 +55,7 @@ class Narrow(NamedTuple):
         return self.model.denoised(self.model.path.perturb(self.centres[which] + STD * data, t, noise), float(t))
 
 
-def narrow(
-    sde: str, eps: float, *, dim: int = 256, modes: int = 10, sigma_max: float = 50.0, generator: Generator
-) -> Narrow:
+def narrow(sde: str, eps: float, *, dim: int = 256, modes: int = 10, sigma_max: float = 50.0, generator: Generator) -> Narrow:
     """Return a mixture with random centres on the VP or the VE path; centres are uniform in the range of pixels there."""
     low, high = RANGES[sde]
     centres = low + (high - low) * torch.rand(modes, dim, generator=generator, dtype=torch.float64)

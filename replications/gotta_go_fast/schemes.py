@@ -17,6 +17,7 @@ noise of mean zero and order h^(3/2): S sqrt(h) (g(t') - g(t)) / 2, and a shift 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -24,7 +25,8 @@ from common.dynamics.paths import broadcast
 
 Rows = Float[Tensor, " rows"]
 State = Float[Tensor, "rows *shape"]
-Field = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # field(x, t [rows]) -> drift, diffusion that multiplies dw
+Stage = tuple[Tensor, Tensor]  # drift, and diffusion that multiplies dw
+Field = Callable[[Tensor, Tensor], Stage]  # field(x, t [rows])
 
 
 class Trial(NamedTuple):
@@ -35,18 +37,15 @@ class Trial(NamedTuple):
     error: State
 
 
-Scheme = Callable[[Field, Tensor, Tensor, Tensor, Tensor, Tensor], Trial]  # scheme(field, x, t, t_next, h, dw)
+Scheme = Callable[[Field, Stage, Tensor, Tensor, Tensor, Tensor], Trial]  # scheme(field, first stage at (x, t), x, t_next, h, dw)
 
 
 def improved_euler(extrapolate: bool) -> Scheme:
     """Return the paper's scheme; `extrapolate` goes on with the higher order, otherwise with the lower one."""
 
-    def scheme(field: Field, x: State, t: Rows, t_next: Rows, h: Rows, dw: State) -> Trial:
-        size = broadcast(h.to(x), x)
-        drift, diffusion = field(x, t)
-        lower = x + size * drift + diffusion * dw
-        drift, diffusion = field(lower, t_next)
-        error = 0.5 * (lower - (x + size * drift + diffusion * dw))
+    def scheme(field: Field, first: Stage, x: State, t_next: Rows, h: Rows, dw: State) -> Trial:
+        lower = _euler_maruyama(x, first, h, dw)
+        error = 0.5 * (lower - _euler_maruyama(x, field(lower, t_next), h, dw))
         return _chosen(extrapolate, lower, lower - error, error)
 
     return scheme
@@ -58,15 +57,20 @@ def drift_alone(extrapolate: bool) -> Scheme:
     Noise is added to whichever of Euler's and Heun's means is gone on with, at g(t).
     """
 
-    def scheme(field: Field, x: State, t: Rows, t_next: Rows, h: Rows, dw: State) -> Trial:
+    def scheme(field: Field, first: Stage, x: State, t_next: Rows, h: Rows, dw: State) -> Trial:
         size = broadcast(h.to(x), x)
-        drift, diffusion = field(x, t)
+        drift, diffusion = first
         euler = x + size * drift
         error = 0.5 * size * (drift - field(euler, t_next)[0])
         mean = euler - error if extrapolate else euler
         return Trial(mean + diffusion * dw, mean, error)
 
     return scheme
+
+
+def _euler_maruyama(x: State, stage: Stage, h: Rows, dw: State) -> State:
+    drift, diffusion = stage
+    return torch.addcmul(torch.addcmul(x, broadcast(h.to(x), x), drift), diffusion, dw)
 
 
 def _chosen(extrapolate: bool, lower: State, higher: State, error: State) -> Trial:

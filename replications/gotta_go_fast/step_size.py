@@ -18,7 +18,6 @@ from common.errors import SolverError
 
 Norm = Literal["rms", "max"]
 Previous = Literal["compared", "state", "none"]
-LEAST = 1e-12  # no smaller error makes a step larger: an error of zero would make it infinite
 
 
 class Control(NamedTuple):
@@ -74,6 +73,9 @@ def scaled_error(control: Control, error: Float[Tensor, "rows *shape"], delta: T
 def next_step(
     control: Control, h: Float[Tensor, " rows"], scaled: Float[Tensor, " rows"], remaining: Float[Tensor, " rows"], near: float
 ) -> Float[Tensor, " rows"]:
-    """Return the next steps, never longer than what remains, and all of it where less than `near` would be left."""
-    proposed = control.safety * h * scaled.clamp(min=LEAST) ** -control.power
+    """Return the next steps, never longer than what remains, and all of it where less than `near` would be left.
+
+    Where there is no error the step proposed is infinite, and what remains is taken.
+    """
+    proposed = control.safety * h * scaled**-control.power
     return torch.where(proposed >= remaining - near, remaining, proposed)

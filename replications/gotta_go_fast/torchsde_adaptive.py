@@ -44,7 +44,9 @@ def torchsde_adaptive(
         require(model, what, "score")
         check_times(model.path, times, what, downwards=True, singular_at_noise=True)
         if not isinstance(generator, Generator) or callback is not None:
-            raise SolverError(f"{what} draws its noise for the whole batch and keeps its states: pass a generator and no callback")
+            raise SolverError(
+                f"{what} draws its noise for the whole batch and keeps its states: pass a generator and no callback"
+            )
         span = times.double().cpu()[[0, -1]]
         flat, ends = x.flatten(1), torch.stack([span.new_zeros(()), span[0] - span[1]])
         sde = ReversedInTime(model, x.shape, float(span[0]), METHODS[method], max_evaluations, what)

@@ -10,8 +10,8 @@ from torch import Tensor
 from common.dynamics.answers import Answers, Time, require
 from common.errors import SolverError
 
-# callback(step, time, state) may return another state to go on with: inpainting, imputation, colourisation. Where every sample has
-# a time of its own, time is a tensor [batch]
+# callback(step, time, state) may return another state to go on with: inpainting, imputation, colourisation. Time is a number, or
+# a tensor [batch] where every sample has its own
 Callback = Callable[[int, Any, Tensor], Tensor | None]
 
 

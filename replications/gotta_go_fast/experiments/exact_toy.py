@@ -131,9 +131,7 @@ def adaptive_rows(case: Case, found: Samples, **labels: Any) -> list[Row]:
 def rival_rows(case: Case, nfe: int, **labels: Any) -> list[Row]:
     """Return the rows of Euler-Maruyama, and on the VP path of DDIM, at a number of evaluations."""
     rivals = {"euler_maruyama": euler_maruyama(nfe), **({"ddim": ddim(nfe)} if case.toy.sde == "vp" else {})}
-    return [
-        each for name, sampler in rivals.items() for each in case.rows(case.drawn(sampler).x, method=name, nfe=nfe, **labels)
-    ]
+    return [each for name, sampler in rivals.items() for each in case.rows(case.drawn(sampler).x, method=name, nfe=nfe, **labels)]
 
 
 def full_rows(case: Case, nfe: int, **labels: Any) -> list[Row]:

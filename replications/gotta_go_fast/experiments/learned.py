@@ -10,18 +10,21 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from common.dynamics.samplers.result import denoised_last
+from common.errors import SolverError
 from common.evaluation.yardstick import Space, yardstick
 from common.learning.data import catalogue
 from common.learning.data.scale import to_unit
 from common.measure.metrics.inception import find_weights
 from common.runs.experiment import Context
-from common.runs.folders import Outcome, row
+from common.runs.folders import Outcome, refused, row
 from common.runs.settings import Settings as Base
 from replications.gotta_go_fast.ablations import ABLATIONS
-from replications.gotta_go_fast.experiments.exact_toy import Ablation
+from replications.gotta_go_fast.experiments.exact_toy import Ablation, Shelf
 from replications.gotta_go_fast.leftover_noise import quietest
 from replications.gotta_go_fast.model_runs import Case, Measures, Network, Process, trained
 from replications.gotta_go_fast.rivals import ddim, euler_maruyama, reverse_diffusion_langevin
+from replications.gotta_go_fast.torchsde_adaptive import torchsde_adaptive
 from replications.score_sde.images.model_samples import halved
 from replications.score_sde.probability_flow import rk45
 
@@ -43,8 +46,9 @@ class Settings(Base):
     full: PositiveInt = Field(default=1000, description="evaluations of Euler-Maruyama where it is not to be fast")
     corrected: PositiveInt = Field(default=2000, description="evaluations of reverse diffusion with Langevin steps")
     flow_tolerance: PositiveFloat = Field(default=1e-5, description="atol = rtol of the probability flow")
+    shelf: dict[Shelf, list[PositiveFloat]] = Field(description="torchsde's adaptive solvers, each with its rtol = atol")
     ablations: list[Ablation] = Field(description="variants of the solver")
-    ablation_samples: PositiveInt = Field(description="samples of each variant, not more than of the samplers")
+    ablation_samples: PositiveInt = Field(description="samples of each variant and state, not more than of the samplers")
     ablation_tolerance: PositiveFloat = Field(default=0.01, description="relative tolerance of all variants")
     states: list[NonNegativeFloat] = Field(description="shares of the training whose states are sampled too")
     state_tolerance: PositiveFloat = Field(default=0.05, description="relative tolerance there")
@@ -73,8 +77,9 @@ def run(settings: Settings, context: Context) -> Outcome:
         labels = {"dataset": settings.data, "variant": name}
         for found, pictures in (full_rows(case, settings, labels), tolerance_rows(case, settings, labels)):
             rows += found
-            arrays |= {f"{name}_{key}": images[:SHOWN].clamp(-1, 1) for key, images in pictures.items()}
-        rows += [*ablation_rows(case, settings, labels), *state_rows(name, case, settings, labels)]
+            arrays |= {f"{name}_{key}": images for key, images in pictures.items()}
+        rows += [*shelf_rows(case, settings, labels), *ablation_rows(case, settings, labels)]
+        rows += state_rows(name, case, settings, labels)
     return Outcome(rows, arrays={key: halved(images) for key, images in arrays.items()})
 
 
@@ -90,6 +95,11 @@ def measures_of(settings: Settings, context: Context) -> tuple[Measures, tuple[i
     return Measures(measure, measure.floor(settings.samples), quiet, quiet.noise(unseen)), tuple(seen.shape[1:])
 
 
+def shown(images: Tensor) -> Tensor:
+    """Return some pictures, clipped: a copy, which does not hold on to all of them."""
+    return images[:SHOWN].clamp(-1, 1)
+
+
 def full_rows(case: Case, settings: Settings, labels: Row) -> Found:
     """Return the rows and samples of what has all its evaluations: Euler-Maruyama, a predictor-corrector, the flow by RK45."""
     process = case.process
@@ -102,7 +112,7 @@ def full_rows(case: Case, settings: Settings, labels: Row) -> Found:
     for method, sampler in samplers.items():
         found = case.drawn(sampler)
         rows += case.measures.rows(found.images, method=method, nfe=found.nfe + 1, **labels)
-        pictures[method] = found.images
+        pictures[method] = shown(found.images)
     return rows, pictures
 
 
@@ -115,14 +125,29 @@ def tolerance_rows(case: Case, settings: Settings, labels: Row) -> Found:
     for tolerance in settings.tolerances:
         found, where = case.solved(tolerance), {"axis": "tolerance", "at": tolerance, **labels}
         rows += case.adaptive_rows(found, method="ggf", **where)
-        pictures[f"ggf_{tolerance:g}"] = found.images
+        pictures[f"ggf_{tolerance:g}"] = shown(found.images)
         nfe = round(found.nfe)
         rivals = {"euler_maruyama": euler_maruyama(nfe), **({"ddim": ddim(nfe)} if case.sde == "vp" else {})}
         for method, sampler in rivals.items():
             images = case.drawn(sampler).images
             rows += case.measures.rows(images, method=method, nfe=nfe, **where)
-            pictures[f"{method}_{tolerance:g}"] = images
+            pictures[f"{method}_{tolerance:g}"] = shown(images)
     return rows, pictures
+
+
+def shelf_rows(case: Case, settings: Settings, labels: Row) -> list[Row]:
+    """Return the rows of off-the-shelf adaptive solvers by their tolerance, which is relative and absolute; or why not."""
+    rows = []
+    for method, tolerances in settings.shelf.items():
+        for tolerance in tolerances:
+            where = {"method": f"torchsde_{method}", "axis": "tolerance", "at": tolerance, **labels}
+            try:
+                found = case.drawn(denoised_last(torchsde_adaptive(method, rtol=tolerance, atol=tolerance)))
+            except SolverError as error:
+                rows.append(refused("feature_frechet", error, **where))
+                continue
+            rows += case.measures.rows(found.images, nfe=found.nfe + 1, **where)
+    return rows
 
 
 def ablation_rows(case: Case, settings: Settings, labels: Row) -> list[Row]:
@@ -137,7 +162,7 @@ def ablation_rows(case: Case, settings: Settings, labels: Row) -> list[Row]:
 
 def state_rows(name: str, case: Case, settings: Settings, labels: Row) -> list[Row]:
     """Return the rows of states of a model's training, all of it last: another network with the same process and data."""
-    rows = []
+    case, rows = case.first(settings.ablation_samples), []
     for share in (*settings.states, *([1.0] if settings.states else [])):
         state = trained(settings.data, name, settings.network, case.context, share)
         found = case._replace(trained=state).solved(settings.state_tolerance)

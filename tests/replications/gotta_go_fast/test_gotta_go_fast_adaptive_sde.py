@@ -1,5 +1,6 @@
 """The sampler against a plain loop of one sample written out, and what it promises of batches, noise and errors."""
 
+import itertools
 import math
 
 import pytest
@@ -18,7 +19,7 @@ from replications.gotta_go_fast.adaptive_sde import adaptive_sde
 
 F64 = torch.float64
 ENDS = torch.tensor([1.0, 1e-3], dtype=F64)
-TOLERANCES = {"rtol": 0.05, "atol": 0.01}
+TOLERANCES = {"rtol": 0.1, "atol": 0.03}
 
 
 def generator(seed=0):
@@ -39,7 +40,7 @@ class Table:
         return next(self.values)
 
 
-def plain(path, model, x, ends, noise, rtol=0.05, atol=0.01, first_step=0.01, **options):
+def plain(path, model, x, ends, noise, rtol=0.1, atol=0.03, first_step=0.01, **options):
     """Algorithm 1 for one sample x [dim], with the ablations' options: its end, trials and rejections."""
     safety, power, norm, extrapolate, previous, error, kept = (
         {"safety": 0.9, "power": 0.9, "norm": "rms", "extrapolate": True, "previous": "compared", "error": "sde", "kept": False}
@@ -51,12 +52,13 @@ def plain(path, model, x, ends, noise, rtol=0.05, atol=0.01, first_step=0.01, **
     def reverse(x, t):
         time = torch.tensor(t, dtype=F64)
         f, g2 = path.drift_coefficient(time), path.diffusion_squared(time)
-        return f * x - g2 * model.score(x[None], t)[0], g2.sqrt()
+        return f * x - g2 * model.score(x[None], time)[0], g2.sqrt()
 
     while t > end:
-        fresh, last = next(noise), t - h <= end
+        h, t_next = (h, t - h) if t - h > end + 1e-6 else (t - end, end)
+        fresh = next(noise)
         unit = unit if kept and unit is not None else fresh
-        t_next, z = (end if last else t - h), (unit if kept else fresh) * h**0.5
+        z = h**0.5 * unit
         drift, g = reverse(x, t)
         if error == "sde":
             euler = x - h * drift + g * z
@@ -77,7 +79,7 @@ def plain(path, model, x, ends, noise, rtol=0.05, atol=0.01, first_step=0.01, **
             x, t, before, unit = new, t_next, compared, None
         else:
             rejected += 1
-        h = min(safety * h * scaled**-power, t - end)
+        h = safety * h * scaled**-power
     return x, trials, rejected
 
 
@@ -94,11 +96,11 @@ VARIANTS = {**ABLATIONS, "state": {"previous": "state"}, "kept": {"noise": "kept
 def test_it_is_the_published_algorithm(path, variant):
     """Every sample of a batch is what a loop of one sample finds, with the same noise."""
     path, options = PATHS[path](), VARIANTS[variant]
-    model, start = mixture(path), path.prior_std * normals(4, 3)
-    table = normals(2000, 4, 3, seed=1)
+    model, start = mixture(path), path.prior_std * normals(3, 3)
+    table = normals(2000, 3, 3, seed=1)
     found = adaptive_sde(**TOLERANCES, **options)(model, start, ENDS, generator=Table(table))
     said = {key: value for key, value in options.items() if key != "noise"}
-    for k in range(4):
+    for k in range(3):
         x, trials, rejected = plain(path, model, start[k], ENDS.tolist(), iter(table[:, k]), kept=variant == "kept", **said)
         torch.testing.assert_close(found.x[k], x, rtol=1e-8, atol=1e-8)
         assert (int(found.nfe[k]), int(found.rejected[k])) == (2 * trials, rejected)
@@ -160,11 +162,32 @@ def test_samples_that_have_arrived_are_not_evaluated_again():
     torch.testing.assert_close(tweedie.x, model.denoised(found.x, 1e-3))
 
 
+@pytest.mark.parametrize("noise", ["redrawn", "bridge"])
+def test_reuse_finds_the_same_samples_for_an_evaluation_less_per_rejection(noise):
+    asked, x = [], normals(20, 1, 2, 2).float()
+    network = Denoiser(Bent(), vp(), "noise")
+    counting = Answering(vp(), "score", lambda x, t: asked.append(len(x)) or network.score(x, t))
+    plainly, thriftily = (
+        adaptive_sde(**TOLERANCES, noise=noise, reuse=reuse)(model, x, ENDS, generator=generator())
+        for model, reuse in ((network, False), (counting, True))
+    )
+    assert torch.equal(plainly.x, thriftily.x) and torch.equal(plainly.rejected, thriftily.rejected)
+    assert torch.equal(thriftily.nfe, plainly.nfe - plainly.rejected) and plainly.rejected.sum() > 0
+    assert sum(asked) == int(thriftily.nfe.sum())
+    asked.clear()
+    heard = adaptive_sde(**TOLERANCES, noise=noise, reuse=True)(
+        counting, x, ENDS, generator=generator(), callback=lambda *_: None
+    )
+    assert torch.equal(heard.nfe, plainly.nfe) and sum(asked) == int(plainly.nfe.sum())
+
+
 def test_a_rejected_step_leaves_its_sample_where_it_was():
     seen = []
-    adaptive_sde(**TOLERANCES)(mixture(vp()), normals(8, 3), ENDS, generator=generator(), callback=lambda *what: seen.append(what))
+    adaptive_sde(**TOLERANCES)(
+        mixture(vp()), normals(8, 3), ENDS, generator=generator(), callback=lambda *what: seen.append(what)
+    )
     stood = 0
-    for (_, t, x), (_, t_next, x_next) in zip(seen, seen[1:]):
+    for (_, t, x), (_, t_next, x_next) in itertools.pairwise(seen):
         still = t == t_next
         assert torch.equal(x[still], x_next[still])
         assert (x[~still] != x_next[~still]).all() and (t_next[~still] < t[~still]).all()
@@ -177,7 +200,9 @@ def test_a_callback_may_replace_states():
     """One coordinate is held: the other must come from its distribution given the known one."""
     path, n, draws = vp(), 1500, generator(2)
     means = torch.tensor([[2.0, 0.0], [-2.0, 1.0]], dtype=F64)
-    model = GaussianMixture(path, weights=torch.tensor([0.7, 0.3], dtype=F64), means=means, stds=torch.tensor([0.3, 0.5], dtype=F64))
+    model = GaussianMixture(
+        path, weights=torch.tensor([0.7, 0.3], dtype=F64), means=means, stds=torch.tensor([0.3, 0.5], dtype=F64)
+    )
 
     def inpaint(step, t, x):
         known = path.alpha(t) * 2.0 + path.sigma(t) * torch.randn(n, generator=draws, dtype=F64)
@@ -190,26 +215,40 @@ def test_a_callback_may_replace_states():
         adaptive_sde(0.1, 0.02)(model, start, ENDS, generator=draws, callback=lambda step, t, x: x[:, 0])
 
 
-@pytest.mark.parametrize("noise", ["redrawn", "kept", "bridge"])
-@pytest.mark.parametrize("path", ["vp", "sub_vp", "ve"])
-def test_a_gaussian_is_reached(path, noise):
-    """Mean and standard deviation at the end, where alpha^2 std^2 + sigma^2 is the variance; five standard errors and 2 %."""
-    path, n, dim, mean, std = PATHS[path](), 2000, 8, 0.4, 0.3
+@pytest.mark.parametrize(
+    ("path", "noise", "dim", "n"),
+    [
+        ("vp", "bridge", 2, 1500),
+        ("sub_vp", "bridge", 2, 1500),
+        ("ve", "bridge", 2, 1500),
+        ("vp", "redrawn", 400, 10),
+        ("vp", "kept", 400, 10),
+    ],
+)
+def test_a_gaussian_is_reached(path, noise, dim, n):
+    """Where alpha^2 std^2 + sigma^2 is the variance at the end: a bridge in few dimensions, where much is rejected.
+
+    The others choose among noise by its size; in many dimensions it has one size only.
+    """
+    path, mean, std = PATHS[path](), 0.4, 0.3
     model = gaussian(path, torch.full((dim,), mean, dtype=F64), std)
     start, draws, ends = path.prior_std * normals(n, dim), generator(1), torch.tensor([1.0, 0.01], dtype=F64)
-    x = adaptive_sde(0.02, 0.01, noise=noise)(model, start, ends, generator=draws).x
+    found = adaptive_sde(0.05, 0.01, noise=noise)(model, start, ends, generator=draws)
     alpha, sigma = (float(part(ends[1])) for part in (path.alpha, path.sigma))
     expected = math.hypot(alpha * std, sigma)
-    assert float(x.mean()) == pytest.approx(alpha * mean, abs=5 * expected / (n * dim) ** 0.5 + 0.02 * expected)
-    assert float(x.std()) == pytest.approx(expected, rel=5 / (2 * n * dim) ** 0.5 + 0.02)
+    assert float(found.x.mean()) == pytest.approx(alpha * mean, abs=4 * expected / (n * dim) ** 0.5 + 0.02 * expected)
+    assert float(found.x.std()) == pytest.approx(expected, rel=4 / (2 * n * dim) ** 0.5 + 0.01)
+    assert found.rejected.sum() > 0
 
 
 def test_modes_of_a_mixture_are_reached_on_the_optimal_transport_path():
-    path, n = optimal_transport(), 2000
+    path, n = optimal_transport(), 1500
     means = torch.tensor([[2.0, 0.0], [-2.0, 1.0]], dtype=F64)
-    model = GaussianMixture(path, weights=torch.tensor([0.7, 0.3], dtype=F64), means=means, stds=torch.tensor([0.3, 0.5], dtype=F64))
+    model = GaussianMixture(
+        path, weights=torch.tensor([0.7, 0.3], dtype=F64), means=means, stds=torch.tensor([0.3, 0.5], dtype=F64)
+    )
     ends = torch.tensor([path.t_max, 0.01], dtype=F64)
-    x = adaptive_sde(0.05, 0.02)(model, normals(n, 2), ends, generator=generator(1)).x
+    x = adaptive_sde(0.05, 0.02, noise="bridge")(model, normals(n, 2), ends, generator=generator(1)).x
     first = x[:, 0] > 0
     assert float(first.double().mean()) == pytest.approx(0.7, abs=4 * math.sqrt(0.21 / n) + 0.01)
     torch.testing.assert_close(x[first].mean(0), 0.99 * means[0], rtol=0, atol=0.05)
@@ -219,7 +258,11 @@ def test_modes_of_a_mixture_are_reached_on_the_optimal_transport_path():
 def test_the_state_keeps_its_dtype_and_times_are_float64(dtype):
     times = []
     found = adaptive_sde(**TOLERANCES)(
-        Denoiser(Bent(), vp(), "noise"), normals(3, 2).to(dtype), ENDS, generator=generator(), callback=lambda _, t, x: times.append(t)
+        Denoiser(Bent(), vp(), "noise"),
+        normals(3, 2).to(dtype),
+        ENDS,
+        generator=generator(),
+        callback=lambda _, t, x: times.append(t),
     )
     assert found.x.dtype == dtype and not found.x.requires_grad and {t.dtype for t in times} == {F64}
 
@@ -255,12 +298,14 @@ def test_a_score_that_is_not_a_number_is_named_with_its_sample():
 
 def test_a_step_that_underflows_is_an_error():
     rough = Answering(vp(), "score", lambda x, t: 1e30 * torch.sin(1e30 * x))
-    with pytest.raises(SolverError, match=r"underflowed.*sample 0 at t = 1 with h = \d.*e-(1[6-9]|[2-9]\d).* and 1 others"):
+    with pytest.raises(SolverError, match=r"underflowed.*sample \d at t = 1 with h = \d.*e-(1[6-9]|[2-9]\d)"):
         adaptive_sde(**TOLERANCES)(rough, normals(2, 3), ENDS, generator=generator())
 
 
 def test_too_many_steps_are_an_error():
-    with pytest.raises(SolverError, match=r"not there after 7 steps on trial: sample 0 at t = 0\.9\d+ with h = .* and 3 others"):
+    with pytest.raises(
+        SolverError, match=r"not there after 7 steps on trial: sample 0 at t = 0\.8\d+ with h = 0\.0\d+ and 3 others"
+    ):
         adaptive_sde(**TOLERANCES, max_iterations=7)(mixture(vp()), normals(4, 3), ENDS, generator=generator())
 
 

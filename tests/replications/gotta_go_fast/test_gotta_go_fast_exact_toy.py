@@ -93,7 +93,7 @@ def test_rivals_have_as_many_evaluations_as_the_slowest_sample(context, settings
         ("euler_maruyama", 100)
     }
     assert errors["data", None]["value"] < 4 * case.floor and errors["rk45", None]["value"] < 4 * case.floor
-    assert errors["euler_maruyama", 0.5]["value"] > errors["euler_maruyama_full", None]["value"] > 10 * case.floor
+    assert errors["euler_maruyama", 0.1]["value"] > errors["ggf", 0.1]["value"] > 10 * case.floor
     assert not any(row["method"] == "ddim" for row in exact_toy.rival_rows(drawn_case("ve", 5, context, dim=8), 10))
 
 
@@ -152,3 +152,20 @@ def test_a_run(context, settings):
     assert {row["dataset"] for row in rows if row["method"] == "torchsde_srk"} == {"vp"}
     assert outcome.arrays["vp_nfe"].shape == (2, 20) and not np.array_equal(outcome.arrays["vp_nfe"], outcome.arrays["ve_nfe"])
     assert outcome.arrays["tolerances"].tolist() == [0.1, 0.5]
+
+
+@pytest.mark.parametrize("level", ["gpu", "paper"])
+def test_a_run_of_the_large_levels_at_a_small_size(level, context):
+    small = ["samples=5", "dim=16", "few=4", "full=50", "tolerances=[0.5]", "dimensions=[4]", "shelf_evaluations=40"]
+    loose = [f"{name}_tolerance=0.5" for name in ("ablation", "dimension")] + ["sigma_tolerances=[0.5]"]
+    chosen = resolve(PACKAGE, "exact_toy", level, [*small, *loose])
+    assert resolve(PACKAGE, "exact_toy", level).samples == 2000 and chosen.ablations == list(ABLATIONS)
+    rows = exact_toy.run(chosen, context).rows
+    assert set(by([row for row in rows if row.get("axis") == "ablation"], "nfe_max", "dataset", "method")) == {
+        (sde, name) for sde in ("vp", "ve") for name in ABLATIONS
+    }
+    shelf = [row for row in rows if row["method"].startswith("torchsde") and row["metric"] == "residual_error"]
+    assert {(row["dataset"], row["method"]) for row in shelf} == {
+        (sde, f"torchsde_{method}") for sde in ("vp", "ve") for method in chosen.shelf
+    }
+    assert all(math.isfinite(row["value"]) or row["status"] == "refused" for row in shelf)

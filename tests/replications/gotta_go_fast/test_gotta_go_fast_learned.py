@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from test_score_sde_settings import MadeUp, stand_ins  # noqa: F401 - a fixture for all tests
+from gotta_go_fast_stand_ins import MadeUp, small_data
 
 from common.dynamics.answers import Answering
 from common.dynamics.oracles import gaussian
@@ -138,7 +138,8 @@ def test_equal_evaluations(context, measures, settings):
         assert {row["variant"] for row in rows} == {"v"} and {row["axis"] for row in rows} == {"tolerance"}
 
 
-def test_all_their_evaluations(context, measures, settings):
+def test_all_their_evaluations(context, measures, settings, monkeypatch):
+    monkeypatch.setattr(learned, "shown", lambda images: images)
     case = case_of(vp(), context, measures, 400, 400)
     rows, pictures = learned.full_rows(case, settings.model_copy(update={"full": 200, "corrected": 300}), {"variant": "v"})
     nfe = {method: row["nfe"] for method, row in by(rows, "feature_frechet", "method").items()}
@@ -152,32 +153,39 @@ def test_variants_of_the_first_samples(context, measures, settings):
     case = case_of(vp(), context, measures)
     rows = learned.ablation_rows(case, settings, {})
     cells = by(rows, "feature_frechet", "method")
-    assert list(cells) == settings.ablations and {row["n"] for row in rows} == {6} and {row["axis"] for row in rows} == {"ablation"}
+    assert (
+        list(cells) == settings.ablations and {row["n"] for row in rows} == {6} and {row["axis"] for row in rows} == {"ablation"}
+    )
     assert {row["floor"] for row in cells.values()} == {measures.yardstick.floor(6)} != {measures.floor}
     assert by(rows, "nfe_max", "method")["lamba"]["value"] < by(rows, "nfe_max", "method")["default"]["value"]
 
 
-def test_models_and_their_states(tmp_path):
+def test_models_and_their_states(tmp_path, monkeypatch):
+    small_data(monkeypatch)
     context = MadeUp("gotta_go_fast", "learned", "smoke", 0, 2, tmp_path, tmp_path / "run", torch.device("cpu"))
     shared = model_runs.trained("digits", "score_ve", "shared", context)
     assert shared.pixel_range == (-1.0, 1.0) and shared.model.path.name == "ve"
     published = model_runs.trained("cifar10", "ncsnpp_ve", "ncsnpp", context)
     assert published.pixel_range == (0.0, 1.0) and published.model.path.prior_std == 50
-    folder = context.model("digits", "score_ve")
-    (folder / "snapshots" / "2.safetensors").unlink()
-    x = torch.randn(2, 1, 8, 8)
-    torch.testing.assert_close(
-        model_runs.trained("digits", "score_ve", "shared", context, 0.8).model(x, 0.5), load_denoiser(folder)(x, 0.5)
-    )
-    with pytest.raises(Exception, match=r"2\.safetensors"):
-        model_runs.trained("digits", "score_ve", "shared", context, 0.5)
+    folder, x = context.model("digits", "score_ve"), torch.randn(2, 1, 8, 8)
+    whole, half = load_denoiser(folder), load_denoiser(folder, file="snapshots/2.safetensors")
+    for share, expected in ((1.0, whole), (0.9, whole), (0.5, half)):
+        state = model_runs.trained("digits", "score_ve", "shared", context, share)
+        torch.testing.assert_close(state.model(x, 0.5), expected(x, 0.5))
+    assert not torch.allclose(whole(x, 0.5), half(x, 0.5))
 
 
-@pytest.mark.parametrize(("level", "data"), [("smoke", "digits"), ("gpu", "fashion_mnist"), ("gpu", "cifar10"), ("paper", "cifar10")])
+@pytest.mark.parametrize(
+    ("level", "data"), [("smoke", "digits"), ("gpu", "fashion_mnist"), ("gpu", "cifar10"), ("paper", "cifar10")]
+)
 def test_a_run_of_every_level(level, data, tmp_path, monkeypatch):
+    small_data(monkeypatch)
     small = ["samples=4", "batch=3", "ablation_samples=2", "tolerances=[0.5]", "full=20", "corrected=44", "flow_tolerance=0.1"]
-    more = ["ablation_tolerance=0.5", "state_tolerance=0.5", "ablations=[default]"]
+    more = ["ablation_tolerance=0.5", "state_tolerance=0.5", "ablations=[default]", "shelf={srk: [0.5]}"]
     settings = resolve(PACKAGE, "learned", level, [f"data={data}", *small, *more])
+    if level == "paper":  # the deeper networks are the others once more
+        names = ["ddpmpp_vp", "ncsnpp_deep_ve"]
+        settings = settings.model_copy(update={"models": {name: settings.models[name] for name in names}})
     monkeypatch.setattr(learned, "find_weights", lambda what: None)
     learned.check(settings)
     context = MadeUp("gotta_go_fast", "learned", level, 0, 2, tmp_path, tmp_path / "run", torch.device("cpu"))
@@ -188,6 +196,8 @@ def test_a_run_of_every_level(level, data, tmp_path, monkeypatch):
     states = by([row for row in outcome.rows if row.get("axis") == "share of training"], "nfe_max", "variant", "at")
     assert set(states) == {(name, at) for name in settings.models for at in ((*settings.states, 1.0) if settings.states else ())}
     assert (settings.network, settings.space) == (("ncsnpp", "inception") if level == "paper" else ("shared", "classifier"))
+    shelf = by([row for row in outcome.rows if row["method"] == "torchsde_srk"], "feature_frechet", "variant")
+    assert set(shelf) == set(settings.models) and all(row["nfe"] > 5 for row in shelf.values())
     for name in settings.models:
         assert outcome.arrays[f"{name}_ggf_0.5"].shape[0] == 4 and outcome.arrays[f"{name}_rk45"].dtype == "float16"
         assert f"{name}_ddim_0.5" in outcome.arrays or name.endswith("ve")

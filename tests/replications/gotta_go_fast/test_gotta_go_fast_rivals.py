@@ -1,4 +1,4 @@
-"""Rivals at a number of evaluations: when they ask, how often, and that their samples are those of the samplers they are made of."""
+"""Rivals at a number of evaluations: when they ask, how often, and that they are the samplers they are made of."""
 
 import pytest
 import torch

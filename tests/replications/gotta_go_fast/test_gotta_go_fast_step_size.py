@@ -43,7 +43,9 @@ def test_the_next_step():
 
 def test_nothing_shorter_than_the_least_remains():
     control, left = Control(0.1, 0.1, safety=1.0), rows(0.1 + 0.9e-6, 0.1 + 1.1e-6)
-    torch.testing.assert_close(next_step(control, rows(0.1, 0.1), rows(1.0, 1.0), left, 1e-6), rows(0.1 + 0.9e-6, 0.1), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        next_step(control, rows(0.1, 0.1), rows(1.0, 1.0), left, 1e-6), rows(0.1 + 0.9e-6, 0.1), rtol=1e-12, atol=0
+    )
 
 
 def test_what_is_no_number_gives_no_step():
