@@ -35,7 +35,9 @@ def models_of(run: RunFolder) -> list[str]:
 def speed(found: list[RunFolder], dataset: str) -> Figure:
     """Distance against evaluations: the solver by tolerance, rivals with as many evaluations, and what has all."""
     rows, models, settings = rows_of(found), models_of(found[0]), found[0].info["settings"]
-    rows = rows[rows.metric == "feature_frechet"]
+    # torchsde's solvers have a figure of their own
+    rows = rows[(rows.metric == "feature_frechet") & ~rows.method.str.startswith("torchsde_")]
+    rows = rows[rows.axis.isin(["", "tolerance"])]
     figure, axes = panels(len(models), 3.4, per_line=2)
     for axis, model in zip(axes, models):
         mine = rows[rows.variant == model]

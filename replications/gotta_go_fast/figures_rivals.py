@@ -1,14 +1,15 @@
-"""Figures of the largest noise and of off-the-shelf solvers, on a narrow mixture with its exact score."""
+"""Figures of the largest noise, and of off-the-shelf solvers in the paper's place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
-from common.measure.drawing import rows_of
+from common.measure.drawing import datasets, rows_of
 from common.measure.figure_data import measured
 from common.measure.figures import BLACK, Figure, RunFolder, Runs
 from replications.ffjord.drawing import WIDTH, against, panels
@@ -16,6 +17,10 @@ from replications.gotta_go_fast import drawing
 from replications.gotta_go_fast.names import AT_A_TOLERANCE, SDES, name, shade
 
 ERROR = "|R − R*| in s"
+SHELF = (
+    "Cf. the appendix's table of solvers. torchsde's adaptive solvers, each at some tolerances (beside its dots), which are "
+    "relative and absolute, against the adaptive solver and Euler-Maruyama with as many evaluations."
+)
 LINES = ("-", "--", ":", "-.")  # of several tolerances
 
 
@@ -23,7 +28,9 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     """Yield the figures that the runs present allow."""
     found = runs.find("exact_toy")
     if found:
-        yield from (partial(draw, found) for draw in (sigma_max, solvers))
+        yield from (partial(draw, found) for draw in (sigma_max, exact_solvers))
+    for dataset in datasets(runs, "learned"):
+        yield partial(learned_solvers, runs.find("learned", dataset=dataset), dataset)
 
 
 def sigma_max(found: list[RunFolder]) -> Figure:
@@ -72,31 +79,15 @@ def ratio(axis: Axes, rows: pd.DataFrame, line: str) -> None:
     axis.plot(mean.index, mean.euler_maruyama / mean.ggf, color=BLACK, linestyle=line, marker="o", markersize=3)
 
 
-def solvers(found: list[RunFolder]) -> Figure:
-    """Off-the-shelf adaptive solvers against Euler-Maruyama and the paper's: error against evaluations."""
-    every = pd.concat([run.metrics for run in found], ignore_index=True)
-    every = every[(every.metric == "residual_error") & every.axis.isin(["", "tolerance"])]
-    shelf = every[every.method.str.startswith("torchsde_")]
-    shown = [sde for sde in SDES if sde in set(shelf.dataset)]
-    figure, axes = panels(len(shown), 3.4, per_line=2)
-    for axis, sde in zip(axes, shown):
-        mine = every[(every.dataset == sde) & (every.status == "ok")]
-        axis.set(xscale="log", yscale="log", title=name(sde), xlabel="evaluations", ylabel=ERROR if sde == shown[0] else "")
-        for method in ("ggf", "euler_maruyama", *dict.fromkeys(shelf.method)):
-            chosen = mine[(mine.axis == "tolerance") & (mine.method == method)]
-            drawing.curve(axis, chosen, method, annotate=method not in AT_A_TOLERANCE)
-        drawing.points(axis, mine, ["euler_maruyama_full"])
-        drawing.floor_below(axis, mine[mine.method.isin(shelf.method)])
-    lost = refused(shelf)
-    drawing.below(figure, axes, ncols=4)
-    settings = found[0].info["settings"]
+def exact_solvers(found: list[RunFolder]) -> Figure:
+    """Off-the-shelf adaptive solvers against Euler-Maruyama and the paper's, with exact scores."""
+    every = comparable(found, "residual_error")
+    figure, lost = solvers(every, "dataset", SDES, ERROR)
     return Figure(
-        "solvers",
-        "Off-the-shelf adaptive solvers",
-        "Cf. the appendix's table of solvers. torchsde's adaptive solvers, each at some tolerances (beside its dots), which are "
-        "relative and absolute, against the adaptive solver and Euler-Maruyama with as many evaluations, on a mixture with its "
-        f"exact score. A solver is given up after {settings['shelf_evaluations']} evaluations, or when values are not finite. "
-        f"{'Given up in some replicate: ' + ', '.join(lost) + '. ' if lost else ''}"
+        "exact-solvers",
+        "Off-the-shelf adaptive solvers with exact scores",
+        f"{SHELF} Error against evaluations on a mixture with its exact score. A solver is given up after "
+        f"{found[0].info['settings']['shelf_evaluations']} evaluations, or when values are not finite. {lost}"
         "Dots are means over replicates, which are faint. Dashed: as many exact samples as torchsde's.",
         "Lines of error against evaluations; those of torchsde's solvers fall steeply with their tolerance.",
         figure,
@@ -105,9 +96,45 @@ def solvers(found: list[RunFolder]) -> Figure:
     )
 
 
-def refused(shelf: pd.DataFrame) -> list[str]:
-    """Return each solver and tolerance that was given up in any replicate."""
+def learned_solvers(found: list[RunFolder], dataset: str) -> Figure:
+    """Off-the-shelf adaptive solvers against Euler-Maruyama and the paper's, on trained models."""
+    every = comparable(found, "feature_frechet")
+    figure, lost = solvers(every, "variant", found[0].info["settings"]["models"], "feature Fréchet distance")
+    return Figure(
+        f"solvers-{dataset}",
+        f"Off-the-shelf adaptive solvers: {dataset}",
+        f"{SHELF} Distance of samples to test images in features against evaluations, on trained models. A solver is given up "
+        f"when it takes too many evaluations or its values are not finite. {lost}Dots are means over replicates, which are faint. "
+        "Dashed: as many training images.",
+        "Lines of distance against evaluations, with a few dots of torchsde's solvers.",
+        figure,
+        runs=found,
+        data=measured(every, "feature_frechet"),
+    )
+
+
+def comparable(found: list[RunFolder], metric: str) -> pd.DataFrame:
+    """Return a metric's rows in full and by tolerance, with those of solvers that were given up."""
+    every = pd.concat([run.metrics for run in found], ignore_index=True)
+    return every[(every.metric == metric) & every.axis.isin(["", "tolerance"])]
+
+
+def solvers(every: pd.DataFrame, group: str, groups: Iterable[str], label: str) -> tuple[Drawing, str]:
+    """Draw a panel for each group in which torchsde's solvers ran; return the figure and what says which were given up."""
+    shelf = every[every.method.str.startswith("torchsde_")]
+    shown = [key for key in groups if key in set(shelf[group])]
+    figure, axes = panels(len(shown), 3.4, per_line=2)
+    for axis, key in zip(axes, shown):
+        mine = every[(every[group] == key) & (every.status == "ok")]
+        axis.set(xscale="log", yscale="log", title=name(key), xlabel="evaluations", ylabel=label if axis in axes[::2] else "")
+        for method in ("ggf", "euler_maruyama", *dict.fromkeys(shelf.method)):
+            chosen = mine[(mine.axis == "tolerance") & (mine.method == method)]
+            drawing.curve(axis, chosen, method, annotate=method not in AT_A_TOLERANCE)
+        drawing.points(axis, mine, ["euler_maruyama_full"])
+        drawing.floor_below(axis, mine[mine.method.isin(shelf.method)])
+    drawing.below(figure, axes, ncols=4)
     lost = shelf[shelf.status == "refused"]
-    return [
-        f"{name(method)} at {at:g} ({name(sde)})" for sde, method, at in dict.fromkeys(zip(lost.dataset, lost.method, lost["at"]))
+    names = [
+        f"{name(method)} at {at:g} ({name(key)})" for key, method, at in dict.fromkeys(zip(lost[group], lost.method, lost["at"]))
     ]
+    return figure, f"Given up in some replicate: {', '.join(names)}. " if names else ""

@@ -64,7 +64,7 @@ def learned_rows(seed):
         for share in (0.5, 1.0):
             where = {"method": "ggf", "axis": "share of training", "at": share, **labels}
             rows += [row("feature_frechet", factor / share, **where), *costs(100 * factor, **where)]
-    return rows
+    return rows + shelf_rows("feature_frechet", seed, variant="score_ve", dataset="digits")
 
 
 def toy_rows(seed):
@@ -82,10 +82,13 @@ def toy_rows(seed):
         for tolerance, more in (("tolerance 0.05", 1), ("tolerance 0.1", 2)):
             rows += [row("residual_error", 1 + seed, method="ggf", variant=tolerance, **where)]
             rows += [row("residual_error", more * sigma / 10, method="euler_maruyama", variant=tolerance, **where)]
-    shelf = {"method": "torchsde_srk", "axis": "tolerance", "dataset": "vp"}
-    rows += [row("residual_error", 0.5 + seed, at=0.1, nfe=120, floor=0.2, **shelf)]
-    rows += [row("residual_error", np.nan, at=0.01, **shelf) | {"status": "refused"}] if seed else []
-    return rows
+    return rows + shelf_rows("residual_error", seed, dataset="vp")
+
+
+def shelf_rows(error, seed, **labels):
+    where = {"method": "torchsde_srk", "axis": "tolerance", **labels}
+    lost = [row(error, np.nan, at=0.01, **where) | {"status": "refused"}] if seed else []
+    return [row(error, 0.5 + seed, at=0.1, nfe=120, floor=0.2, **where), *lost]
 
 
 def toy_arrays(seed):
@@ -148,8 +151,8 @@ def named(axis):
 
 def test_each_is_there_once_and_says_what_it_shows(drawn, tabled):
     learned = [f"{which}-digits" for which in ("speed", "evaluations", "ablations", "states", "pictures")]
-    toy = ["exact-error", "exact-evaluations", "rejections", "exact-ablations", "sigma-max", "solvers"]
-    assert list(drawn) == learned + toy
+    toy = ["exact-error", "exact-evaluations", "rejections", "exact-ablations", "sigma-max", "exact-solvers"]
+    assert list(drawn) == [*learned, *toy, "solvers-digits"]
     ids = [*drawn, *tabled]
     assert not [(one, other) for one in ids for other in ids if one != other and other.startswith(one)]
     for figure in drawn.values():
@@ -241,11 +244,13 @@ def test_ratio_of_mean_errors_by_the_largest_noise(drawn):
     assert [line.get_color() for line in left.lines[:2]] == [shade("ggf"), shade("euler_maruyama")]
 
 
-def test_off_the_shelf_solvers_and_those_given_up(drawn):
-    (axis,) = drawn["solvers"].figure.axes
+@pytest.mark.parametrize(("which", "group"), [("exact-solvers", "VP"), ("solvers-digits", "VE")])
+def test_off_the_shelf_solvers_and_those_given_up(drawn, which, group):
+    (axis,) = drawn[which].figure.axes
     srk = named(axis)[name("torchsde_srk")]
     assert srk.get_xydata().tolist() == [[120, 1.0]] and srk.get_color() == shade("torchsde_srk")
-    assert "Given up in some replicate: torchsde, SRK at 0.01 (VP)." in drawn["solvers"].caption
+    assert axis.get_title() == group
+    assert f"Given up in some replicate: torchsde, SRK at 0.01 ({group})." in drawn[which].caption
 
 
 def test_pictures_stand_below_each_other(drawn):
@@ -270,7 +275,7 @@ def test_what_is_absent_leaves_a_gap(absent, tmp_path):
     hidden = {"exact_toy": "ve_nfe", "learned": "ddpm_vp_ggf_0.5"}
     left = [run(tmp_path, experiment, without=absent, hidden=hidden[experiment]) for experiment in KINDS]
     found = drawings(left)
-    assert len(found) == 11
+    assert len(found) == 12
     for which in ("speed-digits", "exact-error"):
         assert name(absent[0]) not in named(found[which].figure.axes[0])
     assert len(found["exact-evaluations"].figure.axes[1].patches) == len(TOLERANCES)
@@ -287,6 +292,8 @@ def test_cells_of_the_tables(tabled):
     ]
     ggf = table1[(table1.sampler == "GGF") & (table1.tolerance == "0.1")].iloc[0]
     assert ggf["VE: NFE"] == "401 ± 1.4" and ggf["VE: distance"].startswith("2.25 ±") and ggf["VP: NFE"] == "201 ± 1.4"
+    srk = table1[table1.sampler == "torchsde, SRK"]
+    assert srk.tolerance.tolist() == ["0.1"] and srk["VE: NFE"].tolist() == ["120 ± 0"]
     assert set(table1[table1.sampler == "DDIM"]["VE: distance"]) == {"–"}
     toy = tabled["exact-toy"].frame
     assert list(dict.fromkeys(toy.SDE)) == ["VP", "VE"] and list(toy.columns[1:4]) == ["tolerance", "sampler", "NFE"]
