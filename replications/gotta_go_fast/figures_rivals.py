@@ -104,8 +104,8 @@ def learned_solvers(found: list[RunFolder], dataset: str) -> Figure:
         f"solvers-{dataset}",
         f"Off-the-shelf adaptive solvers: {dataset}",
         f"{SHELF} Distance of samples to test images in features against evaluations, on trained models. A solver is given up "
-        f"when it takes too many evaluations or its values are not finite. {lost}Dots are means over replicates, which are faint. "
-        "Dashed: as many training images.",
+        f"when it takes too many evaluations or its values are not finite. {lost}Dots are means over replicates, which are "
+        "faint. Dashed: as many training images.",
         "Lines of distance against evaluations, with a few dots of torchsde's solvers.",
         figure,
         runs=found,
