@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from common.measure.drawing import plain
 from common.measure.figures import BLACK, GREY
@@ -61,7 +62,6 @@ def floor_below(axis: Axes, rows: pd.DataFrame) -> None:
     floor(axis, rows)
     if rows.floor.notna().any():
         axis.set_ylim(bottom=rows.floor.mean() / 4)
-    ticks(axis)
 
 
 def below(figure: Drawing, axes: Iterable[Axes], ncols: int = 6, more: Iterable[Line2D] = ()) -> None:
@@ -78,6 +78,8 @@ def ticks(axis: Axes, sides: str = "xy") -> None:
         low, high = getattr(axis, f"get_{side}lim")()
         subs = (1, 2, 3, 4, 5, 7) if high < 8 * low else (1, 2, 3, 5) if high < 30 * low else (1, 3) if high < 300 * low else (1,)
         plain(getattr(axis, f"{side}axis"), subs)
+        if high < 3 * low:
+            getattr(axis, f"{side}axis").set_major_locator(MaxNLocator(5))
 
 
 def cost(axis: Axes, rows: pd.DataFrame, colour: str, label: str) -> None:

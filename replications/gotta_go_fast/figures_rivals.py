@@ -21,6 +21,7 @@ SHELF = (
     "Cf. the appendix's table of solvers. torchsde's adaptive solvers, each at some tolerances (beside its dots), which are "
     "relative and absolute, against the adaptive solver and Euler-Maruyama with as many evaluations."
 )
+Floor = Callable[[Axes, pd.DataFrame], None]  # draws it into a panel of errors
 LINES = ("-", "--", ":", "-.")  # of several tolerances
 
 
@@ -82,7 +83,7 @@ def ratio(axis: Axes, rows: pd.DataFrame, line: str) -> None:
 def exact_solvers(found: list[RunFolder]) -> Figure:
     """Off-the-shelf adaptive solvers against Euler-Maruyama and the paper's, with exact scores."""
     every = comparable(found, "residual_error")
-    figure, lost = solvers(every, "dataset", SDES, ERROR)
+    figure, lost = solvers(every, "dataset", SDES, ERROR, drawing.floor_below)
     return Figure(
         "exact-solvers",
         "Off-the-shelf adaptive solvers with exact scores",
@@ -99,7 +100,7 @@ def exact_solvers(found: list[RunFolder]) -> Figure:
 def learned_solvers(found: list[RunFolder], dataset: str) -> Figure:
     """Off-the-shelf adaptive solvers against Euler-Maruyama and the paper's, on trained models."""
     every = comparable(found, "feature_frechet")
-    figure, lost = solvers(every, "variant", found[0].info["settings"]["models"], "feature Fréchet distance")
+    figure, lost = solvers(every, "variant", found[0].info["settings"]["models"], "feature Fréchet distance", drawing.floor)
     return Figure(
         f"solvers-{dataset}",
         f"Off-the-shelf adaptive solvers: {dataset}",
@@ -119,7 +120,9 @@ def comparable(found: list[RunFolder], metric: str) -> pd.DataFrame:
     return every[(every.metric == metric) & every.axis.isin(["", "tolerance"])]
 
 
-def solvers(every: pd.DataFrame, group: str, groups: Iterable[str], label: str) -> tuple[Drawing, str]:
+def solvers(
+    every: pd.DataFrame, group: str, groups: Iterable[str], label: str, floor: Callable[[Axes, pd.DataFrame], None]
+) -> tuple[Drawing, str]:
     """Draw a panel for each group in which torchsde's solvers ran; return the figure and what says which were given up."""
     shelf = every[every.method.str.startswith("torchsde_")]
     shown = [key for key in groups if key in set(shelf[group])]
@@ -131,7 +134,8 @@ def solvers(every: pd.DataFrame, group: str, groups: Iterable[str], label: str) 
             chosen = mine[(mine.axis == "tolerance") & (mine.method == method)]
             drawing.curve(axis, chosen, method, annotate=method not in AT_A_TOLERANCE)
         drawing.points(axis, mine, ["euler_maruyama_full"])
-        drawing.floor_below(axis, mine[mine.method.isin(shelf.method)])
+        floor(axis, mine[mine.method.isin(shelf.method)])
+        drawing.ticks(axis)
     drawing.below(figure, axes, ncols=4)
     lost = shelf[shelf.status == "refused"]
     names = [

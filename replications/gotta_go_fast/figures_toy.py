@@ -38,6 +38,7 @@ def errors(found: list[RunFolder]) -> Figure:
             drawing.curve(axis, mine[(mine.axis == "tolerance") & (mine.method == method)], method, annotate=method == "ggf")
         drawing.points(axis, mine)
         drawing.floor_below(axis, mine[mine.method == "data"])
+        drawing.ticks(axis)
     drawing.below(figure, axes)
     return Figure(
         "exact-error",
