@@ -54,7 +54,7 @@ class Travellers(NamedTuple):
     h: Float[Tensor, " rows"]
     moved: Bool[Tensor, " rows"]  # whether the last step was accepted
     rejected: Int[Tensor, " rows"]
-    stage: tuple[Tensor, ...]  # drift and diffusion where the last steps started
+    stage: Stage | tuple[()]  # drift and diffusion where the last steps started, if they are to be reused
     memory: Memory
 
     def only(self, chosen: Bool[Tensor, " rows"]) -> "Travellers":
@@ -74,7 +74,7 @@ def solve(
 ) -> Samples:
     """Return the states at the end, two evaluations per step on trial, and how many of these were rejected.
 
-    Where the field is asked once only at the start of steps (`reuse`), a rejection saves one of the two.
+    Where the field is not asked again after a rejection (`reuse`), this saves one of the next two.
 
     draw(rows) gives fresh normals for the samples at these places. A callback gets the number of the trial, every sample's own
     time and all the states, arrived ones included; it may replace the states of those that took part.
@@ -139,6 +139,8 @@ def _first_stage(problem: Problem, now: Travellers) -> Stage:
     if not now.stage:
         return problem.field(now.x, now.t)
     moved = now.moved.nonzero()[:, 0]
+    if not len(moved):
+        return now.stage
     drift, diffusion = (old.index_copy(0, moved, new) for old, new in zip(now.stage, problem.field(now.x[moved], now.t[moved])))
     return drift, diffusion
 

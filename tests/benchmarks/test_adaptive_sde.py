@@ -126,8 +126,8 @@ def test_a_batch_costs_its_mean_sample_and_not_its_slowest(model, capsys):
             with capsys.disabled():
                 print(
                     f"\nrtol {rtol:g}: {mean:.0f} evaluations a sample, {float(thrifty.nfe.double().mean()):.0f} with reuse, "
-                    f"of the slowest {int(nfe.max())}, spread {spread:.2f}; with reuse {fast:.3f} s, without {seconds:.3f} s, plain "
-                    f"{slow:.3f} s; plain over ours {slow / fast:.2f}, without reuse {slow / seconds:.2f}"
+                    f"of the slowest {int(nfe.max())}, spread {spread:.2f}; with reuse {fast:.3f} s, without {seconds:.3f} s, "
+                    f"plain {slow:.3f} s; plain over ours {slow / fast:.2f}, without reuse {slow / seconds:.2f}"
                 )
     finally:
         torch.set_num_threads(threads)
