@@ -155,7 +155,16 @@ def test_a_run(context, settings):
 
 
 def test_a_run_of_the_large_levels_at_a_small_size(context):
-    small = ["samples=5", "dim=16", "few=4", "full=50", "tolerances=[0.5]", "dimensions=[4]", "shelf_evaluations=40", "sigma_maxes=[50]"]
+    small = [
+        "samples=5",
+        "dim=16",
+        "few=4",
+        "full=50",
+        "tolerances=[0.5]",
+        "dimensions=[4]",
+        "shelf_evaluations=40",
+        "sigma_maxes=[50]",
+    ]
     loose = [f"{name}_tolerance=0.5" for name in ("ablation", "dimension")] + ["sigma_tolerances=[0.5]"]
     chosen = resolve(PACKAGE, "exact_toy", "gpu", [*small, *loose])
     large = resolve(PACKAGE, "exact_toy", "paper")
