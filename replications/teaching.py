@@ -5,8 +5,9 @@ A walkthrough is `replications/<paper>/walkthrough.py`; `replications/notebooks.
 
 import contextlib
 import io
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, TypeVar
@@ -21,7 +22,7 @@ from torch import Generator, Tensor, nn
 from common.errors import RetraceError, SettingsError
 from common.learning.training.loop import Trained, train
 from common.learning.training.settings import TrainSettings
-from common.measure.figures import BLUE, STYLE
+from common.measure.figures import BLUE, PALETTE, STYLE
 
 BUDGET = "RETRACE_BUDGET"  # the environment variable: full (or not set), or small, which tests every line in seconds
 Value = TypeVar("Value")
@@ -125,4 +126,14 @@ def scatter(axis: Axes, points: Float[Tensor, "n 2"], title: str, *, colour: str
 
 def plane(axis: Axes, title: str, *, extent: float = 4.5) -> None:
     """Make an axis the square [-extent, extent]^2 with equal scales, its axes named."""
-    axis.set(title=title, xlabel="$x_1$", ylabel="$x_2$", xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal")
+    side, end = (-extent, extent), math.floor(extent)
+    axis.set(title=title, xlabel="$x_1$", ylabel="$x_2$", xlim=side, ylim=side, aspect="equal")
+    axis.set(xticks=(-end, 0, end), yticks=(-end, 0, end))
+
+
+def losses(axis: Axes, title: str, trainings: Mapping[str, Trained]) -> None:
+    """Draw the loss curves of trainings, by name, in the palette's order."""
+    for (name, training), colour in zip(trainings.items(), PALETTE):
+        axis.plot(training.loss_steps, training.losses, color=colour, label=name)
+    axis.set(xlabel="training step", ylabel="loss", title=title)
+    axis.legend()

@@ -4,23 +4,19 @@ r"""
 
 Lipman, Chen, Ben-Hamu, Nickel and Le: *Flow Matching for Generative Modeling*, ICLR 2023.
 
-**The question.** A flow carries noise to data along the arrows of a vector field. How do we learn the field without ever
-running the flow while we train?
-
-**The answer in one sentence.** Draw a straight line from a noise point to a data point, and let a network guess the direction
-of the line from a point on it.
+**The question.** A flow carries noise to data along the arrows of a vector field. How do we learn the field without running the
+flow while we train? **The answer.** Draw a straight line from a noise point to a data point, and let a network guess the
+direction of the line from a point on it.
 
 This is the last notebook of the seminar. From the one on solvers (`gotta_go_fast`) it takes the price of a sample, counted in
-evaluations of the network; from `ffjord` what a flow's density is; from `score_sde` the path between data and noise.
+evaluations of the network; from `score_sde` the path between data and noise; from `ffjord` what a flow's density is.
 
-Some lines are holes for you to fill in. A check behind each says whether you are right. The whole notebook runs in a minute on
-a laptop. What the replication found, claim by claim, is on the report's page `report/build/laptop/flow_matching/index.html`;
-which equation is which function, in `replications/flow_matching/README.md`.
+Some lines are holes for you to fill in; a check behind each says whether you are right. All of it runs in a minute on a laptop.
+What the replication found, claim by claim, is on the report's page `report/build/laptop/flow_matching/index.html`; which
+equation is which function, in `replications/flow_matching/README.md`.
 """
 
 # %%
-import math
-
 import matplotlib.pyplot as plt
 import torch
 
@@ -29,14 +25,14 @@ from common.dynamics.divergence import with_exact_divergence
 from common.dynamics.likelihood import log_likelihood, transport
 from common.dynamics.paths import optimal_transport, uniform_times, vp
 from common.dynamics.samplers.ode import euler, trajectory
-from common.learning.data.densities import checkerboard
+from common.learning.data.densities import ENTROPY, checkerboard
 from common.learning.nets.mlp import ResidualMLP
 from common.learning.objectives import Objective, draw_times, regression_loss
 from common.measure.figures import BLACK, BLUE, GREY, VERMILION
 from replications.flow_matching.board import share_off_board
 from replications.flow_matching.conditional_flow_matching import conditional_field
 from replications.flow_matching.exact_fields import checkerboard_mixture
-from replications.teaching import budget, check, fit, panels, plane, scatter
+from replications.teaching import budget, check, fit, losses, panels, plane, scatter
 
 generator = torch.Generator().manual_seed(0)
 
@@ -54,10 +50,8 @@ Our data are a checkerboard: easy to draw, hard to fake.
 
 # %%
 path = optimal_transport()
-x0 = checkerboard(4000, generator=generator)
-noise = torch.randn(4000, 2, generator=generator)
+x0, noise = checkerboard(4000, generator=generator), torch.randn(4000, 2, generator=generator)
 t = torch.tensor(0.4)
-
 x_t = path.alpha(t) * x0 + path.sigma(t) * noise  # hole: the points at time t of the paths from x0 to noise (path.alpha(t) is α)
 
 # %%
@@ -71,9 +65,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-Read the pictures from left to right: that is sampling, from noise to data. Each point runs along its own straight line. But
-its line was drawn with its end in hand, and when we sample there is no end to aim at. We need arrows that depend on the
-place and the time alone.
+From left to right each point runs along its own straight line from noise to data. But the line was drawn with its end in hand,
+and who samples has no end to aim at: we need arrows that depend on place and time alone.
 
 ## 2. The arrow of one line
 
@@ -95,8 +88,8 @@ check("the arrow is the field of Theorem 3", u_t, conditional_field(path, x_t, x
 
 # %% [markdown]
 r"""
-Another path, another arrow. A diffusion model's path (variance preserving, `vp`) joins the same pairs by curves, runs past
-the data and has to turn back, and does most of its way at the end.
+Another path, another arrow. A diffusion model's path (variance preserving, `vp`) joins the same pairs by curves, some of which
+run past their end and turn back. Dots are equal steps of time, black squares are data.
 """
 
 # %%
@@ -106,7 +99,7 @@ for axis, (name, each) in zip(panels(2, width=3.4, height=3.4), paths.items()):
     states = torch.stack([each.perturb(x0[:10], s, noise[:10]) for s in torch.linspace(each.t_min, 1, 21)])
     axis.plot(states[..., 0], states[..., 1], ".-", color=colours[name], markersize=3, linewidth=0.8)
     axis.plot(*x0[:10].T, "s", color=BLACK, markersize=4)
-    plane(axis, f"{name}: 20 equal steps of time; squares are data")
+    plane(axis, name)
 plt.show()
 
 # %% [markdown]
@@ -119,17 +112,14 @@ those that pass,
 $$v_t(x) = \mathbb{E}\left[\, u_t \mid x_t = x \,\right].$$
 
 If every point follows the mean arrow, the cloud as a whole moves exactly as the cloud of lines does (Theorem 1). Let us look at
-one place: 400 000 lines, and those of them that pass nearby.
+one place: of 400 000 lines, those that pass nearby.
 """
 
 # %%
-many_x0 = checkerboard(400_000, generator=generator)
-many_noise = torch.randn(400_000, 2, generator=generator)
+many_x0, many_noise = checkerboard(400_000, generator=generator), torch.randn(400_000, 2, generator=generator)
 place, t = torch.tensor([0.9, 0.4]), torch.tensor(0.5)
-
 near = (path.perturb(many_x0, t, many_noise) - place).norm(dim=1) < 0.1
 arrows = path.conditional_velocity(many_x0[near], t, many_noise[near])
-
 mean_arrow = arrows.mean(0)  # hole: the one arrow with the least mean squared distance to all of `arrows`
 
 # %%
@@ -141,8 +131,8 @@ check("the mean arrow is the exact field's", mean_arrow, exact_arrow, within=0.3
 (axis,) = panels(1, width=4.2, height=4.2)
 for arrow in arrows[:60]:
     axis.annotate("", place - 0.5 * arrow, place, arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.5})
-axis.annotate("", place - mean_arrow, place, arrowprops={"arrowstyle": "->", "color": BLUE, "lw": 2.5})
-scatter(axis, x0, "t = 0.5: towards the data (grey: half lines; blue: their mean, twice as long)", colour="#D8D8D8")
+axis.annotate("", place - 0.5 * mean_arrow, place, arrowprops={"arrowstyle": "->", "color": BLUE, "lw": 2.5})
+scatter(axis, x0, "Where lines through one place lead,\nand their mean", colour="#D8D8D8")
 plt.show()
 
 # %% [markdown]
@@ -159,32 +149,22 @@ No solver, no divergence, no simulation. (Theorem 2 says that its gradient is th
 
 
 # %%
-def make_loss(path):
+def make_loss(path, sign=1):
     def loss(network, generator):
-        x0 = checkerboard(256, generator=generator)
-        noise = torch.randn(256, 2, generator=generator)
+        x0, noise = checkerboard(256, generator=generator), torch.randn(256, 2, generator=generator)
         t = draw_times(path, 256, generator=generator)  # one uniform time for each line
-        x_t, u_t = path.perturb(x0, t, noise), path.conditional_velocity(x0, t, noise)
+        x_t, u_t = path.perturb(x0, t, noise), path.conditional_velocity(x0, t, sign * noise)
         return (network(x_t, t) - u_t).square().mean()  # hole: the mean squared error of network(x_t, t)
 
     return loss
 
 
 # %%
-def guess(x, t):
-    return 0.3 * x  # any function will do to compare two ways to compute a loss
-
-
-same = torch.Generator().manual_seed(1)
+same, again = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
 batch_x0, batch_noise = checkerboard(256, generator=same), torch.randn(256, 2, generator=same)
 batch_t = draw_times(path, 256, generator=same)
-suite = regression_loss(guess, Objective(path, "velocity", "one"), batch_x0, t=batch_t, noise=batch_noise).mean()
-check("the loss is the suite's", make_loss(path)(guess, torch.Generator().manual_seed(1)), suite, hint="Subtract, square, mean.")
-
-# %% [markdown]
-r"""
-Now train: a small network, once on straight lines and once on the diffusion path. Nothing else differs.
-"""
+suite = regression_loss(exact.velocity, Objective(path, "velocity", "one"), batch_x0, t=batch_t, noise=batch_noise).mean()
+check("the loss is the suite's", make_loss(path)(exact.velocity, again), suite, hint="Subtract, square, mean.")
 
 
 # %%
@@ -194,24 +174,16 @@ def new_flow(path):
         return Denoiser(ResidualMLP((2,), width=64, blocks=3), path, "velocity")
 
 
-steps = budget(full=2500, small=20)
+steps = budget(full=4000, small=20)  # once on straight lines and once on the diffusion path; nothing else differs
 trained = {name: fit(new_flow(each), make_loss(each), steps=steps) for name, each in paths.items()}
 flows = {name: each.model for name, each in trained.items()}
-
-# %% [markdown]
-r"""
-How good is a loss of 2? The arrows of lines that cross differ from their mean, so the loss cannot reach zero. The exact field
-says where it must stop. A flow is judged by its distance from *that* line, or better by its samples.
-"""
 
 # %%
 with torch.no_grad():
     floor = torch.stack([make_loss(path)(exact.velocity, generator) for _ in range(20)]).mean()
 (axis,) = panels(1, width=5, height=2.6)
-curve = trained["straight (FM-OT)"]
-axis.plot(curve.loss_steps, curve.losses, color=BLUE, label="network")
+losses(axis, "Lines that cross differ from their mean: no loss can be zero", {"network": trained["straight (FM-OT)"]})
 axis.axhline(floor, color=BLACK, linestyle="--", label="exact field")
-axis.set(xlabel="training step", ylabel="loss", title="The loss stops well above zero, and should")
 axis.legend()
 plt.show()
 
@@ -219,8 +191,7 @@ plt.show()
 r"""
 ## 5. Sample
 
-Start at noise and follow the arrows, here by Euler's method. Mind the direction: our time runs from data to noise, so we walk
-down from $t = 1$ to $t = 0$.
+Start at noise and follow the arrows, here by Euler's method. Our time runs from data to noise: walk down from $t = 1$ to $0$.
 """
 
 
@@ -239,12 +210,11 @@ check("eight Euler steps", walked, euler(flow, start[:100], uniform_times(path, 
 
 # %% [markdown]
 r"""
-The paper's central picture: the same noise, few evaluations of the network. Above straight lines, below the diffusion path.
-How much lies on the wrong squares?
+The paper's central picture: few evaluations of the network, from the same noise. How many points lie on the wrong squares?
 """
 
 # %%
-axes = panels(4, rows=2, width=2.5, height=2.7)
+axes = panels(4, rows=2, width=2.5, height=2.9)
 for row, (name, each) in zip(axes, flows.items()):
     for axis, count in zip(row, (2, 4, 8, 64)):
         samples = euler(each, start, uniform_times(each.path, count)).x
@@ -269,12 +239,13 @@ field = with_exact_divergence(lambda t, x: flow.velocity(x, t))
 with torch.no_grad():
     moved = transport(field, test, torch.tensor([0.0, 1.0], dtype=torch.float64), torch.zeros(200, dtype=torch.float64))
 z, integral = moved.states[-1], moved.integrals[-1]
-
 log_p = path.prior_log_density(z) + integral  # hole: log p of the test points (path.prior_log_density(z) is log N(z; 0, I))
 
 # %%
 check("the log-density", log_p, log_likelihood(flow, test).log_density, within=1e-3, hint="The sign: where arrows diverge ...")
-print(f"mean negative log-likelihood {-log_p.mean():.3f} nats; no model can be below ln 32 = {math.log(32):.3f} on average")
+print(
+    f"mean negative log-likelihood {-log_p.mean():.3f} nats; no model can be below ln 32 = {ENTROPY['checkerboard']:.3f} on average"
+)
 
 # %%
 grid = torch.linspace(-4.5, 4.5, budget(full=70, small=8), dtype=torch.float64)
@@ -282,6 +253,7 @@ density = log_likelihood(flow, torch.cartesian_prod(grid, grid)).log_density.exp
 (axis,) = panels(1, width=4.2, height=3.4)
 image = axis.imshow(density.T, origin="lower", extent=(-4.5, 4.5, -4.5, 4.5), vmin=0, vmax=0.06)
 plane(axis, "The model's density (the board's is 1/32 ≈ 0.031)")
+axis.grid(False)
 plt.colorbar(image, ax=axis, label="density")
 plt.show()
 
@@ -290,16 +262,15 @@ r"""
 ## 7. Two surprises
 
 **Straight lines, one step?** Each *line* is straight, so why not take one Euler step from $t = 1$ to $0$? At $t = 1$ every place
-is reached by lines from *all* data points alike, so there $v_1(x) = x - \mathbb{E}[x_0]$. Guess before you run the check: where
-do all the samples land?
+is reached by lines from all data points alike, so there $v_1(x) = x - \mathbb{E}[x_0]$. Where do all the samples land?
 """
 
 # %%
-landing = many_x0.mean(0).double()  # hole: the one point where every sample lands, from many_x0
+landing = many_x0.mean(0)  # hole: the one point where every sample lands, from many_x0
 
 # %%
 one_step = euler(exact, start, uniform_times(path, 1)).x  # with the exact field: no network is to blame
-check("where one step leads", one_step, landing.expand_as(one_step), within=0.05, hint="Put v_1(x) into x + (0 - 1) v_1(x).")
+check("where one step leads", landing, one_step[0], within=0.05, hint="Put v_1(x) into x + (0 - 1) v_1(x).")
 
 # %%
 axes = panels(3, width=3)
@@ -313,48 +284,30 @@ plt.show()
 
 # %% [markdown]
 r"""
-Lines cross, a flow's ways cannot: where lines meet, the flow turns. Straight conditional paths make the flow *straighter*, not
-straight. (Rectified flow trains again, on the pairs that a flow makes, and so unbends it.)
+Lines cross, a flow's ways cannot: where lines meet, it turns. Straight conditional paths make it *straighter*, not straight.
 
-**A wrong sign that no loss curve shows.** Let us teach the network $\alpha' x_0 - \sigma' \varepsilon$: one wrong sign. Will the
-training tell?
+**A wrong sign that the loss likes.** Let us teach the network $\alpha' x_0 - \sigma' \varepsilon$. Will the training tell?
 """
 
-
 # %%
-def wrong_loss(network, generator):
-    x0 = checkerboard(256, generator=generator)
-    noise = torch.randn(256, 2, generator=generator)
-    t = draw_times(path, 256, generator=generator)
-    wrong = path.conditional_velocity(x0, t, -noise)  # the sign of the noise
-    return (network(path.perturb(x0, t, noise), t) - wrong).square().mean()
-
-
-wrong = fit(new_flow(path), wrong_loss, steps=steps)
-
-# %%
+wrong = fit(new_flow(path), make_loss(path, sign=-1), steps=steps // 4)
 axes = panels(2, width=3.4, height=3)
-axes[0].plot(curve.loss_steps, curve.losses, color=BLUE, label="right sign")
-axes[0].plot(wrong.loss_steps, wrong.losses, color=VERMILION, label="wrong sign")
-axes[0].set(xlabel="training step", ylabel="loss", title="Which of them is broken?")
-axes[0].legend()
+losses(axes[0], "Which of them is broken?", {"right sign": trained["straight (FM-OT)"], "wrong sign": wrong})
 scatter(axes[1], euler(wrong.model, start, uniform_times(path, 64)).x, "samples with the wrong sign", colour=VERMILION)
 plt.show()
 
 # %% [markdown]
 r"""
-A regression fits whatever it is given. The difference quotient of section 2 would have shown the mistake in a millisecond: test
-targets against derivatives, not models by their losses.
+The broken one has the better loss, and its samples fly apart. A regression fits whatever it is given, and losses of different
+targets do not compare. The difference quotient of section 2 would have shown the mistake in a millisecond.
 
 ## Where to read on
 
-- **The replication.** `report/build/laptop/flow_matching/index.html`: does the straight path win on digits, by how much, and how
-  sure is that? `make report` makes it.
-- **The code.** `replications/flow_matching/README.md`, its table from equations to functions.
-- **Neighbours.** Rectified flow (Liu, Gong and Liu 2022, arXiv 2209.03003) and stochastic interpolants (Albergo and
-  Vanden-Eijnden 2022, arXiv 2209.15571) found the same regression at the same time; pairs chosen by optimal transport in each
-  batch make lines cross less (Tong et al. 2023, arXiv 2302.00482).
-
-**Try.** Another data set (`common/learning/data/densities.py`). Heun's method (`heun`) beside Euler's at equal evaluations. Times
-drawn more often near the data: what does it do to the loss, what to the samples?
+- **The replication.** `report/build/laptop/flow_matching/index.html` (`make report` makes it): does the straight path win on
+  digits too, by how much, and how sure is that? Equation by equation: `replications/flow_matching/README.md`.
+- **Neighbours.** Rectified flow (Liu, Gong and Liu 2022, arXiv 2209.03003) is the same regression, repeated on the pairs that a
+  flow makes, which unbends it. Stochastic interpolants (Albergo and Vanden-Eijnden 2022, arXiv 2209.15571) generalise the path.
+  Pairs chosen by optimal transport in each batch make lines cross less (Tong et al. 2023, arXiv 2302.00482).
+- **Try.** Another data set (`common/learning/data/densities.py`). Heun's method beside Euler's at equal evaluations. Times drawn
+  more often near the data: what does it do to the loss, and what to the samples?
 """
