@@ -50,7 +50,8 @@ def check_config(config: Mapping[str, Any]) -> list[str]:
 def report_sources(papers: Iterable[str]) -> list[str]:
     """Return the source files that the report on these papers depends on."""
     parts = [f"replications.{paper}.{part}" for paper in papers for part in ("claims", "figures")]
-    return sources("report.__main__", *parts)
+    walkthroughs = [f"replications/{paper}/walkthrough.py" for paper in papers]
+    return sources("report.__main__", *parts) + [file for file in walkthroughs if (ROOT / file).is_file()]
 
 
 def report_assets() -> list[str]:
