@@ -54,7 +54,7 @@ def budget(full: Value, small: Value) -> Value:
 
 def hole(hint: str) -> NoReturn:
     """Stand where an answer is missing."""
-    raise UnansweredError(f"Here is a hole. Replace hole(...) by {hint}, and run this cell again.")
+    raise UnansweredError(f"Here is a hole: {hint}. Write your answer in place of hole(...) and run this cell again.")
 
 
 def check(what: str, answer: Any, wanted: Any, *, within: float = 1e-5, hint: str = "") -> None:

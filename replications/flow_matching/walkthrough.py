@@ -11,9 +11,8 @@ direction of the line from a point on it.
 This is the last notebook of the seminar. From the one on solvers (`gotta_go_fast`) it takes the price of a sample, counted in
 evaluations of the network; from `score_sde` the path between data and noise; from `ffjord` what a flow's density is.
 
-Some lines are holes for you to fill in; a check behind each says whether you are right. All of it runs in a minute on a laptop.
-What the replication found, claim by claim, is on the report's page `report/build/laptop/flow_matching/index.html`; which
-equation is which function, in `replications/flow_matching/README.md`.
+Some lines are holes to fill in; a check behind each says whether you are right. All of it runs in a minute on a laptop. What the
+replication found, claim by claim: the report's page `report/build/laptop/flow_matching/index.html`.
 """
 
 # %%
@@ -44,8 +43,7 @@ Take a data point $x_0$ and a noise point $\varepsilon \sim N(0, I)$. A *path* j
 
 $$x_t = \alpha(t)\, x_0 + \sigma(t)\, \varepsilon, \qquad t = 0 \text{ at the data}, \quad t = 1 \text{ at the noise}.$$
 
-Flow matching's choice is the straight one, $\alpha = 1 - t$ and $\sigma \approx t$ (the paper's eq. 20; its time is $1 - t$).
-Our data are a checkerboard: easy to draw, hard to fake.
+Flow matching's choice is the straight one, $\alpha = 1 - t$ and $\sigma \approx t$ (eq. 20; the paper's time is $1 - t$).
 """
 
 # %%
@@ -110,8 +108,8 @@ those that pass,
 
 $$v_t(x) = \mathbb{E}\left[\, u_t \mid x_t = x \,\right].$$
 
-If every point follows the mean arrow, the cloud as a whole moves exactly as the cloud of lines does (Theorem 1). Let us look at
-one place: of 400 000 lines, those that pass nearby.
+If every point follows the mean arrow, the cloud moves as the lines' cloud does (Theorem 1). Look at those of 400 000 lines that
+pass near one place.
 """
 
 # %%
@@ -123,8 +121,8 @@ mean_arrow = arrows.mean(0)  # hole: the one arrow with the least mean squared d
 
 # %%
 exact = checkerboard_mixture(path)  # the checkerboard made of many small Gaussians: its field is known in closed form
-exact_arrow = exact.velocity(place[None].double(), t)[0]
-check("the mean arrow is the exact field's", mean_arrow, exact_arrow, within=0.35, hint="What minimises Σ |v - uᵢ|² over v?")
+right = exact.velocity(place[None].double(), t)[0]
+check("the mean arrow is the exact field's", mean_arrow, right, within=0.3, hint="What minimises Σ |v - uᵢ|² over v?")
 
 # %%
 (axis,) = panels(1, width=4.2, height=4.2)
@@ -143,12 +141,12 @@ its arrow, and the best it can answer is the mean. That is the whole method, eq.
 
 $$\mathcal{L}(\theta) = \mathbb{E}_{t,\, x_0,\, \varepsilon} \left\| v_\theta(x_t, t) - u_t \right\|^2 .$$
 
-No solver, no divergence, no simulation. (Theorem 2 says that its gradient is that of the regression on the mean itself.)
+No solver and no divergence. (Theorem 2: its gradient is that of the regression on the mean itself.)
 """
 
 
 # %%
-def make_loss(path, sign=1):
+def make_loss(path, sign=1):  # sign: for the second surprise
     def loss(network, generator):
         x0, noise = checkerboard(256, generator=generator), torch.randn(256, 2, generator=generator)
         t = draw_times(path, 256, generator=generator)  # one uniform time for each line
@@ -288,8 +286,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-The broken one has the better loss, and its samples fly apart. A regression fits whatever it is given, and losses of different
-targets do not compare. The difference quotient of section 2 would have shown the mistake in a millisecond.
+The broken one has the better loss, and its samples fly apart. Losses of different targets do not compare. The difference quotient
+of section 2 would have shown the mistake in a millisecond.
 
 ## Where to read on
 
@@ -298,6 +296,5 @@ targets do not compare. The difference quotient of section 2 would have shown th
 - **Neighbours.** Rectified flow (Liu, Gong and Liu 2022, arXiv 2209.03003) is the same regression, repeated on the pairs that a
   flow makes, which unbends it. Stochastic interpolants (Albergo and Vanden-Eijnden 2022, arXiv 2209.15571) generalise the path.
   Pairs chosen by optimal transport in each batch make lines cross less (Tong et al. 2023, arXiv 2302.00482).
-- **Try.** Another data set (`common/learning/data/densities.py`). Heun's method beside Euler's at equal evaluations. Times drawn
-  more often near the data: what does it do to the loss, and what to the samples?
+- **Try.** Another data set (`common/learning/data/densities.py`); Heun's method at equal evaluations; more times near the data.
 """

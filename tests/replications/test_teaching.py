@@ -37,7 +37,7 @@ def test_a_wrong_answer_gets_the_hint_and_within_is_what_may_be_off():
 
 
 def test_a_hole_says_what_is_missing():
-    with pytest.raises(teaching.UnansweredError, match=r"Replace hole\(\.\.\.\) by the mean"):
+    with pytest.raises(teaching.UnansweredError, match=r"hole: the mean\. Write your answer in place of hole"):
         teaching.hole("the mean")
 
 

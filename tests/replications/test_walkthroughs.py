@@ -29,7 +29,7 @@ def wrong(cell: str) -> list[str]:
     """The cell with each of its one-line answers made wrong in turn."""
     lines = cell.splitlines()
     found = [(number, notebooks.LINE.fullmatch(line)) for number, line in enumerate(lines)]
-    spoilt = {number: f"{hit['left']}1.5 * ({hit['answer']}) + 0.5" for number, hit in found if hit}
+    spoilt = {number: f"{hit['left']}1.5 * ({hit['answer']}) + 3" for number, hit in found if hit}
     return ["\n".join([*lines[:number], line, *lines[number + 1 :]]) for number, line in spoilt.items()]
 
 
