@@ -108,8 +108,8 @@ those that pass,
 
 $$v_t(x) = \mathbb{E}\left[\, u_t \mid x_t = x \,\right].$$
 
-If every point follows the mean arrow, the cloud moves as the lines' cloud does (Theorem 1). Look at those of 400 000 lines that
-pass near one place.
+If every point follows the mean arrow, the cloud as a whole moves as it does along the lines (Theorem 1). Here are 400 000 lines,
+and those of them that pass near one place.
 """
 
 # %%

@@ -97,8 +97,10 @@ def test_the_setup_cell_finds_the_repository_from_the_notebooks_folder_and_besid
 def test_the_command_writes_them_and_names_a_paper_without_one(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["replications", "notebooks", "--out", str(tmp_path), "--papers", "flow_matching"])
     assert main() == 0
-    for name in ("student", "solution"):
-        assert json.loads((tmp_path / "flow_matching" / f"{name}.ipynb").read_text())["nbformat"] == 4
+    for name, holes in {"student": True, "solution": False}.items():
+        text = (tmp_path / "flow_matching" / f"{name}.ipynb").read_text()
+        assert json.loads(text)["nbformat"] == 4
+        assert ("= hole(" in text) == holes and ("# hole:" in text) != holes
     monkeypatch.setattr("sys.argv", ["replications", "notebooks", "--out", str(tmp_path), "--papers", "no_paper"])
     assert main() == 2
     assert "no_paper: has no walkthrough.py; there is one for" in capsys.readouterr().err

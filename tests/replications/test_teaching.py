@@ -16,8 +16,9 @@ def test_a_right_answer_is_said_to_be_right(capsys):
     ("answer", "said"),
     [
         (torch.tensor([1.0, 2.1]), "off by up to 0.1"),
+        (torch.tensor([0.9, 2.0]), "off by up to 0.1"),
         (torch.tensor([1.0, float("nan")]), "off by up to nan"),
-        (torch.tensor([1.0, 2.0, 3.0]), r"its shape is \[3\] and should be \[2\]".capitalize()),
+        (torch.tensor([1.0, 2.0, 3.0]), r"Its shape is \[3\] and should be \[2\]"),
         (1.0, r"should be \[2\]"),
         (..., "should be numbers, and is a ellipsis"),
         (None, "should be numbers"),
