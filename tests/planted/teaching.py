@@ -20,6 +20,11 @@ MUTANTS = [
     (FLOW, "(t_next - t) * flow", "(t - t_next) * flow", WALKS),
     (FLOW, "x_t = path.alpha(t)", "axes = x_t + 1\nx_t = path.alpha(t)", WALKS),
     ("report/build.py", "    return WALKTHROUGH", '    return ""', "tests/report/test_page.py"),
-    ("report/templates/paper.html.jinja", "{% if page.walkthrough %}", "{% if page.whole %}", "tests/report/test_page.py"),
+    (
+        "report/templates/paper.html.jinja",
+        "{% if page.equations or page.walkthrough %}",
+        "{% if page.equations %}",
+        "tests/report/test_page.py",
+    ),
 ]
 WATCHED: dict[str, str] = {}
