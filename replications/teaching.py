@@ -131,6 +131,22 @@ def plane(axis: Axes, title: str, *, extent: float = 4.5) -> None:
     axis.set(xticks=(-end, 0, end), yticks=(-end, 0, end))
 
 
+def arrows(
+    axis: Axes,
+    field: Callable[[Float[Tensor, "n 2"]], Float[Tensor, "n 2"]],
+    title: str,
+    *,
+    colour: str = BLUE,
+    extent: float = 4.5,
+    count: int = 15,
+) -> None:
+    """Draw a vector field, as float64 points see it, at count x count places of the square; lengths are relative."""
+    side = torch.linspace(-extent, extent, count + 2, dtype=torch.float64)[1:-1]
+    places = torch.cartesian_prod(side, side)
+    axis.quiver(*places.T, *field(places).detach().T, color=colour, angles="xy", width=0.005)
+    plane(axis, title, extent=extent)
+
+
 def losses(axis: Axes, title: str, trainings: Mapping[str, Trained]) -> None:
     """Draw the loss curves of trainings, by name, in the palette's order."""
     for (name, training), colour in zip(trainings.items(), PALETTE):

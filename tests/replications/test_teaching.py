@@ -64,3 +64,13 @@ def test_a_small_training_finds_a_mean(capsys):
     assert trained.losses[-1] < 1e-3 < trained.losses[0]
     out = capsys.readouterr().out
     assert out.startswith("300 steps in ") and out.count("\n") == 1, "one line, whatever the loop says"
+
+
+def test_arrows_point_where_the_field_does():
+    axis = teaching.panels(1)[0]
+    teaching.arrows(axis, lambda x: torch.stack([x[:, 1], -x[:, 0]], 1), "rotation", extent=2, count=3)
+    (drawn,) = axis.collections
+    assert drawn.get_offsets()[:3].tolist() == [[-1, -1], [-1, 0], [-1, 1]]
+    assert drawn.U[:3].tolist() == [-1, 0, 1] and drawn.V[:3].tolist() == [1, 1, 1]
+    assert (axis.get_xlabel(), axis.get_ylabel(), axis.get_title()) == ("$x_1$", "$x_2$", "rotation")
+    teaching.plt.close("all")
