@@ -94,6 +94,7 @@ def fit(
     `loss(model, generator)` is a scalar and draws its batch by itself. The averaged network is `.model` of what is returned, the
     loss curve is `.loss_steps` and `.losses`.
     """
+    # of the batch nothing depends: the loss draws its own
     settings = TrainSettings(
         steps=steps, batch=1, learning_rate=rate, warmup_steps=steps // 15, schedule="linear", clip_norm=1.0, ema_decay=average
     )
