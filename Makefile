@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help report check register test setup lint lock mutants
+.PHONY: help report check register test setup lint lock mutants notebooks jupyter
 
 help: ## show this text
 	@echo "Retrace: seven papers on continuous-time generative modelling, re-run and judged claim by claim."
@@ -31,6 +31,14 @@ test: setup ## run the test suite
 lint: setup ## check style, layers and workflow
 	ruff check . && ruff format --check . && snakefmt --check Snakefile common replications report && lint-imports
 	snakemake --lint
+
+notebooks: setup ## make notebooks/<paper>/student.ipynb and solution.ipynb of the walkthroughs
+	@python -m replications notebooks $(ARGS)
+
+jupyter: notebooks ## open the notebooks in Jupyter, which is put into .venv if it is missing
+	@python -c 'import notebook' 2>/dev/null || pip install --quiet --disable-pip-version-check \
+	  $$(python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["notebooks"])')
+	@jupyter notebook notebooks
 
 mutants: setup ## plant mistakes and see that the tests notice (by hand, about 15 minutes)
 	@python tests/mutants.py

@@ -1,4 +1,4 @@
-"""`python -m replications`: list the papers, check a level before anything runs, or register claims before their run."""
+"""`python -m replications`: list papers, check a level, register claims before their run, make notebooks."""
 
 import argparse
 import importlib
@@ -28,7 +28,12 @@ def main() -> int:
     add("--papers", nargs="*", metavar="PAPER", help="default: all")
     add("--looked-at", nargs="*", type=int, default=[], metavar="SEED", help="base seeds that settings were chosen with")
     add("--results", type=Path, default=Path("results"))
+    books = commands.add_parser("notebooks", help="make each paper's walkthrough into a notebook with holes and one with answers")
+    books.add_argument("--papers", nargs="*", metavar="PAPER", help="default: all that have one")
+    books.add_argument("--out", type=Path, default=Path("notebooks"))
     options = parser.parse_args()
+    if options.command == "notebooks":
+        return notebooks(options)
     if options.command == "register":
         return register_all(options)
     if options.command == "list":
@@ -57,6 +62,22 @@ def register_all(options: argparse.Namespace) -> int:
             base_seed, today = settings_of.base_seed(), datetime.now(UTC).date().isoformat()
             lock = register(paper, date=today, base_seed=base_seed, looked_at=options.looked_at, results=options.results)
             print(f"replications/{name}/{LOCK}: {len(lock.claims)} claims, base seed {lock.base_seed}; commit it, then run")
+    except RetraceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def notebooks(options: argparse.Namespace) -> int:
+    """Write the notebooks; return the exit status."""
+    try:
+        from replications.notebooks import walkthroughs, write_all
+
+        for file in write_all(options.out, options.papers or walkthroughs()):
+            print(file)
+    except ModuleNotFoundError as error:
+        print(f"error: {error.name} is missing: pip install {error.name}, or make setup", file=sys.stderr)
+        return 2
     except RetraceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -28,6 +28,7 @@ from report.sheet import Sheet, sheet
 from report.views import PaperView, Summary, paper_view, summary
 
 COVER_FILE = "figures/cover.webp"
+WALKTHROUGH = "walkthrough.py"  # of a paper's folder, and beside its page, so that the link holds wherever the report goes
 COVER = (480, 300)  # pixels: twice the size at which it is shown
 
 
@@ -73,12 +74,13 @@ class Index:
 
 @dataclass(frozen=True)
 class PaperPage:
-    """Everything that a paper's page shows; `whole` says whether a first page stands above it."""
+    """Everything that a paper's page shows; `whole` says whether a first page stands above it, `walkthrough` is a file or ""."""
 
     origin: Origin
     view: PaperView
     whole: bool
     equations: Sequence[Equation]
+    walkthrough: str
     sheet: Sheet | None
     concerns: Sequence[Concern]
     beside: Beside | None
@@ -115,6 +117,7 @@ def build_paper(collection: Collection, paper: Paper, claims: pd.DataFrame, out:
             (out / grid.file).parent.mkdir(parents=True, exist_ok=True)
             write_table(out / grid.file, grid.frame)
         _leave_cover(paper, view, out)
+        walkthrough = _leave_walkthrough(paper, out)
     except OSError as error:
         raise _unwritable(out, error) from None
     source = origin(collection)
@@ -123,6 +126,7 @@ def build_paper(collection: Collection, paper: Paper, claims: pd.DataFrame, out:
         view,
         whole,
         equations(paper),
+        walkthrough,
         sheet(paper, claims, collection.level),
         concerns(paper, claims, collection, view.registration),
         beside(collection.level, claims),
@@ -185,6 +189,15 @@ def _leave_cover(paper: Paper, view: PaperView, out: Path) -> None:
                 small = ImageOps.pad(whole.convert("RGB"), COVER, Image.Resampling.LANCZOS, color="white")
             small.save(out / COVER_FILE, quality=80, method=6)
             return
+
+
+def _leave_walkthrough(paper: Paper, out: Path) -> str:
+    """Copy the paper's walkthrough beside its page; return its name, or "" if there is none."""
+    source = paper.folder / WALKTHROUGH
+    if not source.is_file():
+        return ""
+    write(out / WALKTHROUGH, lambda stream: stream.write(source.read_bytes()))
+    return WALKTHROUGH
 
 
 def _cover(paper: Paper, out: Path) -> str:

@@ -33,6 +33,7 @@ from planted import (
     score_sde,
     score_sde_claims,
     score_sde_networks,
+    teaching,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +54,7 @@ PLANTED = (
     ggf_solver,
     ggf_experiments,
     flow_matching,
+    teaching,
 )
 MUTANTS = [mutant for part in PLANTED for mutant in part.MUTANTS]
 WATCHED = {file: tests for part in PLANTED for file, tests in part.WATCHED.items()}

@@ -37,6 +37,10 @@ def test_lock_satisfies_every_requirement():
 COMMANDS = {"snakemake-executor-plugin-slurm", "beartype", "import-linter", "pytest-timeout", "pytest-xdist", "ruff", "snakefmt"}
 
 
+# what makes notebooks of the walkthroughs (replications/notebooks.py) is for development: no job needs it
+TEACHING = {"jupytext", "nbformat"}
+
+
 def imported(*folders: str) -> set[str]:
     """The distributions that the Python files below these folders (and the Snakefile) import."""
     known = packages_distributions()
@@ -58,7 +62,7 @@ def declared(requirements: list[str]) -> set[str]:
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     runtime, development = declared(RUNTIME), declared(PROJECT["dependency-groups"]["dev"])
-    used = imported("common", "replications", "report")
+    used = imported("common", "replications", "report") - TEACHING
     assert used == runtime - COMMANDS
     assert imported("tests", ".ci") - used == development - COMMANDS
 

@@ -53,6 +53,31 @@ COLOURS = {
     "noise": GREY,
 }
 
+# The report's style: colour-blind-safe cycle, two spines, light grid.
+STYLE = {
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.labelsize": 9,
+    "axes.prop_cycle": cycler(color=PALETTE),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9.5,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 96,
+    "figure.max_open_warning": 0,
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so a figure looks the same on every machine
+    "font.size": 9,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.6,
+    "image.cmap": "cividis",
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "savefig.dpi": 192,  # twice the nominal size, for fine screens and print
+    "svg.hashsalt": "retrace",  # element names that do not change between builds
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+}
 
 # What a row of a table is beside a method: what data, or the truth itself, reads under the same measure; a trivial rival.
 ROW_KINDS = ("", "floor", "baseline")
@@ -221,36 +246,12 @@ def frame(drawing: Drawing) -> np.ndarray:
 @contextlib.contextmanager
 def style() -> Iterator[None]:
     """Draw in the report's style: colour-blind-safe cycle, two spines, light grid, white ground, no screen needed."""
-    settings = {
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.labelsize": 9,
-        "axes.prop_cycle": cycler(color=PALETTE),
-        "axes.spines.right": False,
-        "axes.spines.top": False,
-        "axes.titlesize": 9.5,
-        "figure.constrained_layout.use": True,
-        "figure.dpi": 96,
-        "figure.max_open_warning": 0,
-        "font.family": "DejaVu Sans",  # comes with matplotlib, so a figure looks the same on every machine
-        "font.size": 9,
-        "grid.color": "#E4E4E4",
-        "grid.linewidth": 0.6,
-        "image.cmap": "cividis",
-        "legend.fontsize": 8,
-        "legend.frameon": False,
-        "lines.linewidth": 1.4,
-        "savefig.dpi": 192,  # twice the nominal size, for fine screens and print
-        "svg.hashsalt": "retrace",  # element names that do not change between builds
-        "xtick.labelsize": 8,
-        "ytick.labelsize": 8,
-    }
     backend = plt.get_backend()
     plt.switch_backend("agg")
     try:
         with plt.rc_context():
             matplotlib.rcdefaults()  # a user's own style would reach the figures
-            plt.rcParams.update(settings)
+            plt.rcParams.update(STYLE)
             yield
     finally:
         plt.close("all")

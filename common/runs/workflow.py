@@ -6,7 +6,7 @@ Nothing here imports torch: Snakemake reads it again for every call, and `snakem
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,11 @@ def check_config(config: Mapping[str, Any]) -> list[str]:
     return chosen
 
 
-def report_sources(papers: Iterable[str]) -> list[str]:
+def report_sources(papers: Sequence[str]) -> list[str]:
     """Return the source files that the report on these papers depends on."""
     parts = [f"replications.{paper}.{part}" for paper in papers for part in ("claims", "figures")]
-    return sources("report.__main__", *parts)
+    walkthroughs = [f"replications/{paper}/walkthrough.py" for paper in papers]
+    return sources("report.__main__", *parts) + [file for file in walkthroughs if (ROOT / file).is_file()]
 
 
 def report_assets() -> list[str]:

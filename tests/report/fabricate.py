@@ -148,6 +148,8 @@ def papers(root: Path) -> Path:
     for year, (name, claims) in zip((2020, 2022), sorted(CLAIMS.items(), reverse=True)):
         folder = root / "replications" / name
         folder.mkdir(parents=True)
+        if name == "flow_paper":
+            (folder / "walkthrough.py").write_text("# %% [markdown]\n")
         content = {
             "id": name,
             "title": f"The {name.replace('_', ' ').title()} & Other Stories",

@@ -112,6 +112,13 @@ def test_links_lead_somewhere(pages, built, name):
             assert f'id="{fragment}"' in linked.read_text(), target
 
 
+def test_a_page_links_to_its_walkthrough_where_there_is_one(pages, built):
+    links = {name: [a["href"] for a in pages[name].all("a") if "walkthrough" in a["href"]] for name in PAGES}
+    assert links == {"index.html": [], "flow_paper/index.html": ["walkthrough.py"], "score_paper/index.html": []}
+    assert [name for name in PAGES if "Step by step" in pages[name].words] == ["flow_paper/index.html"]
+    assert (built[3] / "flow_paper" / "walkthrough.py").read_text() == (built[0] / "flow_paper" / "walkthrough.py").read_text()
+
+
 def test_tables_and_figures_can_be_taken_away(pages):
     files = {attributes["href"] for attributes in pages["flow_paper/index.html"].all("a")}
     assert {"metrics.csv", "claims.csv", "tables/nll.csv", "figures/curves.svg", "figures/curves.png"} <= files

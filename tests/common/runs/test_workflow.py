@@ -46,6 +46,11 @@ def test_sources_of_a_job_are_what_it_imports_and_nothing_else():
     assert not [source for source in sources if any(part in source for part in foreign)]
 
 
+def test_a_page_is_drawn_anew_when_its_walkthrough_changes():
+    assert "replications/flow_matching/walkthrough.py" in workflow.report_sources(["flow_matching"])
+    assert not [file for file in workflow.report_sources(["ffjord"]) if "flow_matching/walkthrough" in file]
+
+
 def test_the_workflow_reads_without_importing_torch():
     code = "import sys, common.runs.workflow; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
