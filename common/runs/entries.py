@@ -134,8 +134,8 @@ def _of_others(package: str, name: str) -> list[str]:
     """Return what may stand in `takes` in place of another paper's experiment: those of its paper, or of every paper if none."""
     root = package.rpartition(".")[0]
     papers = sorted(folder.parent.name for folder in package_folder(root).glob("*/jobs.yaml"))
-    named = owner(package, name)[0].rpartition(".")[2]
-    return [f"{paper}.{each}" for paper in papers if paper == named for each in settings_of.experiments(f"{root}.{paper}")] or papers
+    paper = name.rpartition(".")[0]
+    return [f"{paper}.{each}" for each in settings_of.experiments(f"{root}.{paper}")] if paper in papers else papers
 
 
 def _levels(entry: Entry) -> Sequence[str]:
