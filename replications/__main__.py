@@ -1,4 +1,4 @@
-"""`python -m replications`: list the papers, check a level before anything runs, or register claims before their run."""
+"""`python -m replications`: list the papers, check a level before anything runs, register claims, or time trainings here."""
 
 import argparse
 import importlib
@@ -13,10 +13,11 @@ from common.runs.entries import Entry, entries
 from common.runs.folders import check_writable
 from common.runs.plan import measured, requested
 from common.runs.settings import package_folder
+from replications import slices
 
 
 def main() -> int:
-    """List the papers and their experiments, check a level or register claims; return the exit status."""
+    """List the papers and their experiments, check a level, register claims or time trainings; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m replications", description="Papers of this repository.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="papers and their experiments")
@@ -28,7 +29,10 @@ def main() -> int:
     add("--papers", nargs="*", metavar="PAPER", help="default: all")
     add("--looked-at", nargs="*", type=int, default=[], metavar="SEED", help="base seeds that settings were chosen with")
     add("--results", type=Path, default=Path("results"))
+    slices.add_arguments(commands.add_parser("slices", help="how fast the image models of a level train on this device"))
     options = parser.parse_args()
+    if options.command == "slices":
+        return slices.command(options)
     if options.command == "register":
         return register_all(options)
     if options.command == "list":
