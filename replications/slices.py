@@ -65,7 +65,7 @@ def check_numbers(options: argparse.Namespace) -> None:
 def chosen(key: str, wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:
     """Return what is wanted of what is known, in the order of the latter. Raises `SettingsError` for what is not known."""
     if unknown := next((word for word in wanted or () if word not in known), None):
-        raise SettingsError(f"{key} {unknown}: there is none of this name{hint(unknown, known)}")
+        raise SettingsError(f"{key} {unknown}: there is none of this name here{hint(unknown, known)}")
     return [word for word in known if wanted is None or word in wanted]
 
 
