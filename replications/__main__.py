@@ -119,7 +119,8 @@ def shared_runs(papers: list[str], level: str) -> list[tuple[str, list[str]]]:
 def check_one(package: str, experiment: str, level: str) -> None:
     """Check one experiment's settings and, for each data set that it is run on, that its files are there and whole."""
     entry = entries(package).get(experiment, Entry())
-    for override in [[f"data={name}"] for name in entry.sets(level)] or [[]]:
+    # an experiment with data sets, but none at this level, is not run there
+    for override in [[f"data={name}"] for name in entry.sets(level)] if entry.data else [[]]:
         check_run(package, experiment, level, override)
 
 

@@ -19,7 +19,7 @@ from common.measure.paper import Block, Claim, Day, Paper
 from common.measure.statistic_source import source
 from common.measure.verdicts import CONFIDENCE, REPLICATES, Kind
 from common.runs import settings as settings_of
-from common.runs.entries import Entry, entries
+from common.runs.entries import Entry, entries, owner
 from common.runs.folders import write
 from common.runs.levels import LEVELS
 from common.runs.settings import ROOT, fingerprint, load_yaml, package_folder, shown
@@ -107,8 +107,9 @@ def _of_experiment(package: str, experiment: str, table: Mapping[str, Entry], le
                 yield f"train {level} {data}", settings_of.raw("common", "train", level, [f"data={data}"])
             if entry.measures(data):
                 yield f"features {level} {data}", settings_of.raw("common", "features", level, [f"data={data}"])
-    for other in sorted(entry.takes):
-        yield from _of_experiment(package, other, table, levels)
+    for name in sorted(entry.takes):
+        source, other = owner(package, name)
+        yield from _of_experiment(source, other, entries(source), levels)
 
 
 def changes(paper: Paper) -> Changes:

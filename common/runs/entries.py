@@ -3,7 +3,8 @@
     table1:
       data: {laptop: [digits], gpu: [cifar10, fashion_mnist]}   # or one list for all levels
       models: [fm_ot, ddpm_vp]                                  # objectives that common trains for it: same data, same seed
-      takes: {train_classifier: {kind: [resnet]}}               # the paper's own trainings whose models are its inputs
+      takes: {train_classifier: {kind: [resnet]}}               # trainings whose models are its inputs: the paper's own, or
+                                                                # another paper's, as `score_sde.train_ncsnpp`
       features: true                                            # takes the feature network of its data sets, or of [these]
       writes: [samples.npz]                                     # besides metrics.csv and run.json
       replicates: {laptop: 1}                                   # if fewer than the level's; or {laptop: {digits: 1}}
@@ -37,7 +38,7 @@ class Entry(Settings):
         description="objectives of the shared models that it takes, for all data sets or by data set (and `others`)",
     )
     takes: dict[str, dict[str, list[str]]] = Field(
-        default={}, description="experiments whose models it takes, and of which sweep"
+        default={}, description="experiments whose models it takes, another paper's as `paper.experiment`, and of which sweep"
     )
     features: bool | list[str] = Field(
         default=False, description="whether it takes the feature network of its data sets, or of which of them"
@@ -79,6 +80,12 @@ class Entry(Settings):
         return self.models if isinstance(self.models, list) else self.models.get(data, self.models.get("others", []))
 
 
+def owner(package: str, name: str) -> tuple[str, str]:
+    """Return package and name of an experiment that `takes` names: a paper's own, or `paper.experiment` of one beside it."""
+    paper, _, experiment = name.rpartition(".")
+    return (f"{package.rpartition('.')[0]}.{paper}" if paper else package), experiment
+
+
 def entries(package: str) -> dict[str, Entry]:
     """Read and check a paper's jobs.yaml. Raises `SettingsError` naming the file, the experiment, the key and the remedy."""
     file = package_folder(package) / "jobs.yaml"
@@ -94,7 +101,9 @@ def entries(package: str) -> dict[str, Entry]:
         found[name] = validated(Entry, entry or {}, where=where)
     for name, entry in found.items():
         where = f"{settings_of.shown(file)}: {name}"
-        checked = [("takes", entry.takes, content), ("data", _levels(entry), LEVELS), ("replicates", entry.replicates, LEVELS)]
+        checked = [("takes", _own(entry.takes), content), ("data", _levels(entry), LEVELS)]
+        checked += [("replicates", entry.replicates, LEVELS)]
+        checked += [("takes", [name], _of_others(package, name)) for name in entry.takes if "." in name]
         checked += [(f"sweep.{key}", words, LEVELS) for key, words in entry.sweep.items() if isinstance(words, dict)]
         own = {level: sets for level, sets in entry.replicates.items() if isinstance(sets, dict)}
         checked += [(f"replicates.{level}", sets, entry.sets(level)) for level, sets in own.items()]
@@ -115,6 +124,18 @@ def cannot_join(entry: Entry, leader: Entry) -> str:
     if leader.data or leader.sweep:
         return "it has data sets or a sweep of its own, the process would be a long one"
     return "" if entry.replicates == leader.replicates else "they have other replicates"
+
+
+def _own(takes: Mapping[str, object]) -> list[str]:
+    return [name for name in takes if "." not in name]
+
+
+def _of_others(package: str, name: str) -> list[str]:
+    """Return what may stand in `takes` in place of another paper's experiment: those of its paper, or of every paper if none."""
+    root = package.rpartition(".")[0]
+    papers = sorted(folder.parent.name for folder in package_folder(root).glob("*/jobs.yaml"))
+    named = owner(package, name)[0].rpartition(".")[2]
+    return [f"{paper}.{each}" for paper in papers if paper == named for each in settings_of.experiments(f"{root}.{paper}")] or papers
 
 
 def _levels(entry: Entry) -> Sequence[str]:

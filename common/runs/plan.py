@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from common.runs import settings as settings_of
 from common.runs.dependencies import job_sources
-from common.runs.entries import Entry, entries
+from common.runs.entries import Entry, entries, owner
 from common.runs.layout import RESULTS, model_folder
 
 ONE_RUN_PER_JOB = ("gpu", "paper")
@@ -96,7 +96,7 @@ def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
         table = entries(package)
         for experiment, entry in table.items():
             for number, part in enumerate(_parts(runs_of(package, experiment, level, seeds, entry), level)):
-                inputs = {"models": _models(package, table, entry, level, part), "features": _yardsticks(entry, level, part)}
+                inputs = {"models": _models(package, entry, level, part), "features": _yardsticks(entry, level, part)}
                 name = f"{paper}_{experiment}_{part[0].values['data']}" if number and level not in ONE_RUN_PER_JOB else ""
                 jobs.append(_job(package, experiment, entry, part, inputs, config, name))
                 if entry.joins and level not in ONE_RUN_PER_JOB:
@@ -152,13 +152,15 @@ def _shared_name(experiment: str, run: Run, level: str) -> str:
     return "_".join([experiment, *own])
 
 
-def _models(package: str, table: Mapping[str, Entry], entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
-    """Return the files of the models that these runs take: shared ones of their own data and seed, and the paper's own."""
+def _models(package: str, entry: Entry, level: str, part: Sequence[Run]) -> list[str]:
+    """Return the files of the models that these runs take: shared ones of their own data and seed, and a paper's own."""
     places = dict.fromkeys((run.values.get("data", ""), run.seed) for run in part)
     folders = [shared_model(level, data, objective, seed).folder for data, seed in places for objective in entry.objectives(data)]
     for name, narrowed in entry.takes.items():
-        source = table[name].model_copy(update={"sweep": {**table[name].sweep, **narrowed}})
-        for model in runs_of(package, name, level, sorted({run.seed for run in part}), source):
+        paper, experiment = owner(package, name)
+        whole = entries(paper)[experiment]
+        source = whole.model_copy(update={"sweep": {**whole.sweep, **narrowed}})
+        for model in runs_of(paper, experiment, level, sorted({run.seed for run in part}), source):
             if any(model.values.get("data") == run.values.get("data", model.values.get("data")) for run in part):
                 folders.append(model.folder)
     return [f"{folder}/{file}" for folder in folders for file in MODEL_FILES]

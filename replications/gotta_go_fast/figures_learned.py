@@ -12,7 +12,7 @@ from common.measure.figures import Figure, RunFolder, Runs
 from common.measure.image_lines import image_lines
 from replications.ffjord.drawing import WIDTH, against, panels
 from replications.gotta_go_fast import drawing
-from replications.gotta_go_fast.names import AT_A_TOLERANCE, IN_FULL, name, shade
+from replications.gotta_go_fast.names import AT_A_TOLERANCE, IN_FULL, ON_MODELS, SPACES, name, shade
 
 PER_LINE = 8  # pictures of a sampler
 COST = ("nfe_max", "nfe_mean")
@@ -21,10 +21,11 @@ DISTANCE = "feature Fréchet distance"
 
 def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     """Yield the figures that the runs present allow."""
-    for dataset in datasets(runs, "learned"):
-        found = runs.find("learned", dataset=dataset)
-        yield from (partial(draw, found, dataset) for draw in (speed, evaluations, ablations, states))
-        yield partial(pictures, found[0], dataset)
+    for experiment in ON_MODELS:
+        for dataset in datasets(runs, experiment):
+            found = runs.find(experiment, dataset=dataset)
+            yield from (partial(draw, found, dataset) for draw in (speed, evaluations, ablations, states))
+            yield partial(pictures, found[0], dataset)
 
 
 def models_of(run: RunFolder) -> list[str]:
@@ -54,7 +55,7 @@ def speed(found: list[RunFolder], dataset: str) -> Figure:
         f"speed-{dataset}",
         f"Distance against evaluations: {dataset}",
         f"Cf. Table 1 and the figure of FID against evaluations. {settings['samples']} samples from a trained model of each SDE: "
-        "their distance to test images in the features of the data set's own classifier, by the evaluations of the model. "
+        f"their distance to test images {SPACES[settings['space']]}, by the evaluations of the model. "
         "GGF: the adaptive solver, its tolerance beside each dot; its evaluations are the slowest sample's, as published. "
         "Euler-Maruyama and DDIM (VP alone) have as many. Marks without a line have no tolerance. Dots and marks are means over "
         "replicates, which are faint. Dashed: as many training images. All samplers start from the same noise.",

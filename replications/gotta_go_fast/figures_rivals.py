@@ -14,7 +14,7 @@ from common.measure.figure_data import measured
 from common.measure.figures import BLACK, Figure, RunFolder, Runs
 from replications.ffjord.drawing import WIDTH, against, panels
 from replications.gotta_go_fast import drawing
-from replications.gotta_go_fast.names import AT_A_TOLERANCE, SDES, name, shade
+from replications.gotta_go_fast.names import AT_A_TOLERANCE, ON_MODELS, SDES, name, shade
 
 ERROR = "|R − R*| in s"
 SHELF = (
@@ -30,8 +30,9 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     found = runs.find("exact_toy")
     if found:
         yield from (partial(draw, found) for draw in (sigma_max, exact_solvers))
-    for dataset in datasets(runs, "learned"):
-        yield partial(learned_solvers, runs.find("learned", dataset=dataset), dataset)
+    for experiment in ON_MODELS:
+        for dataset in datasets(runs, experiment):
+            yield partial(learned_solvers, runs.find(experiment, dataset=dataset), dataset)
 
 
 def sigma_max(found: list[RunFolder]) -> Figure:

@@ -42,6 +42,7 @@ NAMES = {
     "ddpmpp_deep_vp": "VP, deep",
     "ncsnpp_ve": "VE",
     "ncsnpp_deep_ve": "VE, deep",
+    "ncsnpp_256_ve": "VE",
 }
 SHADES = {
     "data": BLACK,
@@ -68,8 +69,13 @@ SHADES = {
     "ddpmpp_deep_vp": WINE,
     "ncsnpp_ve": COLOURS["score_ve"],
     "ncsnpp_deep_ve": BLUE,
+    "ncsnpp_256_ve": COLOURS["score_ve"],
 }
 SDES = ("vp", "ve")
+# experiments on trained models: the suite's, and the published networks
+ON_MODELS = ("learned", "published")
+# whose features the distances are taken in, by setting `space`
+SPACES = {"classifier": "in the features of the data set's own classifier", "inception": "in Inception's features (FID)"}
 # along the tolerances, and with all their evaluations
 AT_A_TOLERANCE = ("ggf", "euler_maruyama", "ddim")
 IN_FULL = ("reverse_diffusion_langevin", "euler_maruyama_full", "rk45")

@@ -7,7 +7,7 @@ import torch
 
 from common.measure.figures import Table, marked
 from common.measure.table_cells import in_order, pivot
-from replications.gotta_go_fast.names import NAMES, SDES, name
+from replications.gotta_go_fast.names import NAMES, ON_MODELS, SDES, name
 from replications.gotta_go_fast.narrow_mixture import narrow
 from replications.score_sde.facts.toy_mixture import EPS
 
@@ -23,7 +23,7 @@ SPREAD = " Mean ± s.d. over replicates."
 def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     """Yield the tables that the rows present allow."""
     makers: dict[str, tuple[Callable[[pd.DataFrame], Table], ...]] = {
-        "learned": (table1, learned_variants),
+        **dict.fromkeys(ON_MODELS, (table1, learned_variants)),
         "exact_toy": (exact_toy, exact_variants, off_the_shelf),
     }
     for experiment, made in makers.items():

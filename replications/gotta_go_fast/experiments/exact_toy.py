@@ -38,11 +38,11 @@ Shelf = Literal["euler", "srk", "euler_heun", "heun", "midpoint"]
 class Settings(Base):
     """Settings of the toy."""
 
-    samples: PositiveInt = Field(default=200, description="samples of each sampler along the tolerances")
+    samples: PositiveInt = Field(default=200, description="samples of each sampler along the tolerances and the largest noises")
     dim: PositiveInt = Field(default=256, description="of the mixture")
     tolerances: list[PositiveFloat] = Field(description="relative tolerances of the adaptive solver")
     full: PositiveInt = Field(default=1000, description="evaluations of Euler-Maruyama where it is not to be fast")
-    few: PositiveInt = Field(description="samples of each sampler in all that follows")
+    few: PositiveInt = Field(description="samples of each variant, off-the-shelf solver and dimension")
     ablations: list[Ablation] = Field(description="variants of the solver")
     ablation_tolerance: PositiveFloat = Field(default=0.01, description="relative tolerance of all variants")
     shelf: dict[Shelf, list[PositiveFloat]] = Field(description="torchsde's adaptive solvers, each with its rtol = atol")
@@ -177,7 +177,7 @@ def sigma_max_rows(settings: Settings, context: Context) -> list[Row]:
     """Return the rows of the VE path by its largest noise (Table 2); the tolerance is the variant."""
     rows = []
     for sigma_max in settings.sigma_maxes:
-        case = drawn_case("ve", settings.few, context, dim=settings.dim, sigma_max=sigma_max)
+        case = drawn_case("ve", settings.samples, context, dim=settings.dim, sigma_max=sigma_max)
         where = {"axis": "sigma_max", "at": sigma_max}
         rows += full_rows(case, settings.full, **where)
         for tolerance in settings.sigma_tolerances:

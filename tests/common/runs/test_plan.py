@@ -8,7 +8,7 @@ import yaml
 from common.errors import SettingsError
 from common.runs import settings as settings_of
 from common.runs.entries import entries
-from common.runs.plan import _parts, plan, runs_by_paper, runs_of
+from common.runs.plan import _models, _parts, plan, runs_by_paper, runs_of
 from common.runs.settings import ROOT, base_seed
 from common.runs.workflow import papers
 
@@ -26,6 +26,16 @@ def jobs_file(tmp_path, monkeypatch):
         (folder / "experiments" / f"{name}.py").write_text("")
     monkeypatch.setattr(settings_of, "ROOT", tmp_path)
     return (folder / "jobs.yaml").write_text
+
+
+@pytest.fixture
+def another_paper(jobs_file):
+    """A toy paper beside the first one, whose experiment `fit` trains two models on each data set."""
+    folder = settings_of.ROOT / "toys" / "fitter"
+    (folder / "experiments").mkdir(parents=True)
+    (folder / "experiments" / "fit.py").write_text("")
+    (folder / "settings.yaml").write_text("fit: {all: {}, smoke: {}, laptop: {}, gpu: {}, paper: {}}")
+    (folder / "jobs.yaml").write_text("fit: {data: [a, b], sweep: {model: [x, y]}, folder: 'models/{data}-{model}'}")
 
 
 def test_a_job_is_the_command_that_a_person_types():
@@ -131,6 +141,15 @@ def test_a_sweep_may_differ_by_level(jobs_file):
     assert swept("gpu") == [("b", "z", "low"), ("b", "z", "high")] and swept("paper") == []
 
 
+def test_a_paper_may_take_the_models_of_another(jobs_file, another_paper):
+    """Those of its own data and seed, and of the sweep that it names."""
+    jobs_file("look: {data: [a], takes: {fitter.fit: {model: [x]}}}")
+    entry = entries("toys.adder")["look"]
+    part = runs_of("toys.adder", "look", "laptop", [1], entry)
+    files = [f"results/laptop/models/a-x/seed1/{file}" for file in ("run.json", "weights.safetensors")]
+    assert _models("toys.adder", entry, "laptop", part) == files
+
+
 def test_short_experiments_share_a_process_on_a_cpu_and_no_job_on_a_gpu():
     jobs = {job.name: job for job in plan(["ffjord"], config("laptop"))}
     job = jobs["ffjord_estimators"]
@@ -159,6 +178,8 @@ def test_names_and_calls_of_such_jobs():
         ("look: {data: {lapto: [a]}}", ["jobs.yaml: look.data: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {sweep: {model: {lapto: [a]}}}", ["jobs.yaml: look.sweep.model: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {takes: {fitt: {}}}\nfit: {}", ["jobs.yaml: look.takes: unknown 'fitt'", "did you mean 'fit'"]),
+        ("look: {takes: {fiter.fit: {}}}", ["look.takes: unknown 'fiter.fit'", "known: adder, fitter"]),
+        ("look: {takes: {fitter.fitt: {}}}", ["look.takes: unknown 'fitter.fitt'", "did you mean 'fitter.fit'"]),
         ("look: {replicates: {lapto: 1}}", ["jobs.yaml: look.replicates: unknown 'lapto'", "did you mean 'laptop'"]),
         ("look: {data: [a], replicates: {laptop: {b: 1}}}", ["jobs.yaml: look.replicates.laptop: unknown 'b'"]),
         ("look: {joins: fitt}\nfit: {}", ["jobs.yaml: look.joins: unknown 'fitt'", "did you mean 'fit'"]),
@@ -172,7 +193,7 @@ def test_names_and_calls_of_such_jobs():
         ("- look", ["jobs.yaml: must map each experiment to its entry"]),
     ],
 )
-def test_a_mistake_in_jobs_yaml_is_named(jobs_file, text, words):
+def test_a_mistake_in_jobs_yaml_is_named(jobs_file, another_paper, text, words):
     jobs_file(text)
     with pytest.raises(SettingsError) as error:
         entries("toys.adder")
