@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=int, metavar="N", help="images per step; default: the level's")
     add("--out", type=Path, metavar="FILE.csv", help="table, completed if it is there; default results/<level>/slices.csv")
     add("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
+    add("--threads", type=int, default=1, metavar="N", help="CPU threads, as for any job; default %(default)s")
 
 
 def command(options: argparse.Namespace) -> int:
@@ -36,10 +37,13 @@ def command(options: argparse.Namespace) -> int:
     try:
         check_level(options.level)
         check_numbers(options)
+        import torch
+
         from common.evaluation.arms import ARMS
         from common.evaluation.slice_table import measure
         from common.runs.execute import choose_device
 
+        torch.set_num_threads(options.threads)
         device = choose_device(options.device)
         wanted = slices(options.level, options.models, options.data)
         arms = chosen("--arms", options.arms, list(ARMS))
@@ -54,12 +58,13 @@ def command(options: argparse.Namespace) -> int:
 
 
 def check_numbers(options: argparse.Namespace) -> None:
-    """Raise `SettingsError` unless seconds and batch are possible."""
+    """Raise `SettingsError` unless seconds, batch and threads are possible."""
     for key in ("seconds", "limit"):
         if not 0 < getattr(options, key) < 1e6:
             raise SettingsError(f"--{key} {getattr(options, key):g}: must be a number of seconds above 0 and below a million")
-    if options.batch is not None and options.batch < 1:
-        raise SettingsError(f"--batch {options.batch}: must be a whole number from 1 on")
+    for key in ("batch", "threads"):
+        if (number := getattr(options, key)) is not None and number < 1:
+            raise SettingsError(f"--{key} {number}: must be a whole number from 1 on")
 
 
 def chosen(key: str, wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:

@@ -54,6 +54,7 @@ def test_every_model_has_its_row(model, tmp_path):
         (["--seconds", "0"], "--seconds 0: must be a number of seconds above 0"),
         (["--limit", "nan"], "--limit nan: must be a number of seconds above 0"),
         (["--batch", "0"], "--batch 0: must be a whole number from 1 on"),
+        (["--threads", "0"], "--threads 0: must be a whole number from 1 on"),
     ],
 )
 def test_bad_arguments_name_the_key_and_the_remedy(words, said, capsys):

@@ -1,13 +1,12 @@
 """Slices of training: what is counted and timed, with the settings of the arm, and that nothing stays behind."""
 
-import time
-
 import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from common.errors import RetraceError
+from common.evaluation import step_watch
 from common.evaluation.arms import ARMS, tf32
 from common.evaluation.slices import Slice, described, measured
 from common.evaluation.step_watch import LEAST, WARM_UP, Enough, Watch
@@ -123,11 +122,36 @@ def test_a_model_without_a_use_in_this_precision_says_why():
     assert "forward_images_per_second" not in row and "same dtype" in row["message"] and row["step_seconds"] > 0
 
 
-def test_the_warm_up_is_not_timed():
-    watch, model = Watch(CPU, 0.04, counts=False), nn.Linear(1, 1)
+class Made:
+    """A clock that is moved by hand."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+def watched_steps(monkeypatch, seconds, lengths, most=1000):
+    """Return a watch that saw steps of these lengths (the last one again and again), and the steps until it had enough."""
+    made, model = Made(), nn.Linear(1, 1)
+    monkeypatch.setattr(step_watch, "time", made)
+    watch = Watch(CPU, seconds, counts=False)
     with pytest.raises(Enough):
-        for step in range(1, 1000):
-            time.sleep(0.05 if step <= WARM_UP else 0.004)
+        for step in range(1, most):
+            made.now += lengths[min(step, len(lengths)) - 1]
             watch(step, model, model)
-    assert max(watch.clock.seconds()) < 0.05 and watch.start_seconds >= 0.05
-    assert len(watch.clock.seconds()) >= LEAST and watch.model is model
+    assert watch.model is model
+    return watch, step
+
+
+def test_the_warm_up_is_not_timed(monkeypatch):
+    watch, _ = watched_steps(monkeypatch, 8.0, [50.0, *[2.0] * (WARM_UP - 1), 1.0])
+    assert watch.start_seconds == 50 and watch.clock.seconds() == [1.0] * 8
+
+
+def test_the_warm_up_takes_a_share_of_the_seconds_and_slow_steps_are_timed_too(monkeypatch):
+    # two steps to start with, a quarter of 80 s, 80 s
+    assert watched_steps(monkeypatch, 80.0, [1.0])[1] == 2 + 20 + 80
+    watch, steps = watched_steps(monkeypatch, 1.0, [100.0])
+    assert steps == WARM_UP + LEAST and watch.clock.seconds() == [100.0] * LEAST
