@@ -1,4 +1,4 @@
-"""`python -m replications`: list papers, check a level, register claims before their run, make notebooks."""
+"""`python -m replications`: list papers, check a level, register claims before their run, make notebooks, time trainings."""
 
 import argparse
 import importlib
@@ -13,10 +13,11 @@ from common.runs.entries import Entry, entries
 from common.runs.folders import check_writable
 from common.runs.plan import measured, requested
 from common.runs.settings import package_folder
+from replications import slices
 
 
 def main() -> int:
-    """List the papers and their experiments, check a level or register claims; return the exit status."""
+    """List the papers and their experiments, check a level, register claims or time trainings; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m replications", description="Papers of this repository.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="papers and their experiments")
@@ -31,9 +32,12 @@ def main() -> int:
     books = commands.add_parser("notebooks", help="make each paper's walkthrough into a notebook with holes and one with answers")
     books.add_argument("--papers", nargs="*", metavar="PAPER", help="default: all that have one")
     books.add_argument("--out", type=Path, default=Path("notebooks"))
+    slices.add_arguments(commands.add_parser("slices", help="how fast the image models of a level train on this device"))
     options = parser.parse_args()
     if options.command == "notebooks":
         return notebooks(options)
+    if options.command == "slices":
+        return slices.command(options)
     if options.command == "register":
         return register_all(options)
     if options.command == "list":

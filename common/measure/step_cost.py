@@ -12,8 +12,11 @@ from common.measure.timing import interleaved_seconds
 from common.runs.folders import refused, row
 
 
-class _Counting(TorchDispatchMode):
-    """Adds up what operations cost. (torch's own FlopCounterMode hooks the leaves, which a gradient inside a loss forbids.)"""
+class Operations(TorchDispatchMode):
+    """Adds up what operations cost while it is entered.
+
+    (torch's own FlopCounterMode hooks the leaves, which a gradient inside a loss forbids.)
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +31,7 @@ class _Counting(TorchDispatchMode):
 
 def operations(work: Callable[[], Any]) -> int:
     """Return the floating-point operations of matrix products and convolutions, backward passes included."""
-    with _Counting() as counter:
+    with Operations() as counter:
         work()
     return counter.total
 

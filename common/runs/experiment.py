@@ -14,6 +14,7 @@ and, where they apply,
 """
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -25,10 +26,15 @@ from common.errors import RetraceError
 from common.runs import layout, seeds
 from common.runs.settings import Settings, shared_backbone
 
+OnStep = Callable[[int, torch.nn.Module, torch.nn.Module], None]
+
 
 @dataclass(frozen=True)
 class Context:
-    """Where and as what a run happens: everything that is not a setting."""
+    """Where and as what a run happens: everything that is not a setting.
+
+    `on_step(step, model, averaged model)`, where there is one, looks on after every step of every training of the run.
+    """
 
     paper: str
     experiment: str
@@ -39,6 +45,7 @@ class Context:
     out: Path
     device: torch.device
     taken: list[Path] = field(default_factory=list, compare=False)
+    on_step: OnStep | None = field(default=None, compare=False)
 
     def seed_for(self, *purpose: str | int) -> int:
         """Return the seed of one purpose in this run; methods that pass the same purpose share their randomness."""

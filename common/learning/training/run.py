@@ -11,7 +11,7 @@ from common.errors import RetraceError
 from common.learning.training.loop import Loss, Trained, train
 from common.learning.training.settings import TrainSettings
 from common.runs import distributed
-from common.runs.experiment import Context
+from common.runs.experiment import Context, OnStep
 from common.runs.folders import write_weights
 from common.runs.settings import Settings, fingerprint
 
@@ -68,13 +68,22 @@ def train_run(
         device=context.device,
         fingerprint=mark,
         label=" ".join(part for part in (context.experiment, context.out.parent.name, name, f"seed {context.seed}") if part),
-        on_step=_keep_snapshots(settings, context.out, name, kept),
+        on_step=_in_turn(_keep_snapshots(settings, context.out, name, kept), context.on_step),
     )
 
 
-def _keep_snapshots(
-    settings: TrainSettings, folder: Path, name: str, kept: Callable[[nn.Module], nn.Module]
-) -> Callable[[int, nn.Module, nn.Module], None] | None:
+def _in_turn(*watchers: OnStep | None) -> OnStep | None:
+    """Return what calls those that there are, one after the other."""
+    there = [watcher for watcher in watchers if watcher]
+
+    def call(step: int, model: nn.Module, averaged: nn.Module) -> None:
+        for watcher in there:
+            watcher(step, model, averaged)
+
+    return call if there else None
+
+
+def _keep_snapshots(settings: TrainSettings, folder: Path, name: str, kept: Callable[[nn.Module], nn.Module]) -> OnStep | None:
     """Return what the training calls after a step to write the weights that are to be kept.
 
     They are written at once, so that they survive a kill; a resumed training writes the same bytes again.
