@@ -130,9 +130,10 @@ def test_a_batch_costs_its_mean_sample_and_not_its_slowest(backbone, steps, roun
             found.append((int(ours.nfe.max()) / mean, slow / fast))
             with capsys.disabled():
                 print(
-                    f"\n{backbone.kind}, rtol {rtol:g}, spread {found[-1][0]:.2f}: {mean:.0f} evaluations a sample, {few:.0f} with "
-                    f"reuse, {most} of the slowest; {fast:.3f} s with reuse, {seconds:.3f} s without, {slow:.3f} s plain; plain over "
-                    f"ours {slow / fast:.2f} (at most {most / few:.2f}), without reuse {slow / seconds:.2f} ({most / mean:.2f})"
+                    f"\n{backbone.kind}, rtol {rtol:g}, spread {found[-1][0]:.2f}: {mean:.0f} evaluations a sample, {few:.0f} "
+                    f"with reuse, {most} of the slowest; {fast:.3f} s with reuse, {seconds:.3f} s without, {slow:.3f} s plain; "
+                    f"plain over ours {slow / fast:.2f} (at most {most / few:.2f}), "
+                    f"without reuse {slow / seconds:.2f} ({most / mean:.2f})"
                 )
     finally:
         torch.set_num_threads(threads)
