@@ -95,6 +95,21 @@ class GaussianPath(Prior):
         return broadcast(self.alpha_dot(t), x0) * x0 + broadcast(self.sigma_dot(t), x0) * noise
 
 
+@dataclass(frozen=True)
+class VariancePreserving(GaussianPath):
+    """A path of alpha^2 + sigma^2 = 1, given by its rate too: f and g^2 are known without an exponential."""
+
+    beta: Schedule = field(kw_only=True)
+
+    def drift_coefficient(self, t: Tensor) -> Tensor:
+        """Return f(t) = -beta/2."""
+        return -0.5 * self.beta(t)
+
+    def diffusion_squared(self, t: Tensor) -> Tensor:
+        """Return g(t)^2 = beta."""
+        return self.beta(t)
+
+
 def _growth(beta_min: float, beta_max: float) -> tuple[Schedule, Schedule]:
     """Return beta(t), linear, and its integral B(t)."""
     slope = beta_max - beta_min
@@ -117,7 +132,7 @@ def vp(beta_min: float = 0.1, beta_max: float = 20.0) -> GaussianPath:
     def sigma_dot(t: Tensor) -> Tensor:
         return 0.5 * beta(t) * torch.exp(-integral(t)) / sigma(t)
 
-    return GaussianPath("vp", alpha, sigma, alpha_dot, sigma_dot, prior_std=1.0, t_min=1e-5)
+    return VariancePreserving("vp", alpha, sigma, alpha_dot, sigma_dot, beta=beta, prior_std=1.0, t_min=1e-5)
 
 
 def sub_vp(beta_min: float = 0.1, beta_max: float = 20.0) -> GaussianPath:

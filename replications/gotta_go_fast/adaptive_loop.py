@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from common.dynamics.paths import broadcast
 from common.dynamics.samplers.result import Callback, Samples, called_back, require_finite
 from common.errors import SolverError
 from replications.gotta_go_fast.brownian import Memory, Remember
@@ -61,8 +60,8 @@ class Travellers(NamedTuple):
         """Return those chosen."""
         indices = chosen.nonzero()[:, 0]
         rows, *parts, stage, memory = self
-        kept = [part[indices] for part in parts]
-        stage, memory = (tuple(part[indices] for part in group) for group in (stage, memory))
+        kept = [part.index_select(0, indices) for part in parts]
+        stage, memory = (tuple(part.index_select(0, indices) for part in group) for group in (stage, memory))
         return Travellers(rows[indices.to(rows.device)], *kept, stage, memory)
 
 
@@ -89,16 +88,16 @@ def solve(
         if callback:
             found[going.rows], times[going.rows] = going.x, going.t
             going = going._replace(x=called_back(callback, number, times.clone(), found.clone())[going.rows])
-        arrived = going.t == problem.end
-        # a step that is not a number goes nowhere either
-        stuck = ~arrived & ~((problem.ahead(going.t, going.h) - going.t).abs() > 0)
-        if bool((arrived | stuck).any()):
-            if bool(stuck.any()):
+        # those that have arrived go nowhere, and nor does a step that is not a number
+        onwards = (problem.ahead(going.t, going.h) - going.t).abs() > 0
+        if not bool(onwards.all()):
+            arrived = going.t == problem.end
+            if bool((stuck := ~(onwards | arrived)).any()):
                 raise _error(problem, going.only(stuck), "the step size underflowed, or the error is not finite")
             there = going.only(arrived)
             found[there.rows], rejected[there.rows] = there.x, there.rejected.cpu()
             nfe[there.rows] = 2 * (number + 1) - (rejected[there.rows] if problem.reuse else 0)
-            going = going.only(~arrived)
+            going = going.only(onwards)
         if not len(going.rows):
             require_finite(problem.what, found)
             return Samples(found, nfe, rejected)
@@ -121,10 +120,11 @@ def _trial(problem: Problem, now: Travellers, fresh: Tensor) -> Travellers:
     kept, compared, error = problem.scheme(problem.field, stage, now.x, t_next, now.h, dw)
     scaled = scaled_error(problem.control, error, tolerance(problem.control, compared, now.compared, now.x))
     moved = scaled <= 1
-    wide, t = broadcast(moved, now.x), torch.where(moved, t_next, now.t)
+    # few are rejected: to put these back is far quicker than to choose for every number
+    back, t = (~moved).nonzero()[:, 0], torch.where(moved, t_next, now.t)
     return now._replace(
-        x=torch.where(wide, kept, now.x),
-        compared=torch.where(wide, compared, now.compared),
+        x=kept.index_copy_(0, back, now.x.index_select(0, back)),
+        compared=compared.index_copy_(0, back, now.compared.index_select(0, back)),
         t=t,
         h=next_step(problem.control, now.h, scaled, problem.left(t), NEAR),
         moved=moved,
@@ -141,8 +141,9 @@ def _first_stage(problem: Problem, now: Travellers) -> Stage:
     moved = now.moved.nonzero()[:, 0]
     if not len(moved):
         return now.stage
-    drift, diffusion = (old.index_copy(0, moved, new) for old, new in zip(now.stage, problem.field(now.x[moved], now.t[moved])))
-    return drift, diffusion
+    for old, new in zip(now.stage, problem.field(now.x.index_select(0, moved), now.t[moved])):
+        old.index_copy_(0, moved, new)
+    return now.stage
 
 
 def _error(problem: Problem, stuck: Travellers, why: str) -> SolverError:

@@ -80,7 +80,7 @@ def reverse_time(model: Answers) -> Field:
 
     def field(x: Float[Tensor, "rows *shape"], t: Float[Tensor, " rows"]) -> tuple[Tensor, Tensor]:
         f, g2 = path.drift_coefficient(t), path.diffusion_squared(t)
-        drift = torch.addcmul(broadcast(-f.to(x), x) * x, broadcast(g2.to(x), x), model.score(x, t))
+        drift = (broadcast(-f.to(x), x) * x).addcmul_(broadcast(g2.to(x), x), model.score(x, t))
         return drift, broadcast(g2.sqrt().to(x), x)
 
     return field

@@ -30,7 +30,7 @@ Field = Callable[[Tensor, Tensor], Stage]  # field(x, t [rows])
 
 
 class Trial(NamedTuple):
-    """A step on trial: where it leads, the value that the relative tolerance looks at, and the error."""
+    """A step on trial: where it leads, the value that the relative tolerance looks at, and the error; tensors of its own."""
 
     kept: State
     compared: State
@@ -45,7 +45,7 @@ def improved_euler(extrapolate: bool) -> Scheme:
 
     def scheme(field: Field, first: Stage, x: State, t_next: Rows, h: Rows, dw: State) -> Trial:
         lower = _euler_maruyama(x, first, h, dw)
-        error = 0.5 * (lower - _euler_maruyama(x, field(lower, t_next), h, dw))
+        error = (lower - _euler_maruyama(x, field(lower, t_next), h, dw)).mul_(0.5)
         return _chosen(extrapolate, lower, lower - error, error)
 
     return scheme
@@ -70,7 +70,7 @@ def drift_alone(extrapolate: bool) -> Scheme:
 
 def _euler_maruyama(x: State, stage: Stage, h: Rows, dw: State) -> State:
     drift, diffusion = stage
-    return torch.addcmul(torch.addcmul(x, broadcast(h.to(x), x), drift), diffusion, dw)
+    return torch.addcmul(x, broadcast(h.to(x), x), drift).addcmul_(diffusion, dw)
 
 
 def _chosen(extrapolate: bool, lower: State, higher: State, error: State) -> Trial:

@@ -8,6 +8,7 @@ With E the difference of two orders, all that follows being by component and per
 square over components, not the plain norm, so one tolerance serves any number of them.
 """
 
+import math
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -59,15 +60,16 @@ def tolerance(
     """Return delta, the error that each component may have."""
     size = compared.abs()
     if control.previous != "none":
-        size = torch.maximum(size, (previous if control.previous == "compared" else state).abs())
-    return (control.rtol * size).clamp(min=control.atol)
+        torch.maximum(size, (previous if control.previous == "compared" else state).abs(), out=size)
+    return size.mul_(control.rtol).clamp_(min=control.atol)
 
 
 def scaled_error(control: Control, error: Float[Tensor, "rows *shape"], delta: Tensor) -> Float[Tensor, " rows"]:
     """Return each sample's error in units of its tolerance, in float64: a step is accepted up to 1."""
     scaled = (error / delta).flatten(1)
-    found = scaled.abs().amax(1) if control.norm == "max" else scaled.square().mean(1).sqrt()
-    return found.double()
+    if control.norm == "max":
+        return scaled.abs().amax(1).double()
+    return torch.linalg.vector_norm(scaled, dim=1).double() / math.sqrt(scaled.shape[1])
 
 
 def next_step(

@@ -44,14 +44,13 @@ class SampleStreams:
             self._blocks = torch.empty(len(self), BLOCK, *x.shape[1:], dtype=x.dtype)
             self._used.fill_(BLOCK)
         rows = torch.arange(len(self)) if rows is None else rows.cpu()
-        empty = rows[self._used[rows] == BLOCK]
-        for stream in empty.tolist():
+        used = self._used[rows]
+        for stream in rows[used == BLOCK].tolist():
             self._blocks[stream].normal_(generator=self._streams[stream])
-        self._used[empty] = 0
+        used %= BLOCK
+        self._used[rows] = used + 1
         # rows of one table: one index is far quicker than two
-        drawn = self._blocks.flatten(0, 1).index_select(0, rows * BLOCK + self._used[rows])
-        self._used[rows] += 1
-        return drawn.to(x.device)
+        return self._blocks.flatten(0, 1).index_select(0, rows * BLOCK + used).to(x.device)
 
     def keep(self, chosen: Tensor) -> None:
         """Go on with some of the samples: a mask or indices."""
