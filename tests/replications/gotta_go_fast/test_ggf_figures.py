@@ -100,17 +100,47 @@ def learned_arrays(seed):
 
 TOY = {"samples": 200, "few": 50, "dim": 256, "dimension_tolerance": 0.05, "shelf_evaluations": 900}
 LEARNED = {"models": {key: {} for key in MODELS}, "samples": 200, "ablation_samples": 100, "state_tolerance": 0.1}
+LEARNED |= {"space": "classifier", "states": [0.5], "shelf": {"srk": [0.1, 0.01]}}
 SETTINGS = {"tolerances": TOLERANCES, "ablations": list(VARIANTS), "ablation_tolerance": 0.05}
 KINDS = {
     "exact_toy": (toy_rows, toy_arrays, "", TOY | SETTINGS),
     "learned": (learned_rows, learned_arrays, "digits", LEARNED | SETTINGS),
 }
+# the published networks, on churches with neither states nor variants nor other solvers
+PUBLISHED = {"ddpm_vp": "ddpmpp_vp", "score_ve": "ncsnpp_ve"}
+LARGE = {"models": {"ncsnpp_256_ve": {}}, "space": "inception", "states": [], "shelf": {}, "ablations": []}
+
+
+def published_rows(seed):
+    rows = [each for each in learned_rows(seed) if each.get("axis") != "share of training"]
+    return [each | {"dataset": "cifar10", "variant": PUBLISHED.get(each["variant"], each["variant"])} for each in rows]
+
+
+def published_arrays(seed):
+    return {key.replace("ddpm_vp", "ddpmpp_vp").replace("score", "ncsnpp"): array for key, array in learned_arrays(seed).items()}
+
+
+def church_rows(seed):
+    rows = compared("feature_frechet", 2, seed, ["ggf", "euler_maruyama"], variant="ncsnpp_256_ve")
+    return [each | {"dataset": "lsun_church256"} for each in rows]
+
+
+def church_arrays(seed):
+    return {"ncsnpp_256_ve_rk45": np.full((4, 3, 4, 4), 0.5)}
+
+
+CIFAR10 = LEARNED | {"models": {key: {} for key in PUBLISHED.values()}, "space": "inception", "states": []}
+OTHERS = {
+    "published": (published_rows, published_arrays, "cifar10", CIFAR10 | SETTINGS),
+    "churches": (church_rows, church_arrays, "lsun_church256", LEARNED | SETTINGS | LARGE),
+}
 
 
 def run(folder, experiment, seed=0, without=(), hidden=None):
-    rows_of, arrays_of, dataset, settings = KINDS[experiment]
+    rows_of, arrays_of, dataset, settings = (KINDS | OTHERS)[experiment]
     path = folder / experiment / f"seed{seed}"
     path.mkdir(parents=True)
+    experiment = "published" if experiment in OTHERS else experiment
     np.savez(path / "arrays.npz", **{key: array for key, array in arrays_of(seed).items() if key != hidden})
     rows = [each for each in rows_of(seed) if not {each["metric"], each.get("method"), each.get("axis")} & set(without)]
     table = pd.DataFrame(rows, columns=COLUMNS).assign(paper="gotta_go_fast", experiment=experiment, level="laptop", seed=seed)
@@ -297,3 +327,28 @@ def test_cells_of_the_tables(tabled):
     assert tabled["learned-variants"].frame.model.tolist() == ["VP"] * 3 + ["VE"] * 3
     shelf = tabled["off-the-shelf"].frame.set_index(["sampler", "tolerance"])["given up"]
     assert shelf["torchsde, SRK", "0.1"] == "0%" and shelf["torchsde, SRK", "0.01"] == "100%" and ("GGF", "0.1") in shelf
+
+
+def test_published_networks(tmp_path):
+    """All of the experiment on trained models but what a run leaves out: distances in Inception's features, names by SDE."""
+    ours = [run(tmp_path, kind, seed) for kind in OTHERS for seed in (0, 1)]
+    found = drawings(ours)
+    churches = [f"{which}-lsun_church256" for which in ("speed", "evaluations", "pictures")]
+    cifar10 = [f"{which}-cifar10" for which in ("speed", "evaluations", "ablations", "pictures", "solvers")]
+    assert sorted(found) == sorted([*churches, *cifar10])
+    assert "in Inception's features (FID)" in found["speed-cifar10"].caption
+    assert [axis.get_title() for axis in found["speed-cifar10"].figure.axes] == ["VP", "VE"]
+    for axis, (model, factor) in zip(found["speed-cifar10"].figure.axes, zip(PUBLISHED.values(), (1, 2))):
+        line = named(axis)["GGF"]
+        np.testing.assert_allclose(line.get_xdata(), [nfe_at(each, factor, 0) + 1 for each in TOLERANCES])
+        np.testing.assert_allclose(line.get_ydata(), [factor * (1 + each) + 0.05 for each in TOLERANCES])
+        assert named(found["evaluations-cifar10"].figure.axes[0])[name(model)].get_color() == shade(model)
+    (axis,) = found["speed-lsun_church256"].figure.axes
+    assert axis.get_title() == "VE, 256 pixels" and named(axis)["GGF"].get_ydata()[0] == pytest.approx(2.09)
+    made = {table.id: table.frame for table in tables(pd.concat([each.metrics for each in ours]))}
+    assert set(made) == {"table1", "learned-variants"} and made["learned-variants"].model.tolist() == ["VP"] * 3 + ["VE"] * 3
+    table1 = made["table1"]
+    ggf = table1[(table1.sampler == "GGF") & (table1.tolerance == "0.1") & (table1.dataset == "cifar10")].iloc[0]
+    assert ggf["VP: NFE"] == "201 ± 1.4" and ggf["VE, 256 pixels: NFE"] == "–"
+    alone = {table.id: table.frame for table in tables(ours[-1].metrics)}
+    assert "VE, 256 pixels: NFE" in alone["table1"] and alone["learned-variants"].empty

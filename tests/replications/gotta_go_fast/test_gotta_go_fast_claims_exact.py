@@ -14,7 +14,6 @@ from replications.gotta_go_fast import claims, claims_exact
 
 JUDGED = judged(claims)
 inside, SDES = JUDGED.inside, ("vp", "ve")
-SETTINGS = resolve("replications.gotta_go_fast", "exact_toy", "laptop")
 FLOOR, COSTS = 0.1, ("nfe_max", "nfe_mean", "rejected_share")
 FULL, R, ERROR = "euler_maruyama_full", "residual", "residual_error"
 
@@ -23,31 +22,31 @@ def cell(sde, method, axis="", at=math.nan, variant=""):
     return {"dataset": sde, "method": method, "axis": axis, "at": at, "variant": variant}
 
 
-def samplers(sde):
+def samplers(sde, settings):
     """The rows that a run has of an SDE, each with whether it is of the adaptive solver."""
     yield from ((cell(sde, method), False) for method in ("data", FULL, "rk45"))
-    for at in SETTINGS.tolerances:
+    for at in settings.tolerances:
         yield cell(sde, "ggf", "tolerance", at), True
         yield from ((cell(sde, method, "tolerance", at), False) for method in ("euler_maruyama", "ddim")[: 1 + (sde == "vp")])
-    yield from ((cell(sde, method, "ablation", SETTINGS.ablation_tolerance), True) for method in SETTINGS.ablations)
-    yield from ((cell(sde, "ggf", "dimension", at), True) for at in SETTINGS.dimensions)
-    if sde in SETTINGS.shelf_on:
-        shelf = ((f"torchsde_{name}", at) for name, tolerances in SETTINGS.shelf.items() for at in tolerances)
+    yield from ((cell(sde, method, "ablation", settings.ablation_tolerance), True) for method in settings.ablations)
+    yield from ((cell(sde, "ggf", "dimension", at), True) for at in settings.dimensions)
+    if sde in settings.shelf_on:
+        shelf = ((f"torchsde_{name}", at) for name, tolerances in settings.shelf.items() for at in tolerances)
         yield from ((cell(sde, name, "tolerance", at), False) for name, at in shelf)
-    for sigma in SETTINGS.sigma_maxes if sde == "ve" else ():
+    for sigma in settings.sigma_maxes if sde == "ve" else ():
         yield cell(sde, FULL, "sigma_max", sigma), False
-        for at in SETTINGS.sigma_tolerances:
+        for at in settings.sigma_tolerances:
             variant = f"tolerance {at:g}"
             yield cell(sde, "ggf", "sigma_max", sigma, variant), True
             yield cell(sde, "euler_maruyama", "sigma_max", sigma, variant), False
 
 
 @cache
-def run():
+def run(level="laptop"):
     """Every row of a run: a value, of 50 and more, that no other row has."""
-    found = []
+    settings, found = resolve("replications.gotta_go_fast", "exact_toy", level), []
     for sde in SDES:
-        for labels, adaptive in samplers(sde):
+        for labels, adaptive in samplers(sde, settings):
             for metric in (R, ERROR, *(COSTS if adaptive else ())):
                 floor = FLOOR if metric == ERROR else math.nan
                 found.append({"experiment": "exact_toy", "metric": metric, "nfe": 5000.0 + len(found), "floor": floor, **labels})
@@ -105,6 +104,11 @@ def test_rows_that_are_missing_are_said_to_be(statistic):
         getattr(claims, statistic)(table.assign(experiment="another"))
     with pytest.raises(MissingRows):
         getattr(claims, statistic)(table.assign(metric="another"))
+
+
+@pytest.mark.parametrize("statistic", OF_EXACT)
+def test_a_run_of_a_larger_level_has_what_it_reads(statistic):
+    assert len(getattr(claims, statistic)(JUDGED.table(*run("gpu")))) == 2
 
 
 @pytest.mark.parametrize("sde", SDES)

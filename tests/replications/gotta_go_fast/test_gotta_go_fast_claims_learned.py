@@ -13,38 +13,37 @@ from replications.gotta_go_fast import claims, claims_learned
 
 JUDGED = judged(claims)
 inside, SDES = JUDGED.inside, ("vp", "ve")
-SETTINGS = resolve("replications.gotta_go_fast", "learned", "laptop")
 MODELS = {"vp": "ddpm_vp", "ve": "score_ve"}
 FLOOR, COSTS = 0.1, ("nfe_max", "nfe_mean", "rejected_share")
 FULL, FRECHET, NOISE = "euler_maruyama_full", "feature_frechet", "leftover_noise"
 NEAR = (0.02, 0.05, 0.1)  # at which samples are good
 
 
-def samplers(sde):
+def samplers(sde, settings):
     """The rows that a run has of a model, each with whether it is of the adaptive solver."""
     yield from (
         ({"method": method, "axis": "", "at": math.nan}, False) for method in (FULL, "reverse_diffusion_langevin", "rk45")
     )
-    for at in SETTINGS.tolerances:
+    for at in settings.tolerances:
         where = {"axis": "tolerance", "at": at}
         yield {"method": "ggf", **where}, True
         yield from (({"method": method, **where}, False) for method in ("euler_maruyama", "ddim")[: 1 + (sde == "vp")])
-    for name, tolerances in SETTINGS.shelf.items():
+    for name, tolerances in settings.shelf.items():
         yield from (({"method": f"torchsde_{name}", "axis": "tolerance", "at": at}, False) for at in tolerances)
-    where = {"axis": "ablation", "at": SETTINGS.ablation_tolerance}
-    yield from (({"method": method, **where}, True) for method in SETTINGS.ablations)
-    yield from (({"method": "ggf", "axis": "share of training", "at": at}, True) for at in (*SETTINGS.states, 1.0))
+    where = {"axis": "ablation", "at": settings.ablation_tolerance}
+    yield from (({"method": method, **where}, True) for method in settings.ablations)
+    yield from (({"method": "ggf", "axis": "share of training", "at": at}, True) for at in (*settings.states, 1.0))
 
 
 @cache
-def run():
+def run(level="laptop", data="digits"):
     """Every row of a run: a value, of 50 and more, that no other row has."""
-    found = []
+    settings, found = resolve("replications.gotta_go_fast", "learned", level, [f"data={data}"]), []
     for sde, model in MODELS.items():
-        for labels, adaptive in samplers(sde):
+        for labels, adaptive in samplers(sde, settings):
             for metric in (FRECHET, NOISE, *(COSTS if adaptive else ())):
                 floor = math.nan if metric in COSTS else FLOOR
-                more = {"experiment": "learned", "dataset": "digits", "metric": metric, "variant": model, "floor": floor}
+                more = {"experiment": "learned", "dataset": data, "metric": metric, "variant": model, "floor": floor}
                 found.append({**more, **labels, "nfe": 5000.0 + len(found), "value": 50 + 3 * len(found) ** 0.5})
     return found
 
@@ -94,6 +93,12 @@ def test_rows_that_are_missing_are_said_to_be(statistic):
     for column in ("experiment", "metric", "dataset"):
         with pytest.raises(MissingRows):
             getattr(claims, statistic)(table.assign(**{column: "another"}))
+
+
+@pytest.mark.parametrize("statistic", OF_LEARNED)
+def test_a_run_of_a_larger_level_has_what_it_reads(statistic):
+    table = JUDGED.table(*run("gpu", "fashion_mnist")).assign(level="gpu")
+    assert len(getattr(claims, statistic)(table)) == 2
 
 
 @pytest.mark.parametrize(("sde", "statistic"), [("vp", "learned_saving_vp"), ("ve", "learned_saving_ve")])
