@@ -6,7 +6,7 @@ ALONG, OF_ALONG = f"{G}/along_tolerances.py", f"{TG}_along_tolerances.py"
 EXACT, OF_EXACT = f"{G}/claims_exact.py", f"{TG}_claims_exact.py"
 LEARNED, OF_LEARNED = f"{G}/claims_learned.py", f"{TG}_claims_learned.py"
 PUBLISHED, OF_PUBLISHED = f"{G}/claims_published.py", f"{TG}_claims_published.py"
-RUNS, FIGURES = f"{TG}_published.py", f"tests/{G}/test_ggf_figures.py"
+RUNS, FIGURES = f"{TG}_published.py", f"tests/{G}/test_ggf_published_figures.py"
 
 MUTANTS = [
     (ALONG, "ratio(top, bottom)", "ratio(bottom, top)", OF_ALONG),
