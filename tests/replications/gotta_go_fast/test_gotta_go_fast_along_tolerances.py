@@ -82,6 +82,17 @@ def test_as_good_is_a_tenth_more_or_three_floors_of_the_rival(floor, error, good
     assert found.to_numpy().tolist() == [[good, True, False]] * 2
 
 
+def test_the_error_of_what_was_given_up_is_worse_than_any():
+    measured = table(
+        row("a", 4.0, 0.1), row("b", math.nan, 0.1) | {"status": "refused"}, row("c", 2.0, 0.1) | {"status": "failed"}
+    )
+    found = along.given_up(measured)
+    assert both(ERROR.per_seed(found, "b")) == math.inf and both(ERROR.per_seed(found, "a")) == 4
+    with pytest.raises(MissingRows):
+        ERROR.per_seed(found, "c")
+    assert (measured["status"] == "refused").any(), "the table itself is left as it is"
+
+
 def saved(errors, noises, *, most=(1.25, 2.0), nfe=None):
     """A rival of errors 4 and 10 and of 120 evaluations; the solver's are given at 0.1, 0.01 and 0.02."""
     spent = dict(zip(TOLERANCES, nfe or (20.0, 80.0, 40.0)))
