@@ -21,6 +21,7 @@ from planted import (
     common,
     ffjord,
     flow_matching,
+    ggf_claims,
     ggf_experiments,
     ggf_solver,
     ncsn,
@@ -53,6 +54,7 @@ PLANTED = (
     score_sde_networks,
     ggf_solver,
     ggf_experiments,
+    ggf_claims,
     flow_matching,
     teaching,
 )

@@ -73,6 +73,12 @@ def as_good(of: Rows, method: str, rival: str, tolerances: Sequence[float], metr
     return values(of.also(axis="tolerance"), method, tolerances, metrics).le(bound, axis=0)
 
 
+def given_up(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return a metrics table where the error of a solver that was given up is infinite: not missing, but the worst."""
+    lost = metrics["status"] == "refused"
+    return metrics.assign(value=metrics["value"].mask(lost, np.inf), status=metrics["status"].mask(lost, "ok"))
+
+
 def evaluations(of: Rows, what: Operand, metrics: pd.DataFrame) -> pd.Series:
     """Return the evaluations that stand beside a sampler's rows."""
     return of.per_seed(metrics.assign(value=metrics["nfe"]), what)

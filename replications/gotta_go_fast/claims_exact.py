@@ -10,6 +10,7 @@ from replications.gotta_go_fast.along_tolerances import (
     as_good,
     evaluations,
     furthest_ratio,
+    given_up,
     ratios,
     saving,
     slope,
@@ -95,6 +96,7 @@ def gap_widens(metrics: pd.DataFrame) -> pd.Series:
 # Appendix: other solvers
 def shelf_over_em(metrics: pd.DataFrame) -> pd.Series:
     """Evaluations of torchsde's cheapest run that is no worse than Euler-Maruyama in full, over its; infinite if none is."""
+    metrics = given_up(metrics)
     tried = values(ERRORS["vp"].also(axis="tolerance"), SHELF, SHELF_TOLERANCES, metrics)
     spent = paired({at: evaluations(ERRORS["vp"].also(axis="tolerance", at=at), SHELF, metrics) for at in tried})
     good = as_good(ERRORS["vp"], SHELF, "euler_maruyama_full", SHELF_TOLERANCES, metrics, AS_GOOD)

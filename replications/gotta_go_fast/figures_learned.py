@@ -24,7 +24,9 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
     for experiment in ON_MODELS:
         for dataset in datasets(runs, experiment):
             found = runs.find(experiment, dataset=dataset)
-            yield from (partial(draw, found, dataset) for draw in (speed, evaluations, ablations, states))
+            settings = found[0].info["settings"]
+            asked = {speed: True, evaluations: True, ablations: settings["ablations"], states: settings["states"]}
+            yield from (partial(draw, found, dataset) for draw, wanted in asked.items() if wanted)
             yield partial(pictures, found[0], dataset)
 
 

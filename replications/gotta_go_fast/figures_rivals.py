@@ -32,7 +32,9 @@ def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
         yield from (partial(draw, found) for draw in (sigma_max, exact_solvers))
     for experiment in ON_MODELS:
         for dataset in datasets(runs, experiment):
-            yield partial(learned_solvers, runs.find(experiment, dataset=dataset), dataset)
+            found = runs.find(experiment, dataset=dataset)
+            if found[0].info["settings"]["shelf"]:
+                yield partial(learned_solvers, found, dataset)
 
 
 def sigma_max(found: list[RunFolder]) -> Figure:

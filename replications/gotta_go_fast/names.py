@@ -42,7 +42,7 @@ NAMES = {
     "ddpmpp_deep_vp": "VP, deep",
     "ncsnpp_ve": "VE",
     "ncsnpp_deep_ve": "VE, deep",
-    "ncsnpp_256_ve": "VE",
+    "ncsnpp_256_ve": "VE, 256 pixels",
 }
 SHADES = {
     "data": BLACK,

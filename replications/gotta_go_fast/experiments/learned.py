@@ -144,7 +144,7 @@ def shelf_rows(case: Case, settings: Settings, labels: Row) -> list[Row]:
             try:
                 found = case.drawn(denoised_last(torchsde_adaptive(method, rtol=tolerance, atol=tolerance)))
             except SolverError as error:
-                rows.append(refused("feature_frechet", error, **where))
+                rows += [refused(metric, error, **where) for metric in ("feature_frechet", "leftover_noise")]
                 continue
             rows += case.measures.rows(found.images, nfe=found.nfe + 1, **where)
     return rows

@@ -10,6 +10,7 @@ from common.dynamics.answers import Answering
 from common.dynamics.oracles import gaussian
 from common.dynamics.paths import ve, vp
 from common.dynamics.samplers.result import Samples
+from common.errors import SolverError
 from common.evaluation.yardstick import Yardstick
 from common.learning.data.split import ImageSplit
 from common.learning.models import load_denoiser
@@ -175,18 +176,12 @@ def test_models_and_their_states(tmp_path, monkeypatch):
     assert not torch.allclose(whole(x, 0.5), half(x, 0.5))
 
 
-@pytest.mark.parametrize(
-    ("level", "data"), [("smoke", "digits"), ("gpu", "fashion_mnist"), ("gpu", "cifar10"), ("paper", "cifar10")]
-)
+@pytest.mark.parametrize(("level", "data"), [("smoke", "digits"), ("gpu", "fashion_mnist"), ("gpu", "cifar10")])
 def test_a_run_of_every_level(level, data, tmp_path, monkeypatch):
     small_data(monkeypatch)
     small = ["samples=4", "batch=3", "ablation_samples=2", "tolerances=[5]", "full=4", "corrected=42", "flow_tolerance=1"]
     more = ["ablation_tolerance=5", "state_tolerance=5", "ablations=[default]", "shelf={srk: [5]}"]
     settings = resolve(PACKAGE, "learned", level, [f"data={data}", *small, *more])
-    if level == "paper":  # the deeper networks are the others once more
-        names = ["ddpmpp_vp", "ncsnpp_ve"]
-        settings = settings.model_copy(update={"models": {name: settings.models[name] for name in names}})
-    monkeypatch.setattr(learned, "find_weights", lambda what: None)
     learned.check(settings)
     context = MadeUp("gotta_go_fast", "learned", level, 0, 2, tmp_path, tmp_path / "run", torch.device("cpu"))
     outcome = learned.run(settings, context)
@@ -195,9 +190,24 @@ def test_a_run_of_every_level(level, data, tmp_path, monkeypatch):
     assert all(row["floor"] > 0 for row in outcome.rows if row["metric"] in ("feature_frechet", "leftover_noise"))
     states = by([row for row in outcome.rows if row.get("axis") == "share of training"], "nfe_max", "variant", "at")
     assert set(states) == {(name, at) for name in settings.models for at in ((*settings.states, 1.0) if settings.states else ())}
-    assert (settings.network, settings.space) == (("ncsnpp", "inception") if level == "paper" else ("shared", "classifier"))
+    assert (settings.network, settings.space) == ("shared", "classifier")
     shelf = by([row for row in outcome.rows if row["method"] == "torchsde_srk"], "feature_frechet", "variant")
     assert set(shelf) == set(settings.models) and all(row["nfe"] > 5 for row in shelf.values())
     for name in settings.models:
         assert outcome.arrays[f"{name}_ggf_5"].shape[0] == 4 and outcome.arrays[f"{name}_rk45"].dtype == "float16"
         assert f"{name}_ddim_5" in outcome.arrays or name.endswith("ve")
+
+
+def test_a_solver_that_is_given_up_is_refused_by_both_measures(context, measures, settings, monkeypatch):
+    def given_up(*_, **__):
+        def sample(*_, **__):
+            raise SolverError("too many")
+
+        return sample
+
+    monkeypatch.setattr(learned, "torchsde_adaptive", given_up)
+    rows = learned.shelf_rows(case_of(vp(), context, measures), settings, {"variant": "v"})
+    assert {row["metric"] for row in rows} == {"feature_frechet", "leftover_noise"} and len(rows) == 2
+    for row in rows:
+        assert (row["status"], row["message"], row["at"]) == ("refused", "too many", 0.5) and math.isnan(row["value"])
+        assert (row["method"], row["variant"], row["axis"]) == ("torchsde_srk", "v", "tolerance")
