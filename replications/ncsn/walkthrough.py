@@ -16,6 +16,7 @@ the replication found, claim by claim: the report's page `report/build/laptop/nc
 # %%
 import matplotlib.pyplot as plt
 import torch
+from torch.nn.functional import normalize
 
 from common.dynamics.answers import Answering
 from common.dynamics.denoiser import Conditioning, Denoiser
@@ -41,8 +42,8 @@ r"""
 The **score** of a density is the gradient of its logarithm, $s(x) = \nabla_x \log p(x)$: an arrow uphill. A constant factor of
 $p$ becomes a constant in $\log p$, and is gone.
 
-The paper's toy: two points $m_1 = (-5, -5)$ and $m_2 = (5, 5)$ of weights 1/5 and 4/5, with noise of width $\sigma$. At $\sigma =
-1$ they are "the data". The score leads to a mean of the two, in which each has its share of the density at $x$:
+The paper's toy: two points $m_1 = (-5, -5)$ and $m_2 = (5, 5)$ of weights 1/5 and 4/5, with noise of width $\sigma$. At
+$\sigma = 1$ they are "the data". The score leads to a mean of the two, in which each has its share of the density at $x$:
 
 $$s_\sigma(x) = \frac{r_1(x)\, m_1 + r_2(x)\, m_2 - x}{\sigma^2}, \qquad r_k(x) \propto w_k\, e^{-|x - m_k|^2 / 2\sigma^2} .$$
 """
@@ -66,7 +67,7 @@ check("the score is the gradient of log p", score(places.detach(), 1.0), gradien
 r"""
 ## 2. Climb and shake
 
-**Langevin dynamics** climbs and shakes. With a step size $\alpha$ and fresh noise $z \sim N(0, I)$,
+**Langevin dynamics** climbs and shakes. With fresh noise $z \sim N(0, I)$,
 
 $$x \leftarrow x + \alpha\, s(x) + \sqrt{2 \alpha}\, z ,$$
 
@@ -92,8 +93,7 @@ check("five Langevin steps", walked, ends, hint="The noise has the factor √(2�
 
 # %% [markdown]
 r"""
-1280 walkers start anywhere on the square and take 1000 steps with the exact score of the data: time to get to know a hill a
-hundred times over. Count them on each.
+1280 walkers start anywhere on the square and take 1000 steps, enough to know a hill by heart. Count them on each.
 """
 
 # %%
@@ -107,14 +107,14 @@ scatter(axes[1], plain, f"Langevin: {heavy_share(plain):.2f}", colour=VERMILION,
 for heavy in (0.1, 0.5, 0.9):
     axes[2].plot(along, score(torch.stack([along, along], 1), 1.0, heavy)[:, 0], label=f"right hill {heavy}", linewidth=1)
 axes[2].set(title="The score for three weights", xlabel="place on the diagonal", ylabel="score, first coordinate")
-axes[2].legend()
+axes[2].legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
 r"""
-Half and half, because the starts were. On a hill $\log p = \log w_k + \log N(x; m_k, I)$, and the gradient does not see $\log
-w_k$: on the right the three curves are one, but for where they jump. **The score of distant modes does not know their weights**
-(Section 3.2.2), and this was the exact score.
+Half and half, because the starts were. On a hill $\log p = \log w_k + \log N(x; m_k, I)$, and the gradient does not see
+$\log w_k$: on the right the three curves are one, but for where they jump. **The score of distant modes does not know their
+weights** (Section 3.2.2), and this was the exact score.
 
 ## 3. Noise joins the modes
 
@@ -142,29 +142,23 @@ walked = annealed(score, start, toy_sigmas, 0.05, 3, torch.Generator().manual_se
 ends = annealed_langevin(rho=0.05)(exact, start, annealing(toy_times, 3), generator=torch.Generator().manual_seed(1)).x
 check("three steps at each of ten levels", walked, ends, hint="Wide levels take large steps.")
 
-# %% [markdown]
-r"""
-The paper's central picture (Figure 3): the same starts, and as many steps as before. Arrows: where the score points.
-"""
-
 # %%
-found = annealed(score, start, toy_sigmas, 0.05, steps, generator)
+# the paper's central picture (Figure 3): the same starts, and as many steps as before; arrows: where the score points
+found = annealed(score, start, toy_sigmas, 0.1, steps, generator)
 for axis, number in zip(panels(4, width=2.5, height=2.9), (0, 4, 6, 9)):
     sigma, extent = float(toy_sigmas[number]), (45, 25, 15, 8.5)[number // 3]
-    scatter(axis, found[number], "", extent=extent)
-    title = f"σ = {sigma:.1f}\n{heavy_share(found[number]):.2f} on the right"
-    arrows(
-        axis, lambda x, sigma=sigma: torch.nn.functional.normalize(score(x, sigma)), title, colour=GREY, extent=extent, count=9
-    )
+    arrows(axis, lambda x, sigma=sigma: normalize(score(x, sigma)), "", colour=GREY, extent=extent, count=9)
+    scatter(axis, found[number], f"σ = {sigma:.1f}\n{heavy_share(found[number]):.2f} on the right", extent=extent)
 plt.show()
 
 # %% [markdown]
 r"""
 ## 4. Learn a score from samples
 
-Nobody gives us the score of data. But of one point with noise, $x = x_0 + \sigma z$, we have it, $\nabla_x \log N(x;\, x_0,
-\sigma^2 I)$, and its mean over all $x_0$ that may have led to $x$ is the score of the noisy data. Means are what least squares
-finds: so regress (**denoising score matching**, eq. 5).
+Nobody gives us the score of data. But of one point with noise, $x = x_0 + \sigma z$, we have it,
+$\nabla_x \log N(x;\, x_0, \sigma^2 I)$, and its mean over all $x_0$ that may have led to $x$ is the score of the noisy data.
+Means are what least squares finds: so regress (**denoising score matching**, eq. 5). As in the paper's Figure 2 a network learns
+one level first, $\sigma = 1$, the data themselves. Where is it right?
 """
 
 # %%
@@ -176,11 +170,6 @@ target = -noise / sigma  # hole: the gradient of log N(x; x0, σ² I) at x = x0 
 noisy = (x0 + sigma * noise).requires_grad_()
 (gradient,) = torch.autograd.grad(-(noisy - x0).square().sum() / (2 * sigma**2), noisy)
 check("the target is the gradient", target, gradient, hint="It points from x back to x0.")
-
-# %% [markdown]
-r"""
-First the paper's Figure 2: its network, taught at $\sigma = 1$ alone, the data themselves. Where is what it learned right?
-"""
 
 
 # %%
@@ -200,8 +189,9 @@ axes[0].set(title="σ = 4: no target is the score", xlabel="place on the diagona
 axes[0].legend()
 arrows(axes[1], single, "σ = 1: the learned score", extent=HALF_WIDTH)
 error = (single(grid).detach() - score(grid, 1.0)).norm(dim=1) / score(grid, 1.0).norm(dim=1)
-image = axes[2].imshow(error.reshape(41, 41).T, origin="lower", extent=[-HALF_WIDTH, HALF_WIDTH] * 2, vmax=1)
+image = axes[2].imshow(error.reshape(41, 41).T, origin="lower", extent=[-HALF_WIDTH, HALF_WIDTH] * 2, vmin=0, vmax=1)
 scatter(axes[2], drawn[:300], "its relative error, and data", colour="white", extent=HALF_WIDTH)
+axes[2].grid(False)
 plt.colorbar(image, ax=axes[2])
 plt.show()
 
@@ -213,12 +203,10 @@ Right where data are, wrong where none were seen (Section 3.2.1). Wide noise men
 
 One network $s_\theta(x, \sigma)$ learns all levels at once (eq. 6),
 
-$$\mathcal{L}(\theta) = \frac{1}{L} \sum_i \lambda(\sigma_i)\, \ell_i, \qquad
-\ell_i = \tfrac12\, \mathbb{E}\left\| s_\theta(x_0 + \sigma_i z, \sigma_i) + z / \sigma_i \right\|^2 ,$$
+$$\mathcal{L} = \frac{1}{L} \sum_i \lambda(\sigma_i)\, \ell_i, \qquad \ell_i = \tfrac12\, \mathbb{E} \left\| s_\theta(x_0 + \sigma_i z, \sigma_i) + z / \sigma_i \right\|^2 ,$$
 
-with which weights $\lambda$? The data are digits now, of 8×8 pixels from 0 to 1, and the levels the paper's, ten from 1 to 0.01.
-A network that has learned nothing and answers 0 has $\ell_i = D / 2\sigma_i^2$, $D = 64$: the least level would outweigh the
-first 10 000 times.
+with which weights $\lambda$? The data are digits now, 8×8 pixels from 0 to 1, and the levels the paper's, ten from 1 to 0.01. A
+network that answers 0 has $\ell_i = 64 / 2\sigma_i^2$: unweighted, the least level would outweigh the first 10 000 times.
 """
 
 # %%
@@ -227,12 +215,12 @@ digits = rescaled(to_unit(split.images, split.grey_values), (-1.0, 1.0), (0.0, 1
 path = ve(sigma_min=0.01, sigma_max=1.0)
 times = level_times(path, 10)
 sigmas = path.sigma(times)
-weight = sigmas**2  # hole: λ for all ten sigmas, such that the untrained network loses D / 2 on every level
+weight = sigmas**2  # hole: λ for all ten sigmas, such that the untrained network loses 32 on every level
 
 # %%
 noise = torch.randn(digits.shape, generator=torch.Generator().manual_seed(4))
 losses = torch.stack([denoising_score_matching(torch.zeros_like, digits, level, noise).mean() for level in sigmas])
-check("the weighted loss is D / 2 on all levels", weight * losses, torch.full((10,), 32.0), within=1, hint="ℓ goes as 1/σ².")
+check("the weighted loss is 32 on all levels", weight * losses, torch.full((10,), 32.0), within=1, hint="ℓ goes as 1/σ².")
 
 
 # %%
@@ -244,20 +232,13 @@ def all_levels(network, generator):
 
 
 torch.manual_seed(0)
-# the network is given x, scaled, and the level's number, and answers with the noise, -σ s: near 1 at all levels
-network = Denoiser(
-    ResidualMLP((1, 8, 8), width=128, blocks=3), path, "noise", times, Conditioning("unit_variance", "index", 0.35)
-)
+given = Conditioning("unit_variance", "index", 0.35)  # it is given x, scaled, and the level's number
+network = Denoiser(ResidualMLP((1, 8, 8), width=128, blocks=3), path, "noise", times, given)  # it answers -σ s
 model = fit(network, all_levels, steps=budget(full=2000, small=20), rate=0.004, average=0.995).model
-
-# %% [markdown]
-r"""
-A hundred steps at each level, with $\epsilon / \sigma_L^2 = 0.2$ as published, from uniform noise. A row shows sixteen walkers at
-the end of a level (cf. Figure 4).
-"""
 
 
 # %%
+# a hundred steps at each level, from uniform noise, with ε / σ_L² = 0.2 as published; cf. Figure 4
 def sampled(model, rho, callback=None):
     chains, x = torch.Generator().manual_seed(5), torch.rand(200, 1, 8, 8, generator=torch.Generator().manual_seed(6))
     return annealed_langevin(rho)(model, x, annealing(times, steps), generator=chains, callback=callback).x
@@ -305,16 +286,15 @@ plt.show()
 
 # %% [markdown]
 r"""
-The mistake makes the *nicer* digits: $p^2$ keeps to the hilltops, so they lie nearer to data. They are also more alike. The eye
-likes that; the toy tells at once: 0.93 of the walkers on the hill of 0.80, with half of its variance. (Sampling "at a low
-temperature" is often done on purpose. Then say so.)
+The mistake makes the *nicer* digits: $p^2$ keeps to the hilltops, so they lie nearer to data, and nearer to one another. The eye
+likes that. The toy tells at once: over nine tenths of the walkers on the hill of 0.80, with half its variance.
 
 ## Where to read on
 
 - **The replication.** `report/build/laptop/ncsn/index.html` (`make report` makes it): is it the network or the annealing that
   helps, and what goes wrong on manifolds? Equation by equation: `replications/ncsn/README.md`.
-- **Before.** Score matching is Hyvärinen's (JMLR 2005), the regression on $-z/\sigma$ Vincent's (Neural Computation 2011).
-- **After.** `ncsnv2` asks why ten levels from 1 to 0.01; `score_sde` lets their number go to infinity.
+- **Before and after.** Score matching is Hyvärinen's (JMLR 2005), the regression on $-z/\sigma$ Vincent's (Neural Computation
+  2011). `ncsnv2` asks why ten levels from 1 to 0.01; `score_sde` lets their number go to infinity.
 - **Try.** The toy's ladder from 2 instead of 20; $\epsilon = 2$ and more; $\lambda = 1$; inpainting
   (`replications/ncsn/inpainting.py`).
 """
