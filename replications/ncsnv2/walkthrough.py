@@ -15,10 +15,8 @@ by claim: the report's page `report/build/laptop/ncsnv2/index.html`.
 
 # %%
 import math
-from copy import deepcopy
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.special import ndtr
@@ -31,14 +29,14 @@ from common.learning.data.scale import rescaled, to_unit
 from common.learning.nets.mlp import ResidualMLP
 from common.measure.figures import BLACK, BLUE, VERMILION
 from common.measure.image_lines import image_lines
-from replications.ncsn.annealed_langevin import annealed_langevin, annealing, uniform_start
+from replications.ncsn.annealed_langevin import annealed_langevin, annealing
 from replications.ncsn.score_matching import denoising_score_matching, noise_conditional
 from replications.ncsnv2.coverage import measures
 from replications.ncsnv2.exact_chains import Centres, exact_chains, one_image, spaced_ladder, split_ladder, uniform
 from replications.ncsnv2.noise_levels import MASS, ratio_of_levels, shell_mass
 from replications.ncsnv2.pairwise_distances import distances
 from replications.ncsnv2.step_size import best_step_size, variance_ratio
-from replications.teaching import budget, check, fit, losses, panels
+from replications.teaching import budget, check, fit, panels
 
 generator = torch.Generator().manual_seed(0)
 
@@ -47,12 +45,9 @@ r"""
 ## 1. The widest noise
 
 The data are 1147 digits of $D = 64$ pixels from 0 to 1. Put noise of width $\sigma$ on them: the exact score leads from $x$ to a
-mean of all images, in which image $j$ has the share $r_j(x)$. Around image $i$ the share of another is small (Proposition 1),
-
-$$\mathbb{E}\left[ r_j \right] \le \tfrac12\, e^{-|x_i - x_j|^2 / 8\sigma^2} .$$
-
-If all images are many $\sigma$ apart, no walker leaves its own. So the widest noise should be as wide as images are distant
-(**technique 1**): as the two that are farthest apart.
+mean of all images, in which image $j$ has the share $r_j(x)$. Around image $i$ it is at most
+$\frac12 e^{-|x_i - x_j|^2 / 8\sigma^2}$ on average (Proposition 1). If all images are many $\sigma$ apart, no walker leaves its
+own. So the widest noise should be as wide as images are distant (**technique 1**): as the two that are farthest apart.
 """
 
 # %%
@@ -65,23 +60,20 @@ widest = torch.cdist(flat, flat).max()  # hole: the largest Euclidean distance b
 found = distances(digits, generator=generator)
 check("the largest distance", widest, found.largest, within=1e-3, hint="torch.cdist(a, b) has all distances of rows.")
 
-# %% [markdown]
-r"""
-The paper's Figure 2: walkers with the *exact* score of 500 digits. A narrow ladder starts at 1/18 of the median distance, which
-is where NCSN's 1 is among the images of CIFAR-10. Which share of the images is reached, of what independent draws would reach?
-"""
-
 # %%
+# the paper's Figure 2: walkers with the exact score of 500 digits, from a narrow level (1/18 of the median distance, as NCSN's 1
+# is among images of CIFAR-10) and from the widest; how many images they reach, over how many independent draws would
 mixture, walkers = Centres(digits[:500], split.labels[:500]), budget(full=250, small=20)
 starts = {"uniform noise": uniform(walkers, digits, generator), "one image": one_image(walkers, digits, generator)}
-axes, rows = panels(1, rows=4, width=10, height=0.8)[:, 0], []
+rows = []
 for largest in (found.median / 18, found.largest):
     ends = exact_chains(mixture.images, starts, spaced_ladder(largest, least, 64, 5), generator=generator)
-    rows += [(f"σ₁ = {largest:.2f}, from {name}", x) for name, x in ends.items()]
-for axis, (name, x) in zip(axes, rows):
-    image_lines(
-        axis, 2 * x[:16].numpy() - 1, f"{name}:\n{measures(x, mixture)['distinct_centres']:.0%} reached ", per_line=16, gap=1
-    )
+    rows += [
+        (f"σ₁ = {largest:.2f}, from {name}:\n{measures(x, mixture)['distinct_centres']:.0%} reached ", x)
+        for name, x in ends.items()
+    ]
+for axis, (name, x) in zip(panels(1, rows=4, width=10, height=0.8)[:, 0], rows):
+    image_lines(axis, 2 * x[:16].numpy() - 1, name, per_line=16, gap=1)
 plt.show()
 
 # %% [markdown]
@@ -96,6 +88,9 @@ $\gamma\sigma$ has been taught on that shell. It can help with level $\sigma$ if
 within three deviations of the wider shell is, with the normal distribution function $\Phi$ (**technique 2**),
 
 $$\Phi\left(\sqrt{2D}(\gamma - 1) + 3\gamma\right) - \Phi\left(\sqrt{2D}(\gamma - 1) - 3\gamma\right) .$$
+
+The paper asks for a share of about one half, and its own ladders have 0.567. That fixes $\gamma$, and $\gamma$ the number of
+levels.
 """
 
 
@@ -110,31 +105,23 @@ norms = torch.randn(4000, 3072, generator=generator).norm(dim=1)  # noise of wid
 on_shell = (norms - math.sqrt(3072) * 1.03).abs() < 3 * 1.03 / math.sqrt(2)
 check("the share on the shell, for γ = 1.03", mass(3072, 1.03), on_shell.double().mean(), within=0.03, hint="Φ(upper) - Φ(lower)")
 
-# %% [markdown]
-r"""
-The paper asks for about one half; all its ladders have 0.567. In 64 dimensions that is $\gamma = 1.34$. Then how many levels,
-both ends included?
-"""
-
 # %%
 gamma = ratio_of_levels(64, MASS)
 levels = 1 + math.log(widest / least) / math.log(gamma)  # hole: the number of levels from widest to least, each gamma below
 
 # %%
 check("the levels span the ladder", least * gamma ** (levels - 1), widest, within=1e-3, hint="n levels have n - 1 steps.")
-count = int(levels)
-print(f"γ = {gamma:.2f}, {levels:.2f} levels: we take {count}")
+count = int(levels)  # 21
 
 # %%
 z = torch.randn(4000, 64, generator=generator).norm(dim=1)
-for axis, (name, each) in zip(
-    panels(1, rows=2, width=9, height=1.7)[:, 0], {"NCSN's": (1.0, 10), "chosen": (widest, count)}.items()
-):
-    for number, sigma in enumerate(ladder(float(each[0]), least, each[1])):
-        axis.hist(np.log10(sigma * z), bins=40, density=True, color=(BLUE, VERMILION)[number % 2], alpha=0.6)
-    ratio = (float(each[0]) / least) ** (1 / (each[1] - 1))
-    axis.set(title=f"{name}: {each[1]} levels, {shell_mass(64, ratio):.1%} on the shell of the level before", xlim=(-1.4, 1.8))
-    axis.set(xlabel="$\\log_{10}$ of the length of the noise", yticks=())
+ladders = {"NCSN's": (1.0, 10), "chosen": (float(widest), count)}
+for axis, (name, (largest, number)) in zip(panels(1, rows=2, width=9, height=1.7)[:, 0], ladders.items()):
+    for place, sigma in enumerate(ladder(largest, least, number)):
+        axis.hist((sigma * z).log10(), bins=40, density=True, color=(BLUE, VERMILION)[place % 2], alpha=0.6)
+    share = shell_mass(64, (largest / least) ** (1 / (number - 1)))
+    axis.set(title=f"{name}: {number} levels, {share:.1%} on the shell of the level before", xlim=(-1.4, 1.8), yticks=())
+axis.set(xlabel="$\\log_{10}$ of the length of the noise")
 plt.show()
 
 # %% [markdown]
@@ -144,6 +131,9 @@ r"""
 Twenty-one levels here, 2311 for faces of 256 pixels: a network cannot keep parameters for each. Scores go as $1/\sigma$, so let
 one network $h$ be told no level, and divide (**technique 3**): $s_\theta(x, \sigma) = h_\theta(x) / \sigma$. Put that into NCSN's
 loss, $\frac12 \sigma^2 |s_\theta(x_0 + \sigma z, \sigma) + z / \sigma|^2$. What is left of $\sigma$?
+
+Adam's steps settle only as their rate goes to 0, and each state before has its own cast. So samples are drawn with an average of
+the weights (**technique 5**), $\bar\theta \leftarrow m\, \bar\theta + (1 - m)\, \theta$ at every step.
 """
 
 
@@ -151,7 +141,7 @@ loss, $\frac12 \sigma^2 |s_\theta(x_0 + \sigma z, \sigma) + z / \sigma|^2$. What
 def loss_of(h, z):
     return (
         0.5 * (h + z).square().flatten(1).sum(1).mean()
-    )  # hole: NCSN's loss, from h = h(x0 + σz) [n, ...] and z [n, ...], its mean
+    )  # hole: the mean of NCSN's loss, from z and h = h(x0 + σz), both [n, ...]
 
 
 # %%
@@ -160,12 +150,6 @@ sigma, some = torch.linspace(0.1, 2.0, 100), torch.tanh  # any network will do
 ncsn = noise_conditional(denoising_score_matching(lambda x: some(x) / sigma[:, None, None, None], x0, sigma, z), sigma)
 check("the loss is NCSN's", loss_of(some(x0 + sigma[:, None, None, None] * z), z), ncsn, within=1e-3, hint="σ cancels.")
 
-# %% [markdown]
-r"""
-Adam's steps never quite settle, and each state of a training has its own cast. So samples are drawn with an average of the
-weights (**technique 5**), $\bar\theta \leftarrow m\, \bar\theta + (1 - m)\, \theta$ at every step.
-"""
-
 
 # %%
 def averaged(average, weights, m):
@@ -173,9 +157,9 @@ def averaged(average, weights, m):
 
 
 # %%
-value = torch.zeros(1)
+value = 0.0
 for _ in range(100):
-    value = averaged(value, torch.ones(1), m=0.99)
+    value = averaged(value, 1.0, m=0.99)
 check("the average of a hundred ones, from 0", value, 1 - 0.99**100, within=1e-3, hint="m is near 1: the average moves slowly.")
 
 # %%
@@ -196,8 +180,7 @@ def all_levels(network, generator):
 torch.manual_seed(0)
 # the network is given x over its own scale, and that scale: nothing that is not in x
 network = Denoiser(ResidualMLP((1, 8, 8), 128, 3), path, "noise", conditioning=Conditioning("own_scale", "log_own_scale"))
-trained = fit(network, all_levels, steps=steps, rate=0.004, average=0.995)
-model = trained.model
+model = fit(network, all_levels, steps=steps, rate=0.004, average=0.995).model
 
 # %% [markdown]
 r"""
@@ -205,7 +188,8 @@ r"""
 
 A walker comes to level $\sigma_i$ with noise $\gamma$ times as wide, and has $T$ steps to get rid of it. Near one image the score
 is $-(x - x_0)/\sigma_i^2$, and a Langevin step of size $\rho\,\sigma_i^2$ makes of the noise $n = x - x_0$ the noise
-$(1 - \rho)\, n + \sqrt{2\rho}\, \sigma_i z$. What does it make of the variance $v$, in units of $\sigma_i^2$?
+$(1 - \rho)\, n + \sqrt{2\rho}\, \sigma_i z$. What does it make of the variance $v$, in units of $\sigma_i^2$? **Technique 4**:
+given $T$, take the $\rho$ that brings $v$ nearest to 1.
 """
 
 
@@ -218,32 +202,25 @@ def variance_after(steps, rho, gamma):
 
 
 # %%
-closed = [variance_ratio(gamma, rho, 5) for rho in (0.1, 0.5, 1.5)]  # the paper's Proposition 3
-check(
-    "five steps", [variance_after(5, rho, gamma) for rho in (0.1, 0.5, 1.5)], closed, hint="Variances of independent parts add."
-)
-
-# %% [markdown]
-r"""
-**Technique 4**: given $T$, take the $\rho$ that brings $v$ nearest to 1. Dots are walkers around one image.
-"""
+closed = variance_ratio(gamma, 0.5, 5)  # the paper's Proposition 3
+check("five steps", variance_after(5, 0.5, gamma), closed, hint="Variances of independent parts add.")
 
 # %%
-best, rho = best_step_size(gamma, 5, least), np.linspace(0.005, 2.1, 400)
+# lines: the recursion; dots: walkers around one image
+best, rho = best_step_size(gamma, 5, least), torch.linspace(0.005, 2.1, 400)
 (axis,) = panels(1, width=6, height=3)
 for number, colour in {1: BLACK, 5: BLUE, 20: VERMILION}.items():
     axis.plot(rho, variance_after(number, rho, gamma), color=colour, label=f"T = {number}")
-for each in (0.05, 0.24, 0.5, 1.0, 1.5, 1.9):
-    x = gamma * torch.randn(20_000, generator=generator)
-    for _ in range(5):
-        x = (1 - each) * x + math.sqrt(2 * each) * torch.randn(len(x), generator=generator)
-    axis.plot(each, x.var(), "o", color=BLUE)
+dots = torch.tensor([0.05, 0.5, 1.0, 1.5, 1.9])
+x = gamma * torch.randn(20_000, 5, generator=generator)
+for _ in range(5):
+    x = (1 - dots) * x + (2 * dots).sqrt() * torch.randn(x.shape, generator=generator)
+axis.plot(dots, x.var(0), "o", color=BLUE)
 axis.plot(best.rho, best.variance_ratio, "*", color=BLUE, markersize=13, label=f"best for T = 5: ρ = {best.rho:.2f}")
 axis.axvline(2, color=BLACK, linestyle=":")
 axis.set(yscale="log", ylim=(0.9, 20), xlabel="ρ", ylabel="variance after T steps, over σ²", title="Beyond ρ = 2 the noise grows")
 axis.legend()
 plt.show()
-
 
 # %% [markdown]
 r"""
@@ -257,47 +234,37 @@ is one step away, without noise: $x + \sigma_L^2\, s(x, \sigma_L)$ (Tweedie's fo
 # %%
 def sampled(model, levels, steps, n=200):
     rho = best_step_size((float(widest) / least) ** (1 / (levels - 1)), steps, least).rho
-    chains, x = (
-        torch.Generator().manual_seed(3),
-        uniform_start((n, 1, 8, 8), (0.0, 1.0), generator=torch.Generator().manual_seed(4)),
-    )
+    x, chains = torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(4)), torch.Generator().manual_seed(3)
     return annealed_langevin(rho)(model, x, annealing(level_times(path, levels), steps), generator=chains).x
 
 
 noisy = sampled(model, count, 5)
-with torch.no_grad():
-    s = model.score(noisy, 0.0)
+s = model.score(noisy, 0.0)
 clean = noisy + least**2 * s  # hole: the mean of the clean images, from noisy, the score s at the least level and `least`
 
 # %%
-with torch.no_grad():
-    check("the last step", clean, model.denoised(noisy, 0.0), hint="Noise of variance σ² is taken out by σ² times the score.")
+check("the last step", clean, model.denoised(noisy, 0.0), hint="Noise of variance σ² is taken out by σ² times the score.")
 print(
-    f"it moves a pixel by {(clean - noisy).square().mean().sqrt():.4f}, and lowers CIFAR-10's FID from 31.75 to 10.87 (the paper)"
+    f"It moves a pixel by {(clean - noisy).square().mean().sqrt():.4f}. Nobody sees it; CIFAR-10's FID falls from 31.75 to 10.87."
 )
 
+
 # %%
-other = deepcopy(model)
-
-
 def brightness(weights):
-    vector_to_parameters(weights, other.parameters())
-    return float(sampled(other, count, 5, n=100).mean())
+    vector_to_parameters(weights, network.parameters())
+    return float(sampled(network, count, 5, n=100).mean())
 
 
-axes = panels(2, width=4.6, height=2.8)
-losses(axes[0], "One loss for all levels", {"h(x) / σ": trained})
+(axis,) = panels(1, width=6, height=2.8)
 for name, place, colour in (("raw weights", 1, VERMILION), ("averaged", 2, BLUE)):
-    axes[1].plot([state[0] for state in states[2:]], [brightness(state[place]) for state in states[2:]], color=colour, label=name)
-axes[1].axhline(digits.mean(), color=BLACK, linestyle="--", label="data")
-axes[1].set(title="Each state has its own cast", xlabel="training step", ylabel="mean brightness of samples")
-axes[1].legend()
+    axis.plot([state[0] for state in states[2:]], [brightness(state[place]) for state in states[2:]], color=colour, label=name)
+axis.axhline(digits.mean(), color=BLACK, linestyle="--", label="data")
+axis.set(title="Each state has its own cast", xlabel="training step", ylabel="mean brightness of samples")
+axis.legend()
 plt.show()
 
 # %% [markdown]
 r"""
-(The training rate falls to 0, so towards the end the raw weights come to rest by themselves.)
-
 ## 6. A surprise: fewer levels, more steps
 
 5 levels with 21 steps each cost as much as 21 levels with 5, and leave more time at every level. We take technique 4's step for
@@ -320,14 +287,13 @@ plt.show()
 exact, sigma = EmpiricalDistribution(path, digits), path.sigma(times)[10]
 for wide in (1.0, 1.34, 4.6):
     x = digits[:200] + wide * sigma * torch.randn(200, 1, 8, 8, generator=generator)
-    with torch.no_grad():
-        sizes = [float(each.noise(x.double(), times[10]).square().mean().sqrt()) for each in (exact, model)]
-    print(f"noise of {wide} σ: the exact answer says {sizes[0]:.2f} σ, the network {sizes[1]:.2f} σ")
+    said = [float(each.noise(x.double(), times[10]).square().mean().sqrt()) for each in (exact, model)]
+    print(f"noise of {wide} σ: the exact answer says {said[0]:.2f} σ, the network {said[1]:.2f} σ")
 
 # %% [markdown]
 r"""
 The exact score does not mind. The network does: it was told no level, so it says where the noise points and never how much there
-is, always one $\sigma$. With noise of 4.6 $\sigma$ it pulls with less than a quarter of the right strength. In 21 steps the
+is, always about one $\sigma$. With noise of 4.6 $\sigma$ it pulls with less than a quarter of the right strength. In 21 steps the
 walkers do not come down, and at the next level they are farther off. The levels must be close not for the walkers, but for the
 *network*.
 
