@@ -286,9 +286,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-The mistake makes the *nicer* digits: $p^2$ keeps to the hilltops, so they lie nearer to data than other data do, and nearer to
-one another. The eye likes that. The toy tells at once: over nine tenths of the walkers on the hill of 0.80, with half its
-variance.
+The mistake makes the *nicer* digits: $p^2$ keeps to the hilltops, so they lie nearer to data than data do, and to one another.
+The eye likes that. The toy tells at once: over nine tenths of the walkers on the hill of 0.80, with half its variance.
 
 ## Where to read on
 

@@ -4,9 +4,8 @@ r"""
 
 Song and Ermon: *Improved Techniques for Training Score-Based Generative Models* (NCSNv2), NeurIPS 2020.
 
-**The question.** NCSN's levels, its steps and its network were found by hand for small images, and fail on larger ones. Can they
-be computed? **The answer.** Yes: from the distances between images, from where noise lies in many dimensions, and from a
-recursion of one line.
+**The question.** NCSN's levels, steps and network were found by hand for small images, and fail on larger ones. Can they be
+computed? **The answer.** Yes: from the distances between images, from where noise lies, and from a recursion of one line.
 
 From `ncsn` this notebook takes annealed Langevin dynamics and the loss over a ladder of noise levels. Some lines are holes to
 fill in; a check behind each says whether you are right. All of it runs in a minute on a laptop. What the replication found, claim
@@ -33,7 +32,7 @@ from replications.ncsn.annealed_langevin import annealed_langevin, annealing
 from replications.ncsn.score_matching import denoising_score_matching, noise_conditional
 from replications.ncsnv2.coverage import measures
 from replications.ncsnv2.exact_chains import Centres, exact_chains, one_image, spaced_ladder, split_ladder, uniform
-from replications.ncsnv2.noise_levels import MASS, ratio_of_levels, shell_mass
+from replications.ncsnv2.noise_levels import ratio_of_levels, shell_mass
 from replications.ncsnv2.pairwise_distances import distances
 from replications.ncsnv2.step_size import best_step_size, variance_ratio
 from replications.teaching import budget, check, fit, panels
@@ -68,12 +67,10 @@ starts = {"uniform noise": uniform(walkers, digits, generator), "one image": one
 rows = []
 for largest in (found.median / 18, found.largest):
     ends = exact_chains(mixture.images, starts, spaced_ladder(largest, least, 64, 5), generator=generator)
-    rows += [
-        (f"σ₁ = {largest:.2f}, from {name}:\n{measures(x, mixture)['distinct_centres']:.0%} reached ", x)
-        for name, x in ends.items()
-    ]
+    rows += [(f"σ₁ = {largest:.2f}, from {name}", x) for name, x in ends.items()]
 for axis, (name, x) in zip(panels(1, rows=4, width=10, height=0.8)[:, 0], rows):
-    image_lines(axis, 2 * x[:16].numpy() - 1, name, per_line=16, gap=1)
+    reached = measures(x, mixture)["distinct_centres"]
+    image_lines(axis, 2 * x[:16].numpy() - 1, f"{name}:\n{reached:.0%} reached ", per_line=16, gap=1)
 plt.show()
 
 # %% [markdown]
@@ -83,14 +80,14 @@ From noise spread everywhere the narrow ladder seems to work, and misses two ima
 ## 2. The ladder
 
 How many levels lead from `widest` to `least`? In many dimensions noise is not where its density is highest: $|\sigma z|$ is near
-$\sqrt{D}\,\sigma$, give or take $\sigma/\sqrt2$ (Proposition 2). Noise lies on a **shell**, and a network that knows level
-$\gamma\sigma$ has been taught on that shell. It can help with level $\sigma$ if that noise comes there too: the share of it
-within three deviations of the wider shell is, with the normal distribution function $\Phi$ (**technique 2**),
+$\sqrt{D}\,\sigma$, give or take $\sigma/\sqrt2$ (Proposition 2). Noise lies on a **shell**, and only there a network learns. A
+walker who changes levels stays on known ground if the shells of $\sigma$ and of the level before, $\gamma\sigma$, overlap: of the
+noise of $\sigma$, the share within three deviations of the wider shell is, with the normal distribution function $\Phi$
+(**technique 2**),
 
 $$\Phi\left(\sqrt{2D}(\gamma - 1) + 3\gamma\right) - \Phi\left(\sqrt{2D}(\gamma - 1) - 3\gamma\right) .$$
 
-The paper asks for a share of about one half, and its own ladders have 0.567. That fixes $\gamma$, and $\gamma$ the number of
-levels.
+The paper asks for a share of about one half, and its own ladders have 0.567. That fixes $\gamma$, and how many levels.
 """
 
 
@@ -106,7 +103,7 @@ on_shell = (norms - math.sqrt(3072) * 1.03).abs() < 3 * 1.03 / math.sqrt(2)
 check("the share on the shell, for γ = 1.03", mass(3072, 1.03), on_shell.double().mean(), within=0.03, hint="Φ(upper) - Φ(lower)")
 
 # %%
-gamma = ratio_of_levels(64, MASS)
+gamma = ratio_of_levels(64)  # 1.34
 levels = 1 + math.log(widest / least) / math.log(gamma)  # hole: the number of levels from widest to least, each gamma below
 
 # %%
@@ -139,9 +136,7 @@ the weights (**technique 5**), $\bar\theta \leftarrow m\, \bar\theta + (1 - m)\,
 
 # %%
 def loss_of(h, z):
-    return (
-        0.5 * (h + z).square().flatten(1).sum(1).mean()
-    )  # hole: the mean of NCSN's loss, from z and h = h(x0 + σz), both [n, ...]
+    return 0.5 * (h + z).square().flatten(1).sum(1).mean()  # hole: NCSN's loss, a mean over the batch, from h(x0 + σz) and z
 
 
 # %%
@@ -244,9 +239,7 @@ clean = noisy + least**2 * s  # hole: the mean of the clean images, from noisy, 
 
 # %%
 check("the last step", clean, model.denoised(noisy, 0.0), hint="Noise of variance σ² is taken out by σ² times the score.")
-print(
-    f"It moves a pixel by {(clean - noisy).square().mean().sqrt():.4f}. Nobody sees it; CIFAR-10's FID falls from 31.75 to 10.87."
-)
+print(f"It moves a pixel by {(clean - noisy).std():.4f}. Nobody sees it; the FID of CIFAR-10 falls from 31.75 to 10.87.")
 
 
 # %%
@@ -292,10 +285,9 @@ for wide in (1.0, 1.34, 4.6):
 
 # %% [markdown]
 r"""
-The exact score does not mind. The network does: it was told no level, so it says where the noise points and never how much there
-is, always about one $\sigma$. With noise of 4.6 $\sigma$ it pulls with less than a quarter of the right strength. In 21 steps the
-walkers do not come down, and at the next level they are farther off. The levels must be close not for the walkers, but for the
-*network*.
+The exact score does not mind. The network does: told no level, it says where the noise points and never how much there is, always
+about one $\sigma$. With noise of 4.6 $\sigma$ it pulls with less than a quarter of the right strength; the walkers do not come
+down in time, and the next level finds them farther off. Levels must be close for the *network*, not for the walkers.
 
 ## Where to read on
 
@@ -304,5 +296,5 @@ walkers do not come down, and at the next level they are farther off. The levels
 - **Your own images.** `python -m replications.ncsnv2 recommend --data my/pictures` computes all five choices for a folder.
 - **After.** `score_sde` lets the ladder become continuous. Karras et al. (2022, arXiv 2206.00364) choose levels by where the
   error of the solver is, and tell the network the level after all.
-- **Try.** $T = 1$ and 105 levels; $\rho = 2.1$; σ₁ = 1, which is wide enough for digits; another `MASS`.
+- **Try.** $T = 1$ and 105 levels; $\rho = 2.1$; σ₁ = 1, which is wide enough for digits; `ratio_of_levels(64, mass=0.9)`.
 """
