@@ -26,13 +26,13 @@ from common.dynamics.paths import ladder, level_times, ve
 from common.learning.data import catalogue
 from common.learning.data.scale import rescaled, to_unit
 from common.learning.nets.mlp import ResidualMLP
-from common.measure.figures import BLACK, BLUE, VERMILION
+from common.measure.figures import BLACK, BLUE, PALETTE, VERMILION
 from common.measure.image_lines import image_lines
 from replications.ncsn.annealed_langevin import annealed_langevin, annealing
 from replications.ncsn.score_matching import denoising_score_matching, noise_conditional
 from replications.ncsnv2.coverage import measures
 from replications.ncsnv2.exact_chains import Centres, exact_chains, one_image, spaced_ladder, split_ladder, uniform
-from replications.ncsnv2.noise_levels import ratio_of_levels, shell_mass
+from replications.ncsnv2.noise_levels import ratio_of_levels
 from replications.ncsnv2.pairwise_distances import distances
 from replications.ncsnv2.step_size import best_step_size, variance_ratio
 from replications.teaching import budget, check, fit, panels
@@ -44,7 +44,7 @@ r"""
 ## 1. The widest noise
 
 The data are 1147 digits of $D = 64$ pixels from 0 to 1. Put noise of width $\sigma$ on them: the exact score leads from $x$ to a
-mean of all images, in which image $j$ has the share $r_j(x)$. Around image $i$ it is at most
+mean of all images, in which image $j$ has the share $r_j(x)$: around another, $x_i$, it is at most
 $\frac12 e^{-|x_i - x_j|^2 / 8\sigma^2}$ on average (Proposition 1). If all images are many $\sigma$ apart, no walker leaves its
 own. So the widest noise should be as wide as images are distant (**technique 1**): as the two that are farthest apart.
 """
@@ -115,8 +115,8 @@ z = torch.randn(4000, 64, generator=generator).norm(dim=1)
 ladders = {"NCSN's": (1.0, 10), "chosen": (float(widest), count)}
 for axis, (name, (largest, number)) in zip(panels(1, rows=2, width=9, height=1.7)[:, 0], ladders.items()):
     for place, sigma in enumerate(ladder(largest, least, number)):
-        axis.hist((sigma * z).log10(), bins=40, density=True, color=(BLUE, VERMILION)[place % 2], alpha=0.6)
-    share = shell_mass(64, (largest / least) ** (1 / (number - 1)))
+        axis.hist((sigma * z).log10(), bins=40, density=True, histtype="stepfilled", color=PALETTE[place % 2], alpha=0.6)
+    share = mass(64, (largest / least) ** (1 / (number - 1)))
     axis.set(title=f"{name}: {number} levels, {share:.1%} on the shell of the level before", xlim=(-1.4, 1.8), yticks=())
 axis.set(xlabel="$\\log_{10}$ of the length of the noise")
 plt.show()
@@ -165,7 +165,7 @@ times, steps, seen, states = level_times(path, count), budget(full=3000, small=2
 def all_levels(network, generator):
     weights = parameters_to_vector(network.parameters()).detach()
     seen.update(step=seen.get("step", 0) + 1, average=averaged(seen.get("average", weights), weights, m=0.99))
-    if seen["step"] % (steps // 20) == 0:  # keep twenty states of the training, and the average so far
+    if seen["step"] % (steps // budget(full=20, small=4)) == 0:  # keep some states of the training, and their average
         states.append((seen["step"], weights, seen["average"]))
     x0 = digits[torch.randint(len(digits), (128,), generator=generator)]
     t, z = times[torch.randint(count, (128,), generator=generator)].float(), torch.randn(x0.shape, generator=generator)
@@ -286,8 +286,8 @@ for wide in (1.0, 1.34, 4.6):
 # %% [markdown]
 r"""
 The exact score does not mind. The network does: told no level, it says where the noise points and never how much there is, always
-about one $\sigma$. With noise of 4.6 $\sigma$ it pulls with less than a quarter of the right strength; the walkers do not come
-down in time, and the next level finds them farther off. Levels must be close for the *network*, not for the walkers.
+about one $\sigma$. 21 steps of $\rho = 0.16$ then take away $21 \cdot 0.16\, \sigma = 3.4\, \sigma$ at most; but $3.6\, \sigma$
+must go, and the next level finds the walkers farther off. Levels must be close for the *network*, not for the walkers.
 
 ## Where to read on
 
