@@ -39,8 +39,7 @@ generator = torch.Generator().manual_seed(1)
 r"""
 ## 1. The score
 
-The **score** of a density is the gradient of its logarithm, $s(x) = \nabla_x \log p(x)$: an arrow uphill. A constant factor of
-$p$ becomes a constant in $\log p$, and is gone.
+The **score** is the gradient of a log-density, $s(x) = \nabla_x \log p(x)$: an arrow uphill. A constant factor of $p$ drops out.
 
 The paper's toy: two points $m_1 = (-5, -5)$ and $m_2 = (5, 5)$ of weights 1/5 and 4/5, with noise of width $\sigma$. At
 $\sigma = 1$ they are "the data". The score leads to a mean of the two, in which each has its share of the density at $x$:
@@ -60,8 +59,8 @@ def score(x, sigma, heavy=HEAVY):
 toy = ve(sigma_min=1.0, sigma_max=20.0)  # sigma runs from 1 at t = 0 to 20 at t = 1
 exact = two_modes(toy, std=0.0)
 places = uniform_start((200, 2), (-HALF_WIDTH, HALF_WIDTH), generator=generator).double().requires_grad_()
-(gradient,) = torch.autograd.grad(exact.log_density(places, 0.0).sum(), places)
-check("the score is the gradient of log p", score(places.detach(), 1.0), gradient, hint="r @ MEANS is the mean of the two.")
+(gradient,) = torch.autograd.grad(exact.log_density(places, 0.5).sum(), places)
+check("the score is the gradient of log p", score(places.detach(), 20**0.5), gradient, hint="r @ MEANS is the mean of the two.")
 
 # %% [markdown]
 r"""
@@ -106,8 +105,8 @@ scatter(axes[0], drawn, f"data: {heavy_share(drawn):.2f} on the right hill", col
 scatter(axes[1], plain, f"Langevin: {heavy_share(plain):.2f}", colour=VERMILION, extent=8.5)
 for heavy in (0.1, 0.5, 0.9):
     axes[2].plot(along, score(torch.stack([along, along], 1), 1.0, heavy)[:, 0], label=f"right hill {heavy}", linewidth=1)
-axes[2].set(title="The score for three weights", xlabel="place on the diagonal", ylabel="score, first coordinate")
-axes[2].legend(loc="lower right")
+axes[2].set(title="The score for three weights", xlabel="place on the diagonal", ylabel="score, first coordinate", ylim=(-6, 9))
+axes[2].legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
@@ -138,9 +137,10 @@ def annealed(score, x, sigmas, eps, steps, generator):
 # %%
 toy_times = level_times(toy, 10)
 toy_sigmas = toy.sigma(toy_times)  # ten levels from 20 to 1, each 0.72 of the one before
-walked = annealed(score, start, toy_sigmas, 0.05, 3, torch.Generator().manual_seed(1))[-1]
-ends = annealed_langevin(rho=0.05)(exact, start, annealing(toy_times, 3), generator=torch.Generator().manual_seed(1)).x
-check("three steps at each of ten levels", walked, ends, hint="Wide levels take large steps.")
+same, again = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
+walked = annealed(score, start, toy_sigmas[:5], eps=toy_sigmas[4] ** 2 / 10, steps=3, generator=same)[-1]
+ends = annealed_langevin(rho=0.1)(exact, start, annealing(toy_times[:5], 3), generator=again).x
+check("three steps at each of five levels", walked, ends, hint="Wide levels take large steps.")
 
 # %%
 # the paper's central picture (Figure 3): the same starts, and as many steps as before; arrows: where the score points
@@ -197,7 +197,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Right where data are, wrong where none were seen (Section 3.2.1). Wide noise mends this too: it puts data everywhere.
+A loss of zero, and right only where data are (Section 3.2.1). Wide noise mends this too: it puts data everywhere.
 
 ## 5. One network for all levels
 
