@@ -239,7 +239,7 @@ clean = noisy + least**2 * s  # hole: the mean of the clean images, from noisy, 
 
 # %%
 check("the last step", clean, model.denoised(noisy, 0.0), hint="Noise of variance σ² is taken out by σ² times the score.")
-print(f"It moves a pixel by {(clean - noisy).std():.4f}. Nobody sees it; the FID of CIFAR-10 falls from 31.75 to 10.87.")
+print(f"It moves a pixel by {(clean - noisy).std():.4f}. Nobody sees it; CIFAR-10's published FID falls from 31.75 to 10.87.")
 
 
 # %%
