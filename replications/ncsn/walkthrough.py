@@ -157,7 +157,7 @@ r"""
 
 The walkers chose their hills while these were joined, so the weights are right. But nobody gives us the score of data. Of one
 point with noise, $x = x_0 + \sigma z$, we have it, $\nabla_x \log N(x;\, x_0, \sigma^2 I)$; its mean over all $x_0$ that may have
-led to $x$ is the score of the noisy data, and means are what least squares finds: so regress (**denoising score matching**, eq. 5).
+led to $x$ is the score of the noisy data, and means are what least squares finds: regress (**denoising score matching**, eq. 5).
 As in the paper's Figure 2 a network first learns $\sigma = 1$ alone, the data. Where is it right?
 """
 
