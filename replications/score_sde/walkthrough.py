@@ -6,8 +6,8 @@ Song, Sohl-Dickstein, Kingma, Kumar, Ermon, Poole: *Score-Based Generative Model
 ICLR 2021.
 
 **The question.** NCSN climbs down a ladder of noise levels, DDPM a chain of a thousand steps. What lies between the levels?
-**The answer.** Both are steps of an SDE that turns data into noise. Who knows the score of the noisy data can run it backwards, and
-the same score gives a flow without noise that has the same marginals.
+**The answer.** Both are steps of an SDE that turns data into noise. The score of the noisy data runs it backwards, and the same
+score gives a flow without noise that has the same marginals.
 
 From `ncsn` this notebook takes score matching and Langevin dynamics, from `ffjord` a flow's density. Some lines are holes to fill
 in; a check behind each says whether you are right. All of it runs in a minute on a laptop. What the replication found, claim by
@@ -15,8 +15,6 @@ claim: the report's page `report/build/laptop/score_sde/index.html`.
 """
 
 # %%
-from itertools import pairwise
-
 import matplotlib.pyplot as plt
 import torch
 
@@ -49,24 +47,20 @@ is small, $\sqrt{1 - \beta h} \approx 1 - \beta h / 2$, and both become $dx = f(
 
 $$\text{VE (NCSN): } f = 0,\; g^2 = (\sigma^2)' \qquad\qquad \text{VP (DDPM): } f = -\tfrac12 \beta,\; g^2 = \beta .$$
 
-Euler and Maruyama's rule leads back from an SDE to steps. Noise adds up by its *variance*: a step $h$ brings $g^2 |h|$ of it.
+Euler and Maruyama's rule leads back from an SDE to steps. Noise adds up by *variance*, of which a step $h$ brings $g^2 |h|$.
 """
 
 
 # %%
 path = vp()  # here and below: β grows from 0.1 to 20
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
+seeded = torch.Generator().manual_seed  # seeded(k) is a generator that begins as k says
 
 
 def solve(drift, x, times, model=None, noise=1):  # all states on the way
     states, generator = [x], seeded(0)
-    for t, t_next in pairwise(times):  # upwards or, with a negative h, downwards
-        h, g2 = t_next - t, path.diffusion_squared(t)
-        z = noise * torch.randn(x.shape, generator=generator)
-        x = x + drift(model, x, t) * h + (g2 * h.abs()).sqrt() * z  # hole: x at t_next, from drift(model, x, t), h, g2 (g²), z
+    for t, h in zip(times, times.diff()):  # upwards or, with a negative h, downwards
+        g2, z = path.diffusion_squared(t), noise * torch.randn(x.shape, generator=generator)
+        x = x + drift(model, x, t) * h + (g2 * h.abs()).sqrt() * z  # hole: x at t + h, from drift(model, x, t), h, g2 (g²), z
         states.append(x)
     return torch.stack(states)
 
@@ -83,11 +77,8 @@ check("mean and deviation at t = 0.6", found, torch.stack([2 * path.alpha(times[
 
 # %% [markdown]
 r"""
-Where it goes is known without a simulation. Mean $m$ and variance $v$ of $x_t$ given $x_0$ follow from $dx$:
-
-$$m' = f m, \qquad v' = 2 f v + g^2, \qquad m(0) = x_0,\; v(0) = 0.$$
-
-For VP $m = e^{-B/2} x_0$ with $B(t) = \int_0^t \beta$. And the variance? The name of the SDE is a hint.
+Where it goes is known without a simulation. Mean $m$ and variance $v$ of $x_t$ given $x_0$ begin at $x_0$ and 0 and obey
+$m' = f m$ and $v' = 2 f v + g^2$. For VP $m = e^{-B/2} x_0$ with $B(t) = \int_0^t \beta$. And the variance?
 """
 
 # %%
@@ -113,11 +104,10 @@ r"""
 
 Where did $x_t$ come from, a moment $h$ ago? Bayes: $p(x_{t-h} \mid x_t) \propto p(x_t \mid x_{t-h})\, p(x_{t-h})$. The first
 factor alone undoes the drift. The second draws towards more data: over a step of variance $g^2 h$, a slope $\nabla \log p$ of the
-log-density moves the mean by $g^2 h\, \nabla \log p$. So (Anderson 1982; eq. 6 of the paper)
+log-density moves the mean by $g^2 h\, \nabla \log p$. So (Anderson 1982; eq. 6 of the paper), with the
+score of the noisy data as the one unknown,
 
 $$dx = \left[ f x - g^2\, \nabla \log p_t(x) \right] dt + g\, d\bar w, \qquad dt < 0 .$$
-
-All that is unknown is the score of the noisy data. For simple data we know it.
 """
 
 
@@ -131,9 +121,7 @@ def backward(model, x, t):
 bell = gaussian(path, torch.tensor([1.0]), 0.5)  # data N(1, 0.5²), with the exact score
 start, down = torch.randn(5000, 1, generator=seeded(1)), torch.linspace(1, path.t_min, 401)
 found = solve(backward, start, down, bell)[-1]
-check(
-    "back at N(1, 0.5²)", torch.stack([found.mean(), found.std()]), [1.0, 0.5], within=0.03, hint="f x less g² times the score."
-)
+check("back at N(1, 0.5²)", torch.stack([found.mean(), found.std()]), [1.0, 0.5], within=0.03, hint="Minus the whole g².")
 
 # %% [markdown]
 r"""
@@ -166,9 +154,9 @@ check("the flow ends at N(1, 0.5²) too", torch.stack([found.mean(), found.std()
 up, grid = down.flip(0), torch.linspace(-4, 4, 161)[:, None]
 density = torch.stack([bumps.log_density(grid, float(t)).exp() for t in up[::4]])
 ways = {
-    "SDE, data to noise": (up, solve(forward, bumps.sample(12, generator=seeded(2)), up)),
-    "reverse SDE, noise to data": (down, solve(backward, start[:12], down, bumps)),
-    "flow, noise to data": (down, solve(flow, start[:12], down, bumps, noise=0)),
+    "SDE, data to noise": (up, solve(forward, bumps.sample(7, generator=seeded(2)), up)),
+    "reverse SDE, noise to data": (down, solve(backward, start[:8], down, bumps)),
+    "flow, noise to data": (down, solve(flow, start[:8], down, bumps, noise=0)),
 }
 for axis, (title, (times, states)) in zip(panels(3, width=3.3, height=3), ways.items()):
     axis.imshow(density.T, origin="lower", extent=(0, 1, -4, 4), aspect="auto", cmap="Greys", vmax=0.8)
@@ -183,10 +171,10 @@ r"""
 ## 4. Learn the score
 
 Now data whose score nobody knows. Denoising score matching (from `ncsn`), at all times at once: given $x_0$ the score of $x_t$ is
-$-\varepsilon / \sigma$, and its mean over all $x_0$ that lead to $x_t$ is the score. The weight $\lambda(t) = \sigma^2$ keeps times of
-small noise, where scores are huge, from drowning the rest (eq. 7):
+$-\varepsilon / \sigma$, and its mean over all $x_0$ that lead to $x_t$ is the score. The weight $\lambda = \sigma^2$ keeps small
+noise, where scores are huge, from drowning the rest (eq. 7):
 
-$$\mathcal L(\theta) = \mathbb E_{t, x_0, \varepsilon}\; \sigma(t)^2 \left\| s_\theta(x_t, t) + \varepsilon / \sigma(t) \right\|^2 .$$
+$$\mathcal L(\theta) = \mathbb E_{t, x_0, \varepsilon}\; \sigma^2 \left\| s_\theta(x_t, t) + \varepsilon / \sigma \right\|^2 .$$
 """
 
 
@@ -210,7 +198,7 @@ check("the loss is the suite's", loss(known, seeded(1)), suite, within=1e-4, hin
 def trained(seed, width, blocks):
     torch.manual_seed(seed)  # the network inside predicts the noise ε; its score is -ε/σ
     network = Denoiser(ResidualMLP((2,), width, blocks), path, "noise")
-    return fit(network, loss, steps=budget(full=3000, small=20), seed=seed).model
+    return fit(network, loss, steps=budget(full=4000, small=20), seed=seed).model
 
 
 model, other = trained(0, width=64, blocks=3), trained(1, width=96, blocks=2)  # the other one is for section 6
@@ -220,11 +208,10 @@ r"""
 ## 5. Predictor and corrector
 
 A step of the reverse SDE *predicts* $x_{t-h}$, with an error of discretisation. But we know the score of the law that $x_{t-h}$
-should have, and Langevin dynamics (from `ncsn`) leads to it while time stands still: it *corrects* (Algorithm 1),
+should have, and Langevin dynamics (from `ncsn`) leads to it while time stands still: it *corrects* (Algorithm 1), in steps that
+hold signal to noise at a ratio $r$ (norms are means over the batch),
 
 $$x \leftarrow x + \epsilon\, s_\theta(x, t) + \sqrt{2 \epsilon}\; z, \qquad \epsilon = 2\, (r\, \|z\| / \|s\|)^2 .$$
-
-So signal to noise is held at the ratio $r$ (norms are means over the batch).
 """
 
 # %%
@@ -246,8 +233,7 @@ samplers = {  # all with 50 evaluations of the network
     "predictor + corrector": (euler_maruyama, langevin(r), count // 2),
 }
 for axis, (name, (predictor, corrector, steps)) in zip(panels(4, width=2.5, height=2.9), samplers.items()):
-    sampler, times = predictor_corrector(predictor, corrector), scales(path, steps, t_min=1e-3)
-    samples = sampler(model, start, times, generator=seeded(7)).x
+    samples = predictor_corrector(predictor, corrector)(model, start, scales(path, steps, t_min=1e-3), generator=seeded(7)).x
     share = torch.isinf(checkerboard_log_density(samples)).double().mean()
     scatter(axis, samples, f"{name}:\n{share:.0%} off the board")
 plt.show()
@@ -257,8 +243,8 @@ r"""
 ## 6. Likelihood, and one code for two networks
 
 The flow is a continuous normalizing flow that was trained without a solver; `ffjord`'s integral gives its exact density. Run
-upwards it turns a data point into *its* noise, a code. The flow depends on the score alone, the score on the data alone. So all who
-learned the score well encode a point the same way: here are two networks of different width, depth and seed.
+upwards it turns a data point into *its* noise, a code. The flow depends on the score alone, the score on the data alone. Whoever
+learned the score well encodes a point the same way: here are two networks of different width, depth and seed.
 """
 
 # %%
@@ -266,13 +252,11 @@ test = checkerboard(500, generator=seeded(8))
 nll = -log_likelihood(model, test, t_min=1e-3).log_density.mean()
 codes, others = (encoded(each, test, t_min=1e-3).x for each in (model, other))
 error = (decoded(model, codes, t_min=1e-3).x - test).abs().max()
-print(f"negative log-likelihood {nll:.3f} nats; the least there can be: {ENTROPY['checkerboard']:.3f}")
-print(f"to the code and back: off by at most {error:.4f}")
-left, right = panels(2, width=3.3, height=3.3)
-left.plot(codes[:, 0], others.roll(1, 0)[:, 0], ".", color=GREY, markersize=2)
-left.plot(codes[:, 0], others[:, 0], ".", color=BLUE, markersize=3)
-left.set(title="codes of one point (grey: of two)", xlabel="first network's $z_1$", ylabel="second network's $z_1$")
-scatter(right, codes, "the codes of data are noise")
+print(f"nats: {nll:.3f}; the least there can be: {ENTROPY['checkerboard']:.3f}; to the code and back: off by at most {error:.4f}")
+(axis,) = panels(1, width=3.6, height=3.3)
+axis.plot(codes[:, 0], others.roll(1, 0)[:, 0], ".", color=GREY, markersize=2)
+axis.plot(codes[:, 0], others[:, 0], ".", color=BLUE, markersize=3)
+axis.set(title="codes of one point (grey: of two)", xlabel="first network's $z_1$", ylabel="second network's $z_1$")
 plt.show()
 
 # %% [markdown]
@@ -304,14 +288,13 @@ plt.show()
 
 # %% [markdown]
 r"""
-The whole $g^2$ without noise climbs to the peaks of the density and stays: fine samples, and few different ones, which is what a
-sampler "at temperature zero" gives. No loss would tell, for the network is the same in all panels.
+The whole $g^2$ without noise climbs the density. While noise is large its only peak is the middle, and later nothing leads out.
+Half of $g^2$ with noise spreads too far. No loss would tell: the network is the same in all three.
 
 ## Where to read on
 
-- **The replication.** `report/build/laptop/score_sde/index.html` (`make report` makes it): samplers at equal cost, likelihoods
-  and codes of digits, inpainting, colours. Equation by equation: `replications/score_sde/README.md`.
-- **Neighbours.** Song, Durkan, Murray and Ermon 2021 (arXiv 2101.09258) train for the likelihood; Karras et al. 2022
-  (arXiv 2206.00364) take the design apart, the sampler's noise included.
+- **The replication.** `report/build/laptop/score_sde/index.html` (`make report`): samplers at equal cost, likelihoods and codes
+  of digits, inpainting, colours. Equation by equation: `replications/score_sde/README.md`.
+- **Neighbours.** Song, Durkan et al. 2021 (arXiv 2101.09258) train for likelihood; Karras et al. 2022 (2206.00364): the design.
 - **Try.** `ve()` for `path`; another $r$; a sampler between both, with $\frac12 (1 + \lambda^2)\, g^2$ and noise $\lambda g$.
 """
