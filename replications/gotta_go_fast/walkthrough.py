@@ -33,7 +33,7 @@ from replications.gotta_go_fast.leftover_noise import quietest
 from replications.gotta_go_fast.narrow_mixture import STD, narrow
 from replications.gotta_go_fast.rivals import euler_maruyama
 from replications.gotta_go_fast.schemes import improved_euler
-from replications.gotta_go_fast.step_size import Control, next_step, scaled_error, tolerance
+from replications.gotta_go_fast.step_size import Control, scaled_error, tolerance
 from replications.teaching import budget, check, fit, panels
 
 seeded = torch.Generator().manual_seed  # seeded(k) is a generator that begins as k says
@@ -63,7 +63,7 @@ print(f"deviation around the centres {last_noise:.4f}; right would be {(STD**2 +
 
 # %% [markdown]
 r"""
-A thousand steps mend this, though only the last of them need to be short. But how short, for another model?
+Only the last steps need to be shorter. But which, and how much, for another model?
 
 ## 2. A pair of steps with one noise
 
@@ -155,14 +155,11 @@ longer = step * (wanted / error) ** (2 / 3)  # hole: the step whose error is `wa
 
 # %%
 check("its error", gap(longer) / wanted, 1, within=0.1, hint="error = c h^(3/2): divide one such equation by the other.")
-print("the paper's rule, 0.9 h E^-0.9:", next_step(control, h, E, t, 1e-6)[:3])
 
 # %% [markdown]
 r"""
 The paper takes $h \leftarrow \min(t - \varepsilon,\ 0.9\, h\, E^{-0.9})$, after accepted and rejected steps alike. That is all of
-the algorithm: accept or not, and choose the next step. Each sample of a batch does so for itself.
-
-Here are the steps that one sample takes down from $t = 1$, on VP and on VE.
+the algorithm, and each sample of a batch does so for itself. Here are one sample's steps down from $t = 1$.
 """
 
 # %%
@@ -179,7 +176,7 @@ def adaptive(name, rtol, **options):
 for axis, name in zip(panels(2, width=3.8, height=2.8), toys):
     for rtol, colour in ((0.01, BLUE), (0.1, VERMILION)):
         visited = [1.0]
-        adaptive(name, rtol, callback=lambda number, t, x: visited.append(float(t[0])))
+        adaptive(name, rtol, callback=lambda number, t, x, seen=visited: seen.append(float(t[0])))
         places = torch.tensor(visited).unique().flip(0)
         axis.semilogy(places[:-1], -places.diff(), ".-", color=colour, linewidth=0.6, label=f"tolerance {rtol}")
     axis.axhline(1e-3, color=BLACK, linestyle="--", linewidth=0.8, label="a thousand steps")
@@ -211,8 +208,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-On VP, $g$ is far from zero at the data and the last steps decide. On VE $g$ shrinks geometrically, equal steps are nearly right, and
-with an exact score there is little to gain. Too large a tolerance spoils both.
+On VP $g$ is far from 0 at the data and the last steps decide. On VE $g$ shrinks geometrically: steps may grow towards the data,
+equal ones are nearly right, and with an exact score there is little to gain. Too large a tolerance spoils both.
 
 ## 6. The same with a network
 
@@ -241,8 +238,8 @@ count = int(found.nfe.max())
 sets = {f"adaptive, {count}": found.x}
 sets |= {f"equal, {n}": euler_maruyama(n)(model, digit_starts, toy.times, generator=seeded(2)).x for n in (count, 1000)}
 for axis, (name, images) in zip(panels(4, width=2.5, height=2.9), {**sets, "data": data}.items()):
-    tiles = images[:25].reshape(5, 5, 8, 8).permute(0, 2, 1, 3).reshape(40, 40)
-    axis.imshow(tiles, cmap="gray", vmin=-1, vmax=1)
+    tiles = torch.nn.functional.pad(images[:25].reshape(5, 5, 8, 8), (0, 1, 0, 1))
+    axis.imshow(tiles.permute(0, 2, 1, 3).reshape(45, 45), cmap="gray", vmin=-1, vmax=1)
     axis.set(title=f"{name}:\nnoise {quiet.noise(images):.3f}", xticks=(), yticks=())
 plt.show()
 
@@ -250,8 +247,8 @@ plt.show()
 r"""
 ## 7. A surprise: noise that is forgotten
 
-What becomes of the noise of a rejected step? The published code draws anew. That looks innocent. But who is rejected? Here data are
-$N(0, I)$ in two dimensions, so on VP the state is $N(0, I)$ at all times. A tolerance accepts half of a hundred thousand steps.
+What becomes of the noise of a rejected step? The published code draws anew. That looks innocent. But what is rejected? Here data
+are $N(0, I)$ in two dimensions, so on VP the state is $N(0, I)$ at all times, and a tolerance accepts half of many steps.
 """
 
 # %%
@@ -259,8 +256,8 @@ two, count = gaussian(vp(), torch.zeros(2, dtype=torch.float64), 1.0), 100_000
 x, z = torch.randn(2, count, 2, generator=seeded(5), dtype=torch.float64)
 t, h = torch.full((2, count), 0.3, dtype=torch.float64) * torch.tensor([[1.0], [0.01]])
 trial = improved_euler(True)(reverse_time(two), reverse_time(two)(x, t), x, t - h, h, h.sqrt()[:, None] * z)
-E = trial.error.square().mean(1).sqrt()
-accepted = E <= E.median()
+error = trial.error.square().mean(1).sqrt()
+accepted = error <= error.median()
 variance = z[accepted].square().mean()  # hole: the mean of z² over the accepted steps (accepted is true for these)
 
 # %%
@@ -279,16 +276,12 @@ of the same Brownian path, drawn from the bridge. In many dimensions all noise h
 (axis,) = panels(1, width=5, height=2.8)
 dims = budget((1, 2, 4, 8, 32, 128), (2, 32))
 for noise, colour in (("redrawn", VERMILION), ("bridge", BLUE)):
-    variances = []
+    sampler, variances = adaptive_sde(0.05, 2 / 256, noise=noise), []
     for dim in dims:
-        normal, begin = (
-            gaussian(vp(), torch.zeros(dim, dtype=torch.float64), 1.0),
-            torch.randn(4000 // dim, dim, generator=seeded(6)),
-        )
-        sampler = adaptive_sde(0.05, 2 / 256, noise=noise)
-        variances.append(sampler(normal, begin.double(), toy.times, generator=seeded(7)).x.var())
-    axis.semilogx(dims, variances, "o-", base=2, color=colour, label=noise)
-    print(noise, [f"{float(value):.2f}" for value in variances])
+        normal = gaussian(vp(), torch.zeros(dim, dtype=torch.float64), 1.0)
+        begin = torch.randn(4000 // dim, dim, generator=seeded(6), dtype=torch.float64)
+        variances.append(float(sampler(normal, begin, toy.times, generator=seeded(7)).x.var()))
+    axis.semilogx(dims, variances, "o-", base=2, color=colour, label=f"{noise}: {variances[dims.index(2)]:.2f} in 2-D")
 axis.axhline(1, color=BLACK, linestyle="--", linewidth=0.8)
 axis.set(xlabel="dimensions", ylabel="variance of samples", title="Data have variance 1", xticks=dims, xticklabels=dims)
 axis.legend()
