@@ -167,16 +167,16 @@ toys = {"vp": toy, "ve": narrow("ve", 1e-5, generator=seeded(0))}
 first, atol = {"vp": 0.01, "ve": 0.5}, {"vp": 2 / 256, "ve": 1 / 256}  # a grey level in [-1, 1], and in [0, 1]
 
 
-def adaptive(name, rtol, **options):
+def adaptive(name, rtol, begin, **options):
     sampler = denoised_last(adaptive_sde(rtol, atol[name], first_step=first[name]))
-    each = toys[name]
-    return sampler(each.model, each.starts(50, seeded(1)), each.times, generator=seeded(2), **options)
+    return sampler(toys[name].model, begin, toys[name].times, generator=seeded(2), **options)
 
 
 for axis, name in zip(panels(2, width=3.8, height=2.8), toys):
     for rtol, colour in ((0.01, BLUE), (0.1, VERMILION)):
         visited = [1.0]
-        adaptive(name, rtol, callback=lambda number, t, x, seen=visited: seen.append(float(t[0])))
+        begin = toys[name].starts(1, seeded(1))
+        adaptive(name, rtol, begin, callback=lambda number, t, x, seen=visited: seen.append(float(t)))
         places = torch.tensor(visited).unique().flip(0)
         axis.semilogy(places[:-1], -places.diff(), ".-", color=colour, linewidth=0.6, label=f"tolerance {rtol}")
     axis.axhline(1e-3, color=BLACK, linestyle="--", linewidth=0.8, label="a thousand steps")
@@ -194,9 +194,10 @@ The paper's central comparison: noise left around the centres, in units of the b
 
 # %%
 for axis, (name, each) in zip(panels(2, width=3.8, height=3), toys.items()):
-    runs = [adaptive(name, rtol) for rtol in budget((0.01, 0.02, 0.05, 0.1, 0.2, 0.5), (0.1, 0.5))]
+    begin = each.starts(budget(full=50, small=5), seeded(1))
+    runs = [adaptive(name, rtol, begin) for rtol in budget((0.01, 0.02, 0.05, 0.1, 0.2, 0.5), (0.1, 0.5))]
     counts = [int(found.nfe.max()) for found in runs]
-    rivals = [euler_maruyama(n)(each.model, each.starts(50, seeded(1)), each.times, generator=seeded(2)).x for n in counts]
+    rivals = [euler_maruyama(n)(each.model, begin, each.times, generator=seeded(2)).x for n in counts]
     axis.loglog(counts, [each.residual(found.x) for found in runs], "o-", color=BLUE, label="adaptive")
     axis.loglog(counts, [each.residual(found) for found in rivals], "s-", color=VERMILION, label="equal steps")
     axis.axhline(each.exact, color=BLACK, linestyle="--", label="exact")
@@ -232,11 +233,11 @@ network = Denoiser(ResidualMLP((64,), width=128, blocks=3), objective.path, "noi
 model = fit(network, loss, steps=budget(full=2500, small=20), rate=0.002).model
 
 # %%
-digit_starts, quiet = torch.randn(64, 64, generator=seeded(1)), quietest(data)
-found = denoised_last(adaptive_sde(0.2, 2 / 256))(model, digit_starts, toy.times, generator=seeded(2))
-count = int(found.nfe.max())
-sets = {f"adaptive, {count}": found.x}
-sets |= {f"equal, {n}": euler_maruyama(n)(model, digit_starts, toy.times, generator=seeded(2)).x for n in (count, 1000)}
+noise, quiet = torch.randn(64, 64, generator=seeded(1)), quietest(data)
+found = denoised_last(adaptive_sde(0.2, 2 / 256))(model, noise, toy.times, generator=seeded(2))
+sets = {f"adaptive, {found.nfe.max()}": found.x}
+for n in (int(found.nfe.max()), budget(1000, 10)):
+    sets[f"equal, {n}"] = euler_maruyama(n)(model, noise, toy.times, generator=seeded(2)).x
 for axis, (name, images) in zip(panels(4, width=2.5, height=2.9), {**sets, "data": data}.items()):
     tiles = torch.nn.functional.pad(images[:25].reshape(5, 5, 8, 8), (0, 1, 0, 1))
     axis.imshow(tiles.permute(0, 2, 1, 3).reshape(45, 45), cmap="gray", vmin=-1, vmax=1)
@@ -252,10 +253,10 @@ are $N(0, I)$ in two dimensions, so on VP the state is $N(0, I)$ at all times, a
 """
 
 # %%
-two, count = gaussian(vp(), torch.zeros(2, dtype=torch.float64), 1.0), 100_000
+field, count = reverse_time(gaussian(vp(), torch.zeros(2, dtype=torch.float64), 1.0)), 50_000
 x, z = torch.randn(2, count, 2, generator=seeded(5), dtype=torch.float64)
-t, h = torch.full((2, count), 0.3, dtype=torch.float64) * torch.tensor([[1.0], [0.01]])
-trial = improved_euler(True)(reverse_time(two), reverse_time(two)(x, t), x, t - h, h, h.sqrt()[:, None] * z)
+t, h = torch.tensor([[0.3], [0.003]], dtype=torch.float64).expand(2, count)
+trial = improved_euler(extrapolate=True)(field, field(x, t), x, t - h, h, h.sqrt()[:, None] * z)
 error = trial.error.square().mean(1).sqrt()
 accepted = error <= error.median()
 variance = z[accepted].square().mean()  # hole: the mean of z² over the accepted steps (accepted is true for these)
@@ -268,7 +269,7 @@ print(f"not 1 but {variance:.2f}; mean of z·x, which should be 0: {(z * x)[acce
 # %% [markdown]
 r"""
 Small noise is accepted, and noise that points outwards, which undoes the drift, for then $x' \approx x$ and nothing is to be
-corrected. So the accepted steps solve another SDE, at any tolerance. What is right is to *remember*: a shorter step ends at a point
+corrected. So accepted steps solve another SDE, at any tolerance. What is right is to *remember*: a shorter step ends at a point
 of the same Brownian path, drawn from the bridge. In many dimensions all noise has one size, and it makes no difference.
 """
 
@@ -279,7 +280,7 @@ for noise, colour in (("redrawn", VERMILION), ("bridge", BLUE)):
     sampler, variances = adaptive_sde(0.05, 2 / 256, noise=noise), []
     for dim in dims:
         normal = gaussian(vp(), torch.zeros(dim, dtype=torch.float64), 1.0)
-        begin = torch.randn(4000 // dim, dim, generator=seeded(6), dtype=torch.float64)
+        begin = torch.randn(budget(4000, 320) // dim, dim, generator=seeded(6), dtype=torch.float64)
         variances.append(float(sampler(normal, begin, toy.times, generator=seeded(7)).x.var()))
     axis.semilogx(dims, variances, "o-", base=2, color=colour, label=f"{noise}: {variances[dims.index(2)]:.2f} in 2-D")
 axis.axhline(1, color=BLACK, linestyle="--", linewidth=0.8)

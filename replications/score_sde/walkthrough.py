@@ -225,7 +225,7 @@ suite = langevin(r)(path, torch.tensor([t, 0.0]))(bell, x, t, t, lambda state: z
 check("one corrector step", corrected, suite, hint="Under the root stands twice eps.")
 
 # %%
-start, count = torch.randn(2000, 2, generator=seeded(6)), 50
+start, count = torch.randn(budget(full=2000, small=20), 2, generator=seeded(6)), 50
 samplers = {  # all with 50 evaluations of the network
     "flow alone": (probability_flow, identity, count),
     "corrector alone": (identity, langevin(r), count),
@@ -248,7 +248,7 @@ learned the score well encodes a point the same way: here are two networks of di
 """
 
 # %%
-test = checkerboard(500, generator=seeded(8))
+test = checkerboard(budget(full=500, small=5), generator=seeded(8))
 nll = -log_likelihood(model, test, t_min=1e-3).log_density.mean()
 codes, others = (encoded(each, test, t_min=1e-3).x for each in (model, other))
 error = (decoded(model, codes, t_min=1e-3).x - test).abs().max()
