@@ -18,6 +18,7 @@ MARKED = {
         "toy-2d": {"data": "floor"},
         "upsampling": {"enlarged small image": "baseline"},
     },
+    "gotta_go_fast": {"table1": {"data": "floor"}, "exact-toy": {"exact samples": "floor"}},
     "score_sde": {
         "exact-samplers": {"data": "floor"},
         "likelihoods": {"data": "floor", "noise": "baseline", "uniform": "baseline"},
