@@ -188,7 +188,7 @@ tolerance decides how often the solver asks for the field: the figure after it.
 
 # %%
 flow, steps = PlanarCNF([64], generator=torch.Generator().manual_seed(0)), budget(full=1200, small=20)
-flow = fit(flow, lambda f, g: -log_q(f, moons(256, generator=g)[None]).mean(), steps=steps, rate=0.02, average=0.99).model
+flow = fit(flow, lambda f, g: -log_q(f, moons(256, generator=g)[None]).mean(), steps=steps, rate=0.005, average=0.99).model
 
 # %%
 base = torch.randn(1, 2000, 2, generator=torch.Generator().manual_seed(1))
@@ -292,9 +292,10 @@ With room to turn in, red and blue pass each other; an ODE block often does bett
 
 ## Where to read on
 
-- **The replication.** `report/build/laptop/neural_ode/index.html` (`make report` makes it): does an ODE block do the
-  work of six residual blocks? Equation by equation: `replications/neural_ode/README.md`.
-- **Neighbours.** Dupont, Doucet and Teh 2019 (arXiv 1904.01681) on the second surprise; Gholami, Keutzer and Biros 2019 (arXiv
-  1902.10298) on the first. The next notebook, `ffjord`, frees the field of its special form.
-- **Try.** Other data (`common/learning/data/densities.py`); 4 units for 64; evaluations before and after the training.
+- **The replication.** `report/build/laptop/neural_ode/index.html` (`make report` makes it): does an ODE block do the work of six
+  residual blocks? Equation by equation: `replications/neural_ode/README.md`. The next notebook, `ffjord`, frees the field's form.
+- **Neighbours.** On the first surprise Gholami, Keutzer, Biros 2019 (arXiv 1902.10298), on the second Dupont et al. 2019
+  (1904.01681).
+- **Try.** The rate 0.02 in section 4. The loss falls to 1.4 nats, below the data's entropy (2.3): what has the flow learnt about
+  its eight Runge-Kutta steps? Compare `log_q` with `log_density` (2.39 and 2.39 at the rate above, 1.40 and 3.44 at this).
 """
