@@ -294,7 +294,7 @@ With room to turn in, red and blue pass each other; an ODE block often does bett
 
 - **The replication.** `report/build/laptop/neural_ode/index.html` (`make report` makes it): does an ODE block do the work of six
   residual blocks? Equation by equation: `replications/neural_ode/README.md`. The next notebook, `ffjord`, frees the field's form.
-- **Neighbours.** On the first surprise Gholami et al. 2019 (arXiv 1902.10298), on the second Dupont et al. 2019 (arXiv 1904.01681).
+- **Neighbours.** On the first surprise Gholami et al. 2019 (arXiv 1902.10298), on the second Dupont et al. (arXiv 1904.01681).
 - **Try.** The rate 0.02 in section 4. The loss falls to 1.4 nats, below the data's entropy (2.3): what has the flow learnt about
   its eight Runge-Kutta steps? Compare `log_q` with `log_density` (2.39 and 2.39 at the rate above, 1.40 and 3.44 at this).
 """
