@@ -57,7 +57,7 @@ for (kind, name), colour in zip(names.items(), (VERMILION, BLUE)):
         field, z = settings.build(dim, seed=0).fields[0], torch.zeros(8, dim)
         kinds = [field.traced(field.seed(z, each, generator)) for each in (kind, "none")]  # with the trace and without
         costs.append([operations(lambda f=f, z=z: f(torch.zeros(()), z)) for f in kinds])
-    axis.loglog(dimensions, [with_trace / alone for with_trace, alone in costs], "o-", color=colour, label=name)
+    axis.plot(dimensions, [with_trace / alone for with_trace, alone in costs], "o-", color=colour, label=name)
 axis.set(xlabel="dimension D", ylabel="operations / those of f alone", title="One evaluation of field and trace")
 axis.legend()
 plt.show()
@@ -73,13 +73,13 @@ $$\mathbb{E}\left[ \varepsilon^\top A\, \varepsilon \right] = \sum_{ij} A_{ij}\,
 """
 
 # %%
-A = torch.randn(6, 6, generator=generator, dtype=torch.float64)
-probes = gaussian_probe(A.new_empty(100_000, 6), generator=torch.Generator().manual_seed(1))
+A = torch.randn(16, 16, generator=generator, dtype=torch.float64)
+probes = gaussian_probe(A.new_empty(100_000, 16), generator=torch.Generator().manual_seed(1))
 estimates = ((probes @ A) * probes).sum(1)  # hole: εᵀ A ε of every row ε of `probes`, all at once
 
 # %%
 check("100 000 estimates", estimates, estimate(A, probes), hint="(probes @ A) holds εᵀA, a row for each ε.")
-check("their mean is the trace", estimates.mean(), A.trace(), within=0.1)
+check("their mean is the trace", estimates.mean(), A.trace(), within=0.3)
 
 # %% [markdown]
 r"""
@@ -92,15 +92,15 @@ S = (A + A.T) / 2
 variance = 2 * (S.square().sum() - S.diagonal().square().sum())  # hole: the variance with random signs, from S
 
 # %%
-signs = estimate(A, rademacher(A.new_empty(100_000, 6), generator=torch.Generator().manual_seed(2)))
+signs = estimate(A, rademacher(A.new_empty(100_000, 16), generator=torch.Generator().manual_seed(2)))
 check("the variance", variance, hutchinson_variance(A, "rademacher"), hint="Leave out the squares that do not fluctuate: i = j.")
 check("it is what 100 000 estimates show", variance / signs.var(), 1.0, within=0.05)
 
 # %%
 left, right = panels(2, width=3.8, height=2.6)
-bins = torch.linspace(-25, 25, 101)
+bins = torch.linspace(-60, 60, 81)
 for name, found, colour in (("Gaussian", estimates, VERMILION), ("random signs", signs, BLUE)):
-    left.hist(found + 1e-9, bins, density=True, histtype="step", color=colour, label=f"{name}, s.d. {found.std():.1f}")
+    left.hist(found, bins, density=True, histtype="step", color=colour, label=f"{name}, s.d. {found.std():.1f}")
     errors = [found[: 100 * n].reshape(100, n).mean(1).sub(A.trace()).square().mean().sqrt() for n in (1, 4, 16, 64, 256, 1000)]
     right.loglog((1, 4, 16, 64, 256, 1000), errors, "o-", color=colour, label=name)
 left.axvline(A.trace(), color=BLACK, linestyle="--")
@@ -243,35 +243,39 @@ with torch.no_grad():
     for name, each, colour in (("one noise per solve", kept, BLUE), ("fresh noise", fresh, VERMILION)):
         asked = [push(each, some, 0.0, 1.0, at_tolerance(tolerance)).nfe for tolerance in tolerances]
         axis.loglog(tolerances, asked, "o-", color=colour, label=f"{name}: {asked[-1]}")
-    rk4, spreads = SolverSettings(method="rk4", steps=20), []
+    rk4, spreads = SolverSettings(method="rk4", steps=10), []
     for make in (lambda: field.traced(field.seed(some, "rademacher", again)), lambda: fresh):
-        found = [push(make(), some, 0.0, 1.0, rk4).integral for _ in range(50)]
+        found = [push(make(), some, 0.0, 1.0, rk4).integral for _ in range(20)]
         spreads.append(torch.stack(found).std(0).mean())
 axis.set(xlabel="tolerance", ylabel="evaluations of one solve", title="What noise does to an adaptive solver")
 axis.legend()
 plt.show()
-print(f"s.d. of log p by 20 fixed steps: {spreads[0]:.2f} nats with one noise per solve, {spreads[1]:.2f} with fresh noise")
+print(f"s.d. of log p by 10 fixed steps: {spreads[0]:.2f} nats with one noise per solve, {spreads[1]:.2f} with fresh noise")
 
 # %% [markdown]
 r"""
-An adaptive solver takes a step for good if the field hardly changes within. With fresh noise it always changes, however short the
-step: ten times the digits, ten times the steps.
+With one noise for all evaluations the solver sees a smooth field. With fresh noise the field always jumps, however short the
+step: ten times the accuracy costs ten times the steps. The estimates themselves are no worse; by steps that are fixed they are
+even better.
 
-**A wrong sign that the loss likes.** Now let the trace enter with the wrong sign (eq. 4 as printed in the paper has it). Does
-the training tell?
+**A wrong sign that the loss likes.** Let the trace enter with the wrong sign, as eq. 4 of the paper has it in print. Does the
+training tell?
 """
 
 # %%
-wrong = fit(settings.build(2, seed=0), make_loss([], sign=-1), steps=budget(full=100, small=15), rate=0.02, average=0.9)
+wrong = fit(settings.build(2, seed=0), make_loss([], sign=-1), steps=budget(full=15, small=8), rate=0.02, average=0.9)
 left, right = panels(2, width=3.8, height=3)
 losses(left, "Which of them is broken?", {"right sign": trained, "wrong sign": wrong})
 left.axhline(floor, color=BLACK, linestyle="--")
-scatter(right, wrong.model.to_base(test, solver, trace="none").z, "the wrong one's ends at t = 1", colour=VERMILION)
+left.set(xlim=(0, 30), ylim=(-40, 10))
+scatter(right, wrong.model.to_base(test, solver, trace="none").z, "wrong sign: data carried to t = 1", colour=VERMILION)
 plt.show()
 
 # %% [markdown]
 r"""
-TODO
+The broken one has by far the better loss. It pulls all data into one point, and the volume that is lost there counts as density
+gained. Two things give it away: a loss below the entropy, from the fifth step on, which no density can have; and ends that are
+not $N(0, I)$. Know the floor before you train.
 
 ## Where to read on
 
