@@ -274,14 +274,14 @@ plt.show()
 # %% [markdown]
 r"""
 The broken one has by far the better loss. It pulls all data into one point, and the volume that is lost there counts as density
-gained. Two things give it away: a loss below the entropy, from the fifth step on, which no density can have; and ends that are
-not $N(0, I)$. Know the floor before you train.
+gained. Two things give it away: a loss below the entropy, which no density can have; and ends that are not $N(0, I)$. Know the
+floor before you train.
 
 ## Where to read on
 
 - **The replication.** `report/build/laptop/ffjord/index.html` (`make report` makes it): free-form against coupling flows in two
   dimensions, on tables and on images, and what a solve costs. Equation by equation: `replications/ffjord/README.md`.
-- **Neighbours.** Finlay et al. 2020 (arXiv 2002.02798) penalise the work of the path and keep the
-  evaluations low. `score_sde` will get such a flow, and its density, without solving anything in training.
+- **Neighbours.** Finlay et al. 2020 (arXiv 2002.02798) penalise the work of the path and keep the evaluations low. `score_sde`
+  will get such a flow, and its density, without solving anything in training.
 - **Try.** Other data (`common/learning/data/densities.py`); Gaussian noise in training; weight decay and the evaluations.
 """
