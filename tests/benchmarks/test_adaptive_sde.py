@@ -30,7 +30,7 @@ from replications.gotta_go_fast.adaptive_sde import adaptive_sde
 
 pytestmark = pytest.mark.benchmark
 SAMPLES, EPS, ATOL = 1000, 1e-3, 2 / 256
-TOLERANCES = (0.05, 0.2, 0.5)
+TOLERANCES = (0.1, 0.2, 0.5)
 PERCEPTRON, UNET = MLPSettings(width=128, blocks=3), UNetSettings(channels=8, multipliers=(1, 2, 2), blocks=1)
 
 
@@ -118,7 +118,7 @@ def compared(model, rtol, rounds):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "steps", "rounds", "least"), [(PERCEPTRON, 1100, 7, (1.15, 1.2, 1.2)), (UNET, 300, 1, (1.1, 1.15, 1.2))]
+    ("backbone", "steps", "rounds", "least"), [(PERCEPTRON, 1100, 7, (1.15, 1.2, 1.2)), (UNET, 300, 1, (1.1, 1.2, 1.2))]
 )
 def test_a_batch_costs_its_mean_sample_and_not_its_slowest(backbone, steps, rounds, least, capsys):
     threads, found = torch.get_num_threads(), []
