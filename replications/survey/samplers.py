@@ -1,0 +1,221 @@
+"""Every sampler of the suite by name: what it does with a budget of evaluations on a model, or why it cannot run there.
+
+    sampler              family          evaluations          times (time_grids.py)
+    euler_maruyama       reverse SDE     1 a step, + 1        evenly
+    torchsde_srk         reverse SDE     4 a step, + 1        evenly
+    reverse_diffusion    reverse SDE     1 a scale            evenly, as published; the last step ends in clean data
+    predictor_corrector  reverse SDE     2 a scale            the same, with a Langevin step before each
+    ancestral            chain           1 a step, + 1        evenly
+    annealed_langevin    Langevin        1 a step, + 1        ladder, geometric in sigma / alpha; its state is x / alpha
+    edm_heun_churn       reverse SDE     2 a step, + 1        karras
+    ggf                  reverse SDE     by its tolerance     its own, of every sample
+    ddim                 flow            1 a step, + 1        evenly
+    dpm_solver_pp_2m     flow            1 a step, + 1        log_snr
+    edm_heun             flow            2 a step, + 1        karras
+    euler                flow            1 a step, + 1        evenly
+    heun                 flow            2 a step, + 1        evenly
+    rk45                 flow            by its tolerance     its own, of the batch
+
+"+ 1" is the last denoising evaluation, which counts. Solvers of the flow's velocity have none where the model may be asked at
+t = 0 (the straight path, or a flow without a path): Euler's last step is that evaluation. No plan takes more than its budget: what
+is too little for another step is left over. Adaptive samplers have a tolerance in the place of a budget.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Generator, Tensor
+
+from common.dynamics.answers import Answering, Answers, Quantity, Time, require
+from common.dynamics.paths import level_times, ve
+from common.dynamics.samplers.edm import edm_heun, noise_ratio, time_of_ratio
+from common.dynamics.samplers.exponential import ancestral, ddim, dpm_solver_pp_2m
+from common.dynamics.samplers.loop import Sampler, Times
+from common.dynamics.samplers.ode import euler, heun
+from common.dynamics.samplers.result import Samples, denoised_last
+from common.dynamics.samplers.sde import euler_maruyama, torchsde_solver
+from common.errors import SolverError, UnsupportedModelError
+from common.runs.settings import Settings as Base
+from replications.gotta_go_fast.adaptive_sde import adaptive_sde
+from replications.gotta_go_fast.brownian import Noise
+from replications.ncsn.annealed_langevin import annealed_langevin, annealing
+from replications.ncsnv2.step_size import best_step_size
+from replications.score_sde.correctors import Alpha, langevin
+from replications.score_sde.predictor_corrector import predictor_corrector, to_clean
+from replications.score_sde.predictors import reverse_diffusion
+from replications.score_sde.probability_flow import rk45
+from replications.survey.time_grids import end_of, evenly, karras, known_or, log_snr
+
+
+class Choices(Base):
+    """What is chosen of the samplers, for all models alike."""
+
+    snr: dict[str, NonNegativeFloat] = Field(description="signal-to-noise ratio of the corrector's steps, by path")
+    alpha: Alpha = Field(default="coded", description="factor of their size: one, coded (1 - beta_i) or printed")
+    langevin_steps: PositiveInt = Field(default=5, description="Langevin steps at a level, where the levels may be chosen")
+    churn: PositiveFloat = Field(default=20.0, description="S_churn of EDM's stochastic sampler")
+    atol: PositiveFloat = Field(default=1 / 128, description="absolute tolerance of ggf; a grey level of pixels in [-1, 1]")
+    first_step: PositiveFloat = Field(default=0.01, description="first step of ggf, in units of time")
+    noise: Noise = Field(default="redrawn", description="what becomes of the noise of ggf's rejected steps")
+
+
+class Plan(NamedTuple):
+    """A sampler and its times."""
+
+    sampler: Sampler
+    times: Times
+
+    def samples(self, model: Answers, x: Tensor, *, generator: Generator | None = None) -> Samples:
+        """Return the samples that start from the prior's x."""
+        return self.sampler(model, x, self.times, generator=generator)
+
+
+class Kind(NamedTuple):
+    """How a sampler plans: from (model, budget or tolerance, choices); what it asks, and the fewest evaluations it can do with.
+
+    anywhere: whether it asks between the times that it is given; noisy: whether it draws noise.
+    """
+
+    plan: Callable[[Answers, float, Choices], Plan]
+    quantity: Quantity
+    least: int
+    noisy: bool
+    anywhere: bool = False
+
+
+def _even_steps(sample: Sampler, stages: int, start: float | None = None) -> Callable[..., Plan]:
+    def plan(model: Answers, nfe: int, choices: Choices) -> Plan:
+        return Plan(denoised_last(sample), known_or(model, evenly(model.path, (nfe - 1) // stages + 1, start)))
+
+    return plan
+
+
+def _flow(sample: Sampler, stages: int) -> Callable[..., Plan]:
+    def plan(model: Answers, nfe: int, choices: Choices) -> Plan:
+        if _ends_clean(model):
+            steps = max(1, nfe // stages)
+            return Plan(sample, torch.linspace(1.0, 0.0, steps + 1, dtype=torch.float64))
+        return _even_steps(sample, stages)(model, nfe, choices)
+
+    return plan
+
+
+def _ends_clean(model: Answers) -> bool:
+    """Return whether a flow may go down to t = 0, where nothing is left to remove."""
+    return model.path.t_min == 0
+
+
+def _dpm_solver(model: Answers, nfe: int, choices: Choices) -> Plan:
+    return Plan(denoised_last(dpm_solver_pp_2m), known_or(model, log_snr(model.path, nfe)))
+
+
+def _edm(model: Answers, nfe: int, choices: Choices) -> Plan:
+    return Plan(denoised_last(edm_heun()), known_or(model, karras(model.path, (nfe - 1) // 2 + 1)))
+
+
+def _edm_churn(model: Answers, nfe: int, choices: Choices) -> Plan:
+    return Plan(denoised_last(edm_heun(choices.churn)), karras(model.path, (nfe - 1) // 2 + 1))
+
+
+def _reverse_diffusion(model: Answers, nfe: int, choices: Choices) -> Plan:
+    return Plan(predictor_corrector(reverse_diffusion), to_clean(known_or(model, evenly(model.path, nfe))))
+
+
+def _predictor_corrector(model: Answers, nfe: int, choices: Choices) -> Plan:
+    name = model.path.name
+    if name not in choices.snr:
+        raise UnsupportedModelError(f"no signal-to-noise ratio of the corrector is chosen for path {name!r}")
+    corrector = langevin(choices.snr[name], alpha=choices.alpha)
+    return Plan(predictor_corrector(reverse_diffusion, corrector), to_clean(known_or(model, evenly(model.path, nfe // 2))))
+
+
+def _annealed_langevin(model: Answers, nfe: int, choices: Choices) -> Plan:
+    """Return NCSNv2's sampler: the step's size from the ratio of the levels, and a denoising evaluation at the end.
+
+    Off the VE path the state is x / alpha, so that it need not shrink from one level to the next.
+    """
+    unscaled = model.path.name == "ve"
+    asked = model if unscaled else in_noise_ratio(model)
+    count = len(model.known_times) if model.known_times is not None else max(2, (nfe - 1) // choices.langevin_steps)
+    if count < 2 or nfe <= count:
+        raise SolverError(f"{count} noise levels take at least {max(2, count) + 1} evaluations; it has {nfe}")
+    levels = level_times(asked.path, count) if model.known_times is None else model.known_times
+    first, last = asked.path.sigma(levels[[0, -1]]).tolist()
+    steps = (nfe - 1) // count
+    sample = denoised_last(annealed_langevin(best_step_size((first / last) ** (1 / (count - 1)), steps, 1.0).rho))
+    if unscaled:
+        return Plan(sample, annealing(levels, steps))
+    scale = float(model.path.alpha(torch.tensor(model.path.t_max, dtype=torch.float64)))
+    return Plan(lambda _, x, times, **options: sample(asked, x / scale, times, **options), annealing(levels, steps))
+
+
+def in_noise_ratio(model: Answers) -> Answering:
+    """Return a model of all times of a path as one on the VE path of x / alpha, whose noise is sigma / alpha.
+
+    Raises `UnsupportedModelError` for a network of noise levels.
+    """
+    require(model, "Langevin dynamics in x / alpha", "data")
+    ends = torch.tensor([model.path.t_max, end_of(model.path)], dtype=torch.float64)
+    largest, least = noise_ratio(model.path, ends).tolist()
+    path = ve(least, largest)
+
+    @cache
+    def place(t: float) -> tuple[float, float]:
+        """Return the model's own time and its alpha."""
+        time = time_of_ratio(model.path, path.sigma(torch.tensor(t, dtype=torch.float64)))
+        return float(time), float(model.path.alpha(time))
+
+    def data(y: Tensor, t: Time) -> Tensor:
+        time, alpha = place(float(t))
+        return model.denoised(alpha * y, time)
+
+    return Answering(path, "data", data)
+
+
+FIXED: dict[str, Kind] = {
+    "euler_maruyama": Kind(_even_steps(euler_maruyama, 1), "score", 2, noisy=True),
+    "torchsde_srk": Kind(_even_steps(torchsde_solver("srk"), 4), "score", 5, noisy=True, anywhere=True),
+    "reverse_diffusion": Kind(_reverse_diffusion, "score", 2, noisy=True),
+    "predictor_corrector": Kind(_predictor_corrector, "score", 4, noisy=True),
+    "ancestral": Kind(_even_steps(ancestral, 1, start=1.0), "data", 2, noisy=True),
+    "annealed_langevin": Kind(_annealed_langevin, "score", 3, noisy=True),
+    "edm_heun_churn": Kind(_edm_churn, "data", 3, noisy=True, anywhere=True),
+    "ddim": Kind(_even_steps(ddim(), 1, start=1.0), "data", 2, noisy=False),
+    "dpm_solver_pp_2m": Kind(_dpm_solver, "data", 2, noisy=False),
+    "edm_heun": Kind(_edm, "data", 3, noisy=False),
+    "euler": Kind(_flow(euler, 1), "velocity", 2, noisy=False),
+    "heun": Kind(_flow(heun, 2), "velocity", 3, noisy=False),
+}
+
+
+def _rk45(model: Answers, tolerance: float, choices: Choices) -> Plan:
+    clean = _ends_clean(model)
+    ends = [1.0, 0.0 if clean else end_of(model.path)]
+    return Plan(rk45(tolerance, denoised=not clean), torch.tensor(ends, dtype=torch.float64))
+
+
+def _ggf(model: Answers, tolerance: float, choices: Choices) -> Plan:
+    solver = adaptive_sde(tolerance, choices.atol, first_step=choices.first_step, noise=choices.noise)
+    return Plan(denoised_last(solver), evenly(model.path, 2))
+
+
+ADAPTIVE: dict[str, Kind] = {
+    "ggf": Kind(_ggf, "score", 3, noisy=True, anywhere=True),
+    "rk45": Kind(_rk45, "velocity", 2, noisy=False, anywhere=True),
+}
+SAMPLERS = {**FIXED, **ADAPTIVE}
+
+
+def planned(name: str, model: Answers, at: float, choices: Choices) -> Plan:
+    """Return the plan of a sampler for a budget of evaluations, or for the tolerance of an adaptive one.
+
+    Raises `UnsupportedModelError` or `SolverError` with the reason if it cannot run on the model, or not with so few.
+    """
+    kind = SAMPLERS[name]
+    require(model, name, kind.quantity, None if kind.anywhere else model.known_times)
+    if name in FIXED and at < kind.least:
+        raise SolverError(f"{name} takes at least {kind.least} evaluations; it has {at:g}")
+    return kind.plan(model, at, choices)
