@@ -9,6 +9,7 @@
     annealed_langevin    Langevin        1 a step, + 1        ladder, geometric in sigma / alpha; its state is x / alpha
     edm_heun_churn       reverse SDE     2 a step, + 1        karras
     ggf                  reverse SDE     by its tolerance     its own, of every sample
+    ggf_bridge           reverse SDE     by its tolerance     the same; a rejected step's Brownian path is kept
     ddim                 flow            1 a step, + 1        evenly
     dpm_solver_pp_2m     flow            1 a step, + 1        log_snr
     edm_heun             flow            2 a step, + 1        karras
@@ -17,8 +18,8 @@
     rk45                 flow            by its tolerance     its own, of the batch
 
 "+ 1" is the last denoising evaluation, which counts. Solvers of the flow's velocity have none where the model may be asked at
-t = 0 (the straight path, or a flow without a path): Euler's last step is that evaluation. No plan takes more than its budget: what
-is too little for another step is left over. Adaptive samplers have a tolerance in the place of a budget.
+t = 0 (the straight path, or a flow without a path): Euler's last step is that evaluation. No plan takes more than its budget, and
+what is too little for another step is left over. Adaptive samplers have a tolerance in the place of a budget.
 """
 
 from collections.abc import Callable
@@ -59,7 +60,6 @@ class Choices(Base):
     churn: PositiveFloat = Field(default=20.0, description="S_churn of EDM's stochastic sampler")
     atol: PositiveFloat = Field(default=1 / 128, description="absolute tolerance of ggf; a grey level of pixels in [-1, 1]")
     first_step: PositiveFloat = Field(default=0.01, description="first step of ggf, in units of time")
-    noise: Noise = Field(default="redrawn", description="what becomes of the noise of ggf's rejected steps")
 
 
 class Plan(NamedTuple):
@@ -197,13 +197,17 @@ def _rk45(model: Answers, tolerance: float, choices: Choices) -> Plan:
     return Plan(rk45(tolerance, denoised=not clean), torch.tensor(ends, dtype=torch.float64))
 
 
-def _ggf(model: Answers, tolerance: float, choices: Choices) -> Plan:
-    solver = adaptive_sde(tolerance, choices.atol, first_step=choices.first_step, noise=choices.noise)
-    return Plan(denoised_last(solver), evenly(model.path, 2))
+def _ggf(noise: Noise) -> Callable[..., Plan]:
+    def plan(model: Answers, tolerance: float, choices: Choices) -> Plan:
+        solver = adaptive_sde(tolerance, choices.atol, first_step=choices.first_step, noise=noise)
+        return Plan(denoised_last(solver), evenly(model.path, 2))
+
+    return plan
 
 
 ADAPTIVE: dict[str, Kind] = {
-    "ggf": Kind(_ggf, "score", 3, noisy=True, anywhere=True),
+    "ggf": Kind(_ggf("redrawn"), "score", 3, noisy=True, anywhere=True),
+    "ggf_bridge": Kind(_ggf("bridge"), "score", 3, noisy=True, anywhere=True),
     "rk45": Kind(_rk45, "velocity", 2, noisy=False, anywhere=True),
 }
 SAMPLERS = {**FIXED, **ADAPTIVE}
