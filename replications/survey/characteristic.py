@@ -57,7 +57,7 @@ def of_mixture(mixture: GaussianMixture) -> Callable[[Frequencies], OfFrequencie
 
 
 def of_checkerboard(frequencies: Frequencies) -> OfFrequencies:
-    """Return the characteristic function of the board of eight cells of side 2: that of their centres, times sinc w_1 sinc w_2."""
+    """Return the characteristic function of the board: that of its eight cells' centres, times sinc w_1 sinc w_2."""
     places = torch.arange(-3.0, 4.0, 2.0, dtype=torch.float64)
     centres = torch.cartesian_prod(places, places)
     dark = (torch.div(centres + 4, 2, rounding_mode="floor").sum(1) % 2) == 0

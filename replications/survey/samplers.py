@@ -3,8 +3,8 @@
     sampler              family          evaluations          times (time_grids.py)
     euler_maruyama       reverse SDE     1 a step, + 1        evenly
     torchsde_srk         reverse SDE     4 a step, + 1        evenly
-    reverse_diffusion    reverse SDE     1 a scale            evenly, as published; the last step ends in clean data
-    predictor_corrector  reverse SDE     2 a scale            the same, with a Langevin step before each
+    reverse_diffusion    reverse SDE     1 a step, + 1        evenly
+    predictor_corrector  reverse SDE     2 a step, + 1        evenly: reverse diffusion with a Langevin step before each
     ancestral            chain           1 a step, + 1        evenly
     annealed_langevin    Langevin        1 a step, + 1        ladder, geometric in sigma / alpha; its state is x / alpha
     edm_heun_churn       reverse SDE     2 a step, + 1        karras
@@ -17,7 +17,8 @@
     heun                 flow            2 a step, + 1        evenly
     rk45                 flow            by its tolerance     its own, of the batch
 
-"+ 1" is the last denoising evaluation, which counts. Solvers of the flow's velocity have none where the model may be asked at
+"+ 1" is the last denoising evaluation, which counts; predictors have it in the place of the published last step, which an exact
+score near the data sends far away. Solvers of the flow's velocity have none where the model may be asked at
 t = 0 (the straight path, or a flow without a path): Euler's last step is that evaluation. No plan takes more than its budget, and
 what is too little for another step is left over. Adaptive samplers have a tolerance in the place of a budget.
 """
@@ -45,7 +46,7 @@ from replications.gotta_go_fast.brownian import Noise
 from replications.ncsn.annealed_langevin import annealed_langevin, annealing
 from replications.ncsnv2.step_size import best_step_size
 from replications.score_sde.correctors import Alpha, langevin
-from replications.score_sde.predictor_corrector import predictor_corrector, to_clean
+from replications.score_sde.predictor_corrector import predictor_corrector
 from replications.score_sde.predictors import reverse_diffusion
 from replications.score_sde.probability_flow import rk45
 from replications.survey.time_grids import end_of, evenly, karras, known_or, log_snr
@@ -120,16 +121,12 @@ def _edm_churn(model: Answers, nfe: int, choices: Choices) -> Plan:
     return Plan(denoised_last(edm_heun(choices.churn)), karras(model.path, (nfe - 1) // 2 + 1))
 
 
-def _reverse_diffusion(model: Answers, nfe: int, choices: Choices) -> Plan:
-    return Plan(predictor_corrector(reverse_diffusion), to_clean(known_or(model, evenly(model.path, nfe))))
-
-
 def _predictor_corrector(model: Answers, nfe: int, choices: Choices) -> Plan:
     name = model.path.name
     if name not in choices.snr:
         raise UnsupportedModelError(f"no signal-to-noise ratio of the corrector is chosen for path {name!r}")
     corrector = langevin(choices.snr[name], alpha=choices.alpha)
-    return Plan(predictor_corrector(reverse_diffusion, corrector), to_clean(known_or(model, evenly(model.path, nfe // 2))))
+    return _even_steps(predictor_corrector(reverse_diffusion, corrector), 2)(model, nfe, choices)
 
 
 def _annealed_langevin(model: Answers, nfe: int, choices: Choices) -> Plan:
@@ -178,8 +175,8 @@ def in_noise_ratio(model: Answers) -> Answering:
 FIXED: dict[str, Kind] = {
     "euler_maruyama": Kind(_even_steps(euler_maruyama, 1), "score", 2, noisy=True),
     "torchsde_srk": Kind(_even_steps(torchsde_solver("srk"), 4), "score", 5, noisy=True, anywhere=True),
-    "reverse_diffusion": Kind(_reverse_diffusion, "score", 2, noisy=True),
-    "predictor_corrector": Kind(_predictor_corrector, "score", 4, noisy=True),
+    "reverse_diffusion": Kind(_even_steps(predictor_corrector(reverse_diffusion), 1), "score", 2, noisy=True),
+    "predictor_corrector": Kind(_predictor_corrector, "score", 3, noisy=True),
     "ancestral": Kind(_even_steps(ancestral, 1, start=1.0), "data", 2, noisy=True),
     "annealed_langevin": Kind(_annealed_langevin, "score", 3, noisy=True),
     "edm_heun_churn": Kind(_edm_churn, "data", 3, noisy=True, anywhere=True),
