@@ -95,7 +95,7 @@ def _run(file: str, source: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, Path(file).resolve())
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
-        exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 - the user's own file, which the user asks to run
+        exec(compile(source, file, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _complaint(file)("it fails when it is run", error) from None

@@ -1,4 +1,4 @@
-"""Trying out a user's samplers and objectives: a few images of independent Gaussian pixels, whose score is exact on every path."""
+"""Trying out what a user wrote: on a few images of independent Gaussian pixels, whose score is exact on every path."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from common.dynamics.paths import PATHS, GaussianPath, ve
 from common.dynamics.samplers.loop import CountedModel, Sampler, Times
 from common.dynamics.samplers.result import Samples
 from common.errors import RefusedError, SettingsError
-from common.learning.objectives import Objective, regression_loss, weight_at
+from common.learning.objectives import Objective, Weight, regression_loss, weight_at
 
 Grid = Callable[[GaussianPath, int], Times]  # so many times on a path, from noise to data
 SHAPE, IMAGES = (1, 4, 4), 3
@@ -79,8 +79,9 @@ def try_step(step: Any, complain: Complain) -> None:
         raise complain("fails", error) from None
     if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(part, Tensor) for part in found):
         raise complain(f"is to return two tensors, {STEP}; it returned {_shown(found)}")
-    if wrong := next((part for part in found if part.shape != x.shape), None):
-        raise complain(f"is to return states of shape {list(x.shape)}; it returned {list(wrong.shape)}")
+    for part in found:
+        if part.shape != x.shape:
+            raise complain(f"is to return states of shape {list(x.shape)}; it returned {list(part.shape)}")
 
 
 def _sampled(sample: Sampler, grid: Grid, path: GaussianPath, points: int) -> tuple[Any, float]:
@@ -115,13 +116,17 @@ def try_objective(objective: Objective, conditioning: Conditioning, complain: Co
         raise complain(f"its path is to be a common.dynamics.paths.GaussianPath; it is {_shown(path)}")
     if objective.prediction not in QUANTITIES:
         raise complain(f"its prediction is to be one of {', '.join(QUANTITIES)}; it is {objective.prediction!r}")
+    if not callable(objective.weight) and objective.weight not in get_args(Weight):
+        raise complain(
+            f"its weight is to be a function of the time, or one of {', '.join(get_args(Weight))}; it is {objective.weight!r}"
+        )
     if conditioning.x not in get_args(StateInput) or conditioning.t not in get_args(TimeInput):
         known = ", ".join((*get_args(StateInput), *get_args(TimeInput)))
         raise complain(f"its network is to be given one of {known}; it is {conditioning}")
     t = torch.linspace(max(path.t_min, 1e-3), min(path.t_max, 1 - 1e-3), IMAGES, dtype=torch.float64)
     try:
         _check_path(path, t, complain)
-        weight = weight_at(path, objective.weight, t)
+        weight = objective.weight(t) if callable(objective.weight) else weight_at(path, objective.weight, t)
         if not isinstance(weight, Tensor) or weight.shape != t.shape or not bool(((weight >= 0) & weight.isfinite()).all()):
             raise complain(f"its weight is to be a number from 0 on for each of [{len(t)}] times; at {t.tolist()} it is {weight}")
         x0 = torch.zeros(IMAGES, *SHAPE, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""A user's objective, trained as `common train` trains the suite's: the same network, budget, first weights, batches and noise."""
+"""A user's objective, trained as `common train` trains the suite's: same network, budget, first weights, batches and noise."""
 
 from collections.abc import Mapping
 from dataclasses import replace
