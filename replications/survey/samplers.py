@@ -113,12 +113,15 @@ def _dpm_solver(model: Answers, nfe: int, choices: Choices) -> Plan:
     return Plan(denoised_last(dpm_solver_pp_2m), known_or(model, log_snr(model.path, nfe)))
 
 
-def _edm(model: Answers, nfe: int, choices: Choices) -> Plan:
-    return Plan(denoised_last(edm_heun()), known_or(model, karras(model.path, (nfe - 1) // 2 + 1)))
+def _edm(churns: bool) -> Callable[..., Plan]:
+    def plan(model: Answers, nfe: int, choices: Choices) -> Plan:
+        times = known_or(model, karras(model.path, (nfe - 1) // 2 + 1))
+        # the first time's noise may be less than the prior's
+        scale = float(model.path.sigma(times[0])) / model.path.prior_std
+        sample = denoised_last(edm_heun(choices.churn if churns else 0.0))
+        return Plan(lambda model, x, times, **options: sample(model, scale * x, times, **options), times)
 
-
-def _edm_churn(model: Answers, nfe: int, choices: Choices) -> Plan:
-    return Plan(denoised_last(edm_heun(choices.churn)), karras(model.path, (nfe - 1) // 2 + 1))
+    return plan
 
 
 def _predictor_corrector(model: Answers, nfe: int, choices: Choices) -> Plan:
@@ -179,10 +182,10 @@ FIXED: dict[str, Kind] = {
     "predictor_corrector": Kind(_predictor_corrector, "score", 3, noisy=True),
     "ancestral": Kind(_even_steps(ancestral, 1, start=1.0), "data", 2, noisy=True),
     "annealed_langevin": Kind(_annealed_langevin, "score", 3, noisy=True),
-    "edm_heun_churn": Kind(_edm_churn, "data", 3, noisy=True, anywhere=True),
+    "edm_heun_churn": Kind(_edm(churns=True), "data", 3, noisy=True, anywhere=True),
     "ddim": Kind(_even_steps(ddim(), 1, start=1.0), "data", 2, noisy=False),
     "dpm_solver_pp_2m": Kind(_dpm_solver, "data", 2, noisy=False),
-    "edm_heun": Kind(_edm, "data", 3, noisy=False),
+    "edm_heun": Kind(_edm(churns=False), "data", 3, noisy=False),
     "euler": Kind(_flow(euler, 1), "velocity", 2, noisy=False),
     "heun": Kind(_flow(heun, 2), "velocity", 3, noisy=False),
 }
