@@ -24,7 +24,6 @@ what is too little for another step is left over. Adaptive samplers have a toler
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -138,11 +137,11 @@ def _annealed_langevin(model: Answers, nfe: int, choices: Choices) -> Plan:
     Off the VE path the state is x / alpha, so that it need not shrink from one level to the next.
     """
     unscaled = model.path.name == "ve"
-    asked = model if unscaled else in_noise_ratio(model)
     count = len(model.known_times) if model.known_times is not None else max(2, (nfe - 1) // choices.langevin_steps)
     if count < 2 or nfe <= count:
         raise SolverError(f"{count} noise levels take at least {max(2, count) + 1} evaluations; it has {nfe}")
-    levels = level_times(asked.path, count) if model.known_times is None else model.known_times
+    asked = model if unscaled else in_noise_ratio(model, count)
+    levels = level_times(asked.path, count) if asked.known_times is None else asked.known_times
     first, last = asked.path.sigma(levels[[0, -1]]).tolist()
     steps = (nfe - 1) // count
     sample = denoised_last(annealed_langevin(best_step_size((first / last) ** (1 / (count - 1)), steps, 1.0).rho))
@@ -152,8 +151,8 @@ def _annealed_langevin(model: Answers, nfe: int, choices: Choices) -> Plan:
     return Plan(lambda _, x, times, **options: sample(asked, x / scale, times, **options), annealing(levels, steps))
 
 
-def in_noise_ratio(model: Answers) -> Answering:
-    """Return a model of all times of a path as one on the VE path of x / alpha, whose noise is sigma / alpha.
+def in_noise_ratio(model: Answers, count: int) -> Answering:
+    """Return a model of all times of a path as one on the VE path of x / alpha, whose noise is sigma / alpha, at `count` levels.
 
     Raises `UnsupportedModelError` for a network of noise levels.
     """
@@ -161,18 +160,16 @@ def in_noise_ratio(model: Answers) -> Answering:
     ends = torch.tensor([model.path.t_max, end_of(model.path)], dtype=torch.float64)
     largest, least = noise_ratio(model.path, ends).tolist()
     path = ve(least, largest)
-
-    @cache
-    def place(t: float) -> tuple[float, float]:
-        """Return the model's own time and its alpha."""
-        time = time_of_ratio(model.path, path.sigma(torch.tensor(t, dtype=torch.float64)))
-        return float(time), float(model.path.alpha(time))
+    levels = level_times(path, count)
+    times = time_of_ratio(model.path, path.sigma(levels))
+    # the model's own time at each level, and its alpha there
+    places = dict(zip(levels.tolist(), zip(times.tolist(), model.path.alpha(times).tolist())))
 
     def data(y: Tensor, t: Time) -> Tensor:
-        time, alpha = place(float(t))
+        time, alpha = places[float(t)]
         return model.denoised(alpha * y, time)
 
-    return Answering(path, "data", data)
+    return Answering(path, "data", data, levels)
 
 
 FIXED: dict[str, Kind] = {

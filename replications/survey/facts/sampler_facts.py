@@ -67,7 +67,7 @@ def euler_in_noise_ratio(model: Answers, x: States, times: Times) -> States:
 
 
 def ddpm_ancestral(model: Answers, x: States, generator: torch.Generator) -> States:
-    """Return DDPM's x_1 as printed: x_{t-1} ~ q(x_{t-1} | x_t, x_0) with variance beta tilde and the predicted x_0 (Ho 2020, eq. 7)."""
+    """Return DDPM's x_1 as printed: draws from q(x_{t-1} | x_t, x_0), variance beta tilde, x_0 as predicted (Ho 2020, eq. 7)."""
     betas = ddpm_betas(LEVELS)
     bars = (1 - betas).cumprod(0)
     for i in reversed(range(1, LEVELS)):
