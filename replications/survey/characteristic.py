@@ -16,6 +16,7 @@ from jaxtyping import Complex, Float
 from torch import Generator, Tensor
 
 from common.dynamics.oracles import GaussianMixture
+from common.dynamics.paths import vp
 
 Frequencies = Float[Tensor, "count dim"]
 OfFrequencies = Complex[Tensor, " count"]
@@ -56,6 +57,14 @@ def of_mixture(mixture: GaussianMixture) -> Callable[[Frequencies], OfFrequencie
     return values
 
 
+def of_eight_gaussians(frequencies: Frequencies) -> OfFrequencies:
+    """Return the characteristic function of the eight Gaussians on a circle."""
+    angles = torch.arange(8, dtype=torch.float64) * (torch.pi / 4)
+    means = 4 / 1.414 * torch.stack([angles.cos(), angles.sin()], 1)
+    stds = torch.full((8,), 0.5 / 1.414, dtype=torch.float64)
+    return of_mixture(GaussianMixture(vp(), weights=torch.ones_like(stds), means=means, stds=stds))(frequencies)
+
+
 def of_checkerboard(frequencies: Frequencies) -> OfFrequencies:
     """Return the characteristic function of the board: that of its eight cells' centres, times sinc w_1 sinc w_2."""
     places = torch.arange(-3.0, 4.0, 2.0, dtype=torch.float64)
@@ -63,3 +72,9 @@ def of_checkerboard(frequencies: Frequencies) -> OfFrequencies:
     dark = (torch.div(centres + 4, 2, rounding_mode="floor").sum(1) % 2) == 0
     of_cell = torch.sinc(frequencies / torch.pi).prod(1)
     return torch.exp(1j * (frequencies @ centres[dark].T)).mean(1) * of_cell
+
+
+BOARDS: dict[str, Callable[[Frequencies], OfFrequencies]] = {
+    "checkerboard": of_checkerboard,
+    "eight_gaussians": of_eight_gaussians,
+}

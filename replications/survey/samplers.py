@@ -24,7 +24,6 @@ what is too little for another step is left over. Adaptive samplers have a toler
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -113,12 +112,15 @@ def _dpm_solver(model: Answers, nfe: int, choices: Choices) -> Plan:
     return Plan(denoised_last(dpm_solver_pp_2m), known_or(model, log_snr(model.path, nfe)))
 
 
-def _edm(model: Answers, nfe: int, choices: Choices) -> Plan:
-    return Plan(denoised_last(edm_heun()), known_or(model, karras(model.path, (nfe - 1) // 2 + 1)))
+def _edm(churns: bool) -> Callable[..., Plan]:
+    def plan(model: Answers, nfe: int, choices: Choices) -> Plan:
+        times = known_or(model, karras(model.path, (nfe - 1) // 2 + 1))
+        # the first time's noise may be less than the prior's
+        scale = float(model.path.sigma(times[0])) / model.path.prior_std
+        sample = denoised_last(edm_heun(choices.churn if churns else 0.0))
+        return Plan(lambda model, x, times, **options: sample(model, scale * x, times, **options), times)
 
-
-def _edm_churn(model: Answers, nfe: int, choices: Choices) -> Plan:
-    return Plan(denoised_last(edm_heun(choices.churn)), karras(model.path, (nfe - 1) // 2 + 1))
+    return plan
 
 
 def _predictor_corrector(model: Answers, nfe: int, choices: Choices) -> Plan:
@@ -135,11 +137,11 @@ def _annealed_langevin(model: Answers, nfe: int, choices: Choices) -> Plan:
     Off the VE path the state is x / alpha, so that it need not shrink from one level to the next.
     """
     unscaled = model.path.name == "ve"
-    asked = model if unscaled else in_noise_ratio(model)
     count = len(model.known_times) if model.known_times is not None else max(2, (nfe - 1) // choices.langevin_steps)
     if count < 2 or nfe <= count:
         raise SolverError(f"{count} noise levels take at least {max(2, count) + 1} evaluations; it has {nfe}")
-    levels = level_times(asked.path, count) if model.known_times is None else model.known_times
+    asked = model if unscaled else in_noise_ratio(model, count)
+    levels = level_times(asked.path, count) if asked.known_times is None else asked.known_times
     first, last = asked.path.sigma(levels[[0, -1]]).tolist()
     steps = (nfe - 1) // count
     sample = denoised_last(annealed_langevin(best_step_size((first / last) ** (1 / (count - 1)), steps, 1.0).rho))
@@ -149,8 +151,8 @@ def _annealed_langevin(model: Answers, nfe: int, choices: Choices) -> Plan:
     return Plan(lambda _, x, times, **options: sample(asked, x / scale, times, **options), annealing(levels, steps))
 
 
-def in_noise_ratio(model: Answers) -> Answering:
-    """Return a model of all times of a path as one on the VE path of x / alpha, whose noise is sigma / alpha.
+def in_noise_ratio(model: Answers, count: int) -> Answering:
+    """Return a model of all times of a path as one on the VE path of x / alpha, whose noise is sigma / alpha, at `count` levels.
 
     Raises `UnsupportedModelError` for a network of noise levels.
     """
@@ -158,18 +160,16 @@ def in_noise_ratio(model: Answers) -> Answering:
     ends = torch.tensor([model.path.t_max, end_of(model.path)], dtype=torch.float64)
     largest, least = noise_ratio(model.path, ends).tolist()
     path = ve(least, largest)
-
-    @cache
-    def place(t: float) -> tuple[float, float]:
-        """Return the model's own time and its alpha."""
-        time = time_of_ratio(model.path, path.sigma(torch.tensor(t, dtype=torch.float64)))
-        return float(time), float(model.path.alpha(time))
+    levels = level_times(path, count)
+    times = time_of_ratio(model.path, path.sigma(levels))
+    # the model's own time at each level, and its alpha there
+    places = dict(zip(levels.tolist(), zip(times.tolist(), model.path.alpha(times).tolist())))
 
     def data(y: Tensor, t: Time) -> Tensor:
-        time, alpha = place(float(t))
+        time, alpha = places[float(t)]
         return model.denoised(alpha * y, time)
 
-    return Answering(path, "data", data)
+    return Answering(path, "data", data, levels)
 
 
 FIXED: dict[str, Kind] = {
@@ -179,10 +179,10 @@ FIXED: dict[str, Kind] = {
     "predictor_corrector": Kind(_predictor_corrector, "score", 3, noisy=True),
     "ancestral": Kind(_even_steps(ancestral, 1, start=1.0), "data", 2, noisy=True),
     "annealed_langevin": Kind(_annealed_langevin, "score", 3, noisy=True),
-    "edm_heun_churn": Kind(_edm_churn, "data", 3, noisy=True, anywhere=True),
+    "edm_heun_churn": Kind(_edm(churns=True), "data", 3, noisy=True, anywhere=True),
     "ddim": Kind(_even_steps(ddim(), 1, start=1.0), "data", 2, noisy=False),
     "dpm_solver_pp_2m": Kind(_dpm_solver, "data", 2, noisy=False),
-    "edm_heun": Kind(_edm, "data", 3, noisy=False),
+    "edm_heun": Kind(_edm(churns=False), "data", 3, noisy=False),
     "euler": Kind(_flow(euler, 1), "velocity", 2, noisy=False),
     "heun": Kind(_flow(heun, 2), "velocity", 3, noisy=False),
 }

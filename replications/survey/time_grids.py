@@ -2,7 +2,7 @@
 
     evenly      in t, as Euler-Maruyama, predictors, DDIM and ancestral sampling are run
     log_snr     evenly in log(alpha / sigma), as DPM-Solver's own grid
-    karras      evenly in (sigma / alpha)^(1/7), EDM's (Karras 2022, eq. 5)
+    karras      evenly in (sigma / alpha)^(1/7), from 80 down at most, EDM's (Karras 2022, eq. 5)
 
 A network of noise levels is asked at its own, as many of them as there are points, spread evenly over the ladder.
 """
@@ -17,6 +17,7 @@ from common.errors import UnsupportedModelError
 
 # where the last denoising evaluation is asked: the published times of score-based models, and sigma = 1e-3 on the straight path
 END = {"ve": 1e-5, "vp": 1e-3, "sub_vp": 1e-3, "ot": 1e-3}
+LARGEST_RATIO = 80.0  # EDM's sigma_max
 
 
 def end_of(path: GaussianPath) -> float:
@@ -38,8 +39,9 @@ def log_snr(path: GaussianPath, points: int) -> Times:
 
 
 def karras(path: GaussianPath, points: int) -> Times:
-    """Return EDM's times."""
-    return karras_times(path, points - 1, t_min=end_of(path))
+    """Return EDM's times; where the path's own noise grows beyond the method's largest, they start later."""
+    latest = time_of_ratio(path, torch.tensor(LARGEST_RATIO, dtype=torch.float64))
+    return karras_times(path, points - 1, t_min=end_of(path), t_max=min(path.t_max, float(latest)))
 
 
 def known_or(model: Answers, grid: Times) -> Times:
