@@ -105,7 +105,7 @@ def level_mark(package: str, experiment: str, level: str, named_by: dict[str, An
 
 def _apart(folder: Path, root: Path, mark: str) -> Path:
     """Return where a run is kept whose settings are not the level's own: never where the report looks."""
-    run, seed = folder.relative_to(root).parent, folder.name
+    run, seed = folder.relative_to(root / "own" if folder.is_relative_to(root / "own") else root).parent, folder.name
     return root / "own" / run.with_name(f"{run.name}-{mark}") / seed
 
 

@@ -15,6 +15,7 @@ from common.errors import SettingsError
 
 PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")  # a path that a shell takes as it is, and that no comma divides
 NAME = re.compile(r"[A-Za-z0-9_]+")
+MODULE = "extra_file_"  # how the names of modules begin that are made of such files: inputs of single runs, and no code of all
 
 
 def extra_files(config: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from common.errors import CheckpointError
 from common.runs.call import PlannedRun
+from common.runs.extra import MODULE
 from common.runs.folders import digest, verified
 from common.runs.settings import ROOT, fingerprint
 
@@ -21,7 +22,8 @@ KEEP = "RETRACE_KEEP"  # set by the workflow, unless it was told to make everyth
 
 def made_from(taken: Iterable[Path]) -> dict[str, Any]:
     """Return what a run was made from: the modules of this repository that its process loaded, and the runs and files it took."""
-    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    modules = {name: module for name, module in list(sys.modules.items()) if not name.startswith(MODULE)}
+    loaded = (getattr(module, "__file__", None) for module in modules.values())
     files = sorted({str(Path(file).relative_to(ROOT)) for file in loaded if file and Path(file).is_relative_to(ROOT)})
     files = [file for file in files if not file.startswith((".venv", "tests"))]
     inputs = {str(path): digest(_told_by(path)) for path in sorted(set(taken))}

@@ -26,7 +26,7 @@ from common.dynamics.samplers.loop import Sampler, sampler
 from common.errors import SettingsError
 from common.learning.objective_table import OBJECTIVES
 from common.learning.objectives import Objective
-from common.runs.extra import check_source
+from common.runs.extra import MODULE, check_source
 from common.runs.settings import fingerprint, hint
 from replications.survey.extra_checks import Grid, try_objective, try_sampler, try_step
 from replications.survey.samplers import SAMPLERS
@@ -60,11 +60,6 @@ class Extra(NamedTuple):
     digest: str
 
 
-def own(name: str) -> str:
-    """Return a user's name as rows and tables have it, so that nobody takes it for one of the suite's."""
-    return f"{name} (own)"
-
-
 def load(file: str) -> Extra:
     """Return what a user's file adds, all of it tried out on a tiny exact model.
 
@@ -91,7 +86,7 @@ def _loaded(file: str, source: str) -> Extra:
 
 def _run(file: str, source: str) -> ModuleType:
     """Return the module that a file makes; known to Python by its content, so that an edited file is another one."""
-    name = f"extra_{Path(file).stem}_{fingerprint(file, source)[:8]}"
+    name = f"{MODULE}{Path(file).stem}_{fingerprint(file, source)[:8]}"
     spec = importlib.util.spec_from_file_location(name, Path(file).resolve())
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:

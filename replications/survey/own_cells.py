@@ -13,7 +13,7 @@ from common.dynamics.samplers.loop import Times
 from common.dynamics.samplers.result import denoised_last, require_finite
 from common.errors import RefusedError, SolverError
 from replications.survey.cells import Cell
-from replications.survey.extra import OwnSampler, own
+from replications.survey.extra import OwnSampler
 from replications.survey.extra_checks import POINTS, Watched, evaluations
 from replications.survey.time_grids import known_or
 
@@ -30,9 +30,10 @@ def own_cells(
 ) -> Iterator[Cell]:
     """Yield a cell for each budget, or one alone for a sampler that chooses its steps by itself; samples on the CPU.
 
-    They start from standard normal `noise` in the prior's size. Evaluations are those that the model counts.
+    `name` is what rows and messages call it. Samples start from standard normal `noise` in the prior's size, and the
+    model counts the evaluations.
     """
-    starts, labels = model.path.prior_std * noise, {"method": own(name)}
+    starts, labels = model.path.prior_std * noise, {"method": name}
     try:
         plans = budgeted(sampler, model, budgets)
     except (RefusedError, SolverError) as error:

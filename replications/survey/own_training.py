@@ -15,13 +15,13 @@ from common.runs.experiment import Context
 from common.runs.folders import row
 from common.runs.settings import Settings as Base
 from replications.gotta_go_fast.model_runs import Trained
-from replications.survey.extra import OwnObjective, own
+from replications.survey.extra import OwnObjective
 
 
 class Of(Base):
     """All that a training depends on beside its schedule: a state is resumed only where none of it changed."""
 
-    objective: str = Field(description="the user's name of it")
+    objective: str = Field(description="its name in the rows")
     digest: str = Field(description="SHA-256 of the file that says what it is")
     common: Mapping[str, Any] = Field(description="settings of the suite's trainings")
 
@@ -39,6 +39,6 @@ def trained_own(name: str, made: OwnObjective, digest: str, data: str, context: 
     of = Of(objective=name, digest=digest, common=common.model_dump(mode="json"))
     how = {"data": data, "pixels": common.pixel_range, "seed": seed, "of": of}
     found = regressed(denoiser.to(context.device), objective, schedule, context, **how)
-    labels = {"dataset": data, "method": "training", "variant": own(name), "unit": "1"}
+    labels = {"dataset": data, "method": "training", "variant": name, "unit": "1"}
     rows = [row("final_training_loss", float(found.losses[-1]), n=schedule.steps, seconds=found.seconds, **labels)]
     return Trained(found.model.eval().requires_grad_(False), common.pixel_range), rows

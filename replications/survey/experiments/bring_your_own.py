@@ -5,7 +5,7 @@
 
 What the file may say stands in replications/survey/extra.md. Its samplers run on every model of `learned`, its objectives are
 trained as the suite's are and run under every sampler of `learned`; with the same settings, starts, noise and measures, so that
-the rows stand beside those of `learned`. The user's names carry a mark, and the runs are kept apart, in results/<level>/own/.
+the rows stand beside those of `learned`. The user's names carry the file's, and the runs are kept apart, in results/<level>/own/.
 """
 
 from dataclasses import replace
@@ -24,9 +24,10 @@ from common.runs.layout import extra_folder
 from replications.gotta_go_fast.model_runs import UNIT, Trained
 from replications.score_sde.images.model_samples import halved
 from replications.survey.experiments import learned
-from replications.survey.extra import Extra, load, own
+from replications.survey.extra import Extra, load
 from replications.survey.image_measures import Measures, measures
 from replications.survey.own_cells import own_cells
+from replications.survey.own_rows import own
 from replications.survey.own_training import trained_own
 
 VARIANT = ("data", "file")
@@ -61,12 +62,14 @@ def run(settings: Settings, context: Context) -> Outcome:
     measured = measures(
         yardstick(settings.data, shared, settings.samples, space=settings.space), settings.samples, settings.neighbours
     )
-    rows, pictures = measured.floor_rows(settings.samples, dataset=settings.data, variant="train split"), {}
+    rows: list[Row] = []
+    pictures: Pictures = {}
     weights: dict[str, torch.Tensor] = {}
     for name, made in extra.objectives.items():
-        model, found = trained_own(name, made, extra.digest, settings.data, context)
+        marked = own(name, settings.file)
+        model, found = trained_own(marked, made, extra.digest, settings.data, context)
         weights |= {f"{name}.{key}": tensor for key, tensor in model.model.backbone.state_dict().items()}
-        labels = {"dataset": settings.data, "variant": own(name)}
+        labels = {"dataset": settings.data, "variant": marked}
         cells, shown = learned.model_rows(model, settings.budgets, measured, settings, shared, labels)
         more, own_shown = sampler_rows(extra, model, measured, settings, shared, labels)
         rows += [*found, *cells, *more]
@@ -86,7 +89,7 @@ def sampler_rows(
     rows, pictures, draws = [], {}, partial(context.generator, "noise on the way", device=context.device)
     noise, how = learned.starts(trained.model, settings, context), {"batch": settings.batch, "draws": draws}
     for name, sampler in extra.samplers.items():
-        for cell in own_cells(name, sampler, trained.model, noise, settings.budgets.nfe, **how):
+        for cell in own_cells(own(name, settings.file), sampler, trained.model, noise, settings.budgets.nfe, **how):
             if cell.samples is None:
                 rows.append(cell.refusal("feature_frechet", **labels))
                 continue

@@ -2,9 +2,11 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from survey_stand_ins import context_of, small_data
@@ -21,7 +23,8 @@ from common.runs.experiment import Context
 from common.runs.settings import resolve
 from replications.survey import own_training
 from replications.survey.experiments import bring_your_own, learned
-from replications.survey.extra import Conditioning, OwnObjective, load, own
+from replications.survey.extra import Conditioning, OwnObjective, load
+from replications.survey.own_rows import beside, is_own
 
 PACKAGE = "replications.survey"
 SAMPLER = """
@@ -75,7 +78,7 @@ def small_budget(monkeypatch):
 
 
 def by(rows, *labels):
-    found = [row for row in rows if row["metric"] == "feature_frechet" and row["method"] != "data"]
+    found = [row for row in rows if row["metric"] == "feature_frechet"]
     return {tuple(row.get(label) for label in labels): row for row in found}
 
 
@@ -91,7 +94,7 @@ def test_a_run_of_every_level(level, data, written, tmp_path, monkeypatch, small
     context = context_of("bring_your_own", level, tmp_path)
     outcome = bring_your_own.run(settings, context)
     cells = by(outcome.rows, "method", "variant")
-    mine, slanted = own("mine"), own("slanted")
+    mine, slanted = "mine (mine.py)", "slanted (mine.py)"
     exact = {f"empirical_{path}" for path in settings.empirical}
     assert set(cells) == {("ddim", slanted), (mine, slanted)} | {(mine, name) for name in {"fm_ot", "score_ve"} | exact}
     assert all(math.isfinite(row["value"]) and row["floor"] > 0 and row["nfe"] == 4 for row in cells.values())
@@ -153,7 +156,7 @@ def test_where_a_run_is_kept(written, tmp_path):
     ]
     assert sorted(str(run.out) for run in runs) == sorted(places) and all(run.mark for run in runs)
     [other] = planned(PACKAGE, options("--set", "file=mine.py", "--set", "samples=9"))
-    assert not other.mark and "own/own" in str(other.out), "other settings than the level's are kept apart from these"
+    assert not other.mark and re.fullmatch(r"results/smoke/own/survey/bring_your_own/digits-mine-\w{8}/seed0", str(other.out))
 
 
 def test_bad_files_are_bad_input(written, capsys):
@@ -167,15 +170,18 @@ def test_bad_files_are_bad_input(written, capsys):
     assert not Path("results").exists()
 
 
-def test_a_run_stands_as_long_as_its_file_does(written, tmp_path):
-    """Its run.json has the file's path and digest."""
+def test_a_run_stands_as_long_as_its_file_does(written, tmp_path, monkeypatch):
+    """Its run.json has the file's path and digest; files of other runs of the process are none of its code."""
+    monkeypatch.setattr(kept, "ROOT", Path.cwd())
     context, file = context_of("bring_your_own", "smoke", tmp_path), written(SAMPLER)
     context.file(file)
-    inputs = kept.made_from(context.taken)["inputs"]
-    assert inputs == {"mine.py": load(file).digest}
+    load(written(SAMPLER, "other.py"))  # a run on another file, in the same process
+    made_from = kept.made_from(context.taken)
+    assert made_from["inputs"] == {"mine.py": load(file).digest}
+    assert made_from["code"]["files"] == []
     [run] = planned(PACKAGE, options("--set", "file=mine.py"))
     run.out.mkdir(parents=True)
-    record = {"level_settings": run.mark, "base_seed": 2, "made_from": kept.made_from(context.taken), "files": {}}
+    record = {"level_settings": run.mark, "base_seed": 2, "made_from": made_from, "files": {}}
     (run.out / "run.json").write_text(json.dumps(record))
     assert kept.stands(run, 2)
     written(SAMPLER + "# edited\n")
@@ -201,3 +207,11 @@ def test_pictures_are_halved(written, tmp_path):
     )
     arrays = bring_your_own.run(settings, context_of("bring_your_own", "smoke", tmp_path)).arrays
     assert arrays["fm_ot_mine_4"].dtype == np.float16 and arrays["fm_ot_mine_4"].shape[0] == 8
+
+
+def test_rows_beside_those_of_the_suite():
+    metrics = pd.DataFrame({"experiment": ["learned", "bring_your_own", "exact"], "method": ["ddim", "a (mine.py)", "ddim"]})
+    found = beside(metrics)
+    assert list(found["method"]) == ["ddim", "a (mine.py)"] and set(found["experiment"]) == {"learned"}
+    assert [is_own(name) for name in found["method"]] == [False, True]
+    assert list(metrics["experiment"]) == ["learned", "bring_your_own", "exact"]
