@@ -104,19 +104,19 @@ def test_objectives_see_the_same_samples(run_of):
 
 
 def test_good_enough():
-    """Distances by hand: 8, 4, 2 after 10, 20 and 40 steps of a training of 4 s, data reading 1."""
-    settings = resolve(PACKAGE, "training_side", "smoke", ["qualities=[2, 4, 0.5]"])
+    """Distances by hand: 8, 4, 2 after 10, 20 and 40 steps of a training of 4 s, data reading 2."""
+    settings = resolve(PACKAGE, "training_side", "smoke", ["qualities=[1, 2, 0.25]"])
     curve = [
         {"metric": "feature_frechet", "method": "a", "axis": "step", "at": at, "value": value, "seconds": at / 10, "nfe": 20}
         for at, value in ((10, 8), (20, 4), (40, 2))
     ]
-    floor = {"metric": "feature_frechet", "method": "data", "value": 1.0}
+    floor = {"metric": "feature_frechet", "method": "data", "value": 2.0}
     refused = {"metric": "feature_frechet", "method": "b", "axis": "step", "at": 10, "value": float("nan"), "status": "refused"}
-    rows = training_side.quality_rows([floor, *curve, refused], 1.0, settings)
+    rows = training_side.quality_rows([floor, *curve, refused], 2.0, settings)
     found = by(rows, "steps_to_quality", "method", "at")
-    assert [found["a", at]["value"] for at in (2, 4)] == pytest.approx([40, 20])
-    assert [found["a", at]["seconds"] for at in (2, 4)] == pytest.approx([4, 2])
-    assert found["a", 0.5]["status"] == "refused" and "above 0.5" in found["a", 0.5]["message"] and len(found) == 3
+    assert [found["a", at]["value"] for at in (1, 2)] == pytest.approx([40, 20])
+    assert [found["a", at]["seconds"] for at in (1, 2)] == pytest.approx([4, 2])
+    assert found["a", 0.25]["status"] == "refused" and "above 0.5" in found["a", 0.25]["message"] and len(found) == 3
 
 
 @pytest.mark.parametrize("wrong", ["edges=[0, 0.5]", "edges=[0, 0.5, 0.5, 1]", "states=[0.5]", "states=[1, 0.5]", "early=2"])
