@@ -29,9 +29,10 @@ def test_one_gaussian_by_hand():
 
 @pytest.mark.parametrize("data", BOARDS)
 def test_boards_are_those_of_the_data(data):
-    x = DENSITIES[data](200_000, generator=generator()).double()
-    goal = target(BOARDS[data], 2, 0.7, 300, generator=generator(1))
-    assert goal.mmd(x) == pytest.approx(goal.floor(len(x)), rel=0.3) and goal.floor(len(x)) < 0.0025
+    x = DENSITIES[data](20_000, generator=generator()).double()
+    goal = target(BOARDS[data], 2, 0.7, 100, generator=generator(1))
+    assert goal.mmd(x) < 1.6 * goal.floor(len(x)) < 0.02
+    assert goal.mmd(x + torch.tensor([2.0, 0.0])) > 0.1 and goal.mmd(1.1 * x) > 0.02
 
 
 def test_the_checkerboard_at_a_frequency_by_hand():
@@ -52,8 +53,8 @@ def test_the_floor_is_the_mean_square_of_data_against_the_truth():
 def test_it_is_the_mmd_of_a_gaussian_kernel():
     """Of two Gaussians N(0, v) and N(m, v) with kernel width l: closed form (Gretton 2012)."""
     one, other, std, width = mixture([0.0, 0.0]), mixture([0.6, 0.0]), 0.3, 0.5
-    goal = target(of_mixture(one), 2, width, 40_000, generator=generator())
-    x = other.sample(40_000, generator=generator(1))[:2000]
+    goal = target(of_mixture(one), 2, width, 4000, generator=generator())
+    x = other.sample(1000, generator=generator(1))
     spread = width**2 + 2 * std**2
     exact = (2 * width**2 / spread * (1 - torch.exp(torch.tensor(-0.36 / (2 * spread))))) ** 0.5
-    assert goal.mmd(x) == pytest.approx(float(exact), rel=0.03)
+    assert goal.mmd(x) == pytest.approx(float(exact), rel=0.06)
