@@ -25,8 +25,8 @@ from replications.survey.image_measures import measures
 
 F64, PACKAGE, SHAPE = torch.float64, "replications.survey", (1, 4, 4)
 MEAN = torch.linspace(-0.5, 0.5, 16, dtype=F64)
-CHOSEN = ["euler_maruyama", "ddim", "annealed_langevin", "ggf", "rk45"]
-FEW = {"samplers": CHOSEN, "nfe": [5, 20], "more": {}, "tolerances": {"ggf": [5], "rk45": [1]}}
+CHOSEN = ["ancestral", "ddim", "rk45"]
+FEW = {"samplers": CHOSEN, "nfe": [5, 20], "more": {}, "tolerances": {"rk45": [1.0]}}
 
 
 def shrunk(experiment, level, *overrides, **budgets):
@@ -121,7 +121,7 @@ def test_a_run_of_every_level(level, data, tmp_path, monkeypatch):
     rows = by(outcome.rows, "feature_frechet", "variant", "method", "at")
     models = {*settings.objectives, *(f"empirical_{path}" for path in settings.empirical)}
     assert {key[0] for key in rows} == {"train split", *models}
-    assert len(rows) == 1 + len(models) * 8
+    assert len(rows) == 1 + len(models) * 5
     for key, row in rows.items():
         assert row["dataset"] == data and (math.isfinite(row["value"]) or (row["status"] == "refused" and row["message"])), key
     ladders = {name for name in models if name.startswith(("ncsn", "ladder"))}
@@ -145,7 +145,7 @@ BOARDS = [("smoke", "eight_gaussians"), ("laptop", "checkerboard"), ("gpu", "eig
 
 @pytest.mark.parametrize(("level", "data"), BOARDS)
 def test_a_run_in_the_plane(level, data, tmp_path):
-    more = {"samplers": ["ddim", "ancestral", "rk45"], "nfe": [5], "tolerances": {"rk45": [1]}}
+    more = {"samplers": ["ddim", "ancestral", "rk45"], "nfe": [5], "tolerances": {"rk45": [1.0]}}
     settings = shrunk("learned_2d", level, f"data={data}", "samples=30", "frequencies=16", "points=10", "shown=[5]", **more)
     outcome = learned_2d.run(settings, context_of(MadeUp, tmp_path, level, "learned_2d"))
     cells = {(name, method) for name in settings.objectives for method in more["samplers"]}
