@@ -141,7 +141,7 @@ def _annealed_langevin(model: Answers, nfe: int, choices: Choices) -> Plan:
     if count < 2 or nfe <= count:
         raise SolverError(f"{count} noise levels take at least {max(2, count) + 1} evaluations; it has {nfe}")
     asked = model if unscaled else in_noise_ratio(model, count)
-    levels = level_times(asked.path, count) if asked.known_times is None else asked.known_times
+    levels = evenly(asked.path, count) if asked.known_times is None else asked.known_times
     first, last = asked.path.sigma(levels[[0, -1]]).tolist()
     steps = (nfe - 1) // count
     sample = denoised_last(annealed_langevin(best_step_size((first / last) ** (1 / (count - 1)), steps, 1.0).rho))
