@@ -197,7 +197,9 @@ def test_the_cells_of_a_suite_method(written):
 def test_a_sampler_that_fails_on_a_model_is_a_refused_cell(kind, written):
     """It runs on an exact model, and gives NaN on the one in question."""
     step = "def step(model, x, t, t_next, noise):\n    x = model.denoised(x, t) / (x.shape[1] == 1)\n    return x, x\n"
-    sample = RUNS + "    data, n = 0 * data / (x.shape[1] == 1), torch.full((len(x),), len(times))\n    return Samples(data, n, n)\n"
+    sample = (
+        RUNS + "    data, n = 0 * data / (x.shape[1] == 1), torch.full((len(x),), len(times))\n    return Samples(data, n, n)\n"
+    )
     text = {"STEPS": f"{step}STEPS = {{'picky': step}}\n", "SAMPLERS": f"{sample}SAMPLERS = {{'picky': sample}}\n"}[kind]
     cells, *_ = cells_of(written, text)
     assert cells and all(cell.samples is None and "not finite" in cell.reason for cell in cells)
