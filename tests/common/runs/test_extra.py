@@ -12,6 +12,7 @@ from common.runs.levels import LEVELS
 from common.runs.plan import measured, plan, requested, runs_by_paper
 from common.runs.settings import ROOT
 from common.runs.workflow import check_config
+from replications.__main__ import check_one
 
 YOURS = "survey_bring_your_own"
 
@@ -106,3 +107,11 @@ def test_the_configuration(files, monkeypatch):
         check_config(config("smoke", extra=3))
     with pytest.raises(SettingsError, match=r"gone\.py"):
         check_config(config("smoke", extra="gone.py"))
+
+
+def test_the_check_before_a_run_tries_each_file(files, monkeypatch):
+    """On a data set's every file, and none where there are none."""
+    monkeypatch.setattr("replications.survey.experiments.bring_your_own.check", lambda settings: None)
+    check_one("replications.survey", "bring_your_own", "smoke")
+    with pytest.raises(SettingsError, match=r"^mine\.py: nothing is recognised"):
+        check_one("replications.survey", "bring_your_own", "smoke", files)
