@@ -14,7 +14,8 @@ from common.dynamics.samplers.result import Samples
 from common.errors import SolverError, UnsupportedModelError
 from common.runs.folders import refused
 from common.runs.settings import Settings as Base
-from replications.survey.samplers import ADAPTIVE, FIXED, SAMPLERS, Choices, planned
+from replications.survey.plans import Choices
+from replications.survey.samplers import ADAPTIVE, FIXED, SAMPLERS, planned
 
 Row = dict[str, Any]
 
@@ -30,7 +31,7 @@ class Budgets(Base):
     tolerances: dict[Literal[tuple(ADAPTIVE)], list[PositiveFloat]] = Field(
         description="tolerances of the adaptive samplers, relative ones of ggf, relative and absolute ones of rk45"
     )
-    choices: Choices
+    choices: Choices = Field(description="what is chosen of the samplers")
 
     def asked(self) -> Iterator[Row]:
         """Yield the labels of every cell. Adaptive samplers stand at their tolerance: their evaluations are what it takes."""

@@ -26,51 +26,25 @@ what is too little for another step is left over. Adaptive samplers have a toler
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
-from torch import Generator, Tensor
-
-from common.dynamics.answers import Answering, Answers, Quantity, Time, require
-from common.dynamics.paths import level_times, ve
-from common.dynamics.samplers.edm import edm_heun, noise_ratio, time_of_ratio
-from common.dynamics.samplers.exponential import ancestral, ddim, dpm_solver_pp_2m
-from common.dynamics.samplers.loop import Sampler, Times
+from common.dynamics.answers import Answers, Quantity, require
+from common.dynamics.samplers.exponential import ancestral, ddim
 from common.dynamics.samplers.ode import euler, heun
-from common.dynamics.samplers.result import Samples, denoised_last
 from common.dynamics.samplers.sde import euler_maruyama, torchsde_solver
-from common.errors import SolverError, UnsupportedModelError
-from common.runs.settings import Settings as Base
-from replications.gotta_go_fast.adaptive_sde import adaptive_sde
-from replications.gotta_go_fast.brownian import Noise
-from replications.ncsn.annealed_langevin import annealed_langevin, annealing
-from replications.ncsnv2.step_size import best_step_size
-from replications.score_sde.correctors import Alpha, langevin
+from common.errors import SolverError
 from replications.score_sde.predictor_corrector import predictor_corrector
 from replications.score_sde.predictors import reverse_diffusion
-from replications.score_sde.probability_flow import rk45
-from replications.survey.time_grids import end_of, evenly, karras, known_or, log_snr
-
-
-class Choices(Base):
-    """What is chosen of the samplers, for all models alike."""
-
-    snr: dict[str, NonNegativeFloat] = Field(description="signal-to-noise ratio of the corrector's steps, by path")
-    alpha: Alpha = Field(default="coded", description="factor of their size: one, coded (1 - beta_i) or printed")
-    langevin_steps: PositiveInt = Field(default=5, description="Langevin steps at a level, where the levels may be chosen")
-    churn: PositiveFloat = Field(default=20.0, description="S_churn of EDM's stochastic sampler")
-    atol: PositiveFloat = Field(default=1 / 128, description="absolute tolerance of ggf; a grey level of pixels in [-1, 1]")
-    first_step: PositiveFloat = Field(default=0.01, description="first step of ggf, in units of time")
-
-
-class Plan(NamedTuple):
-    """A sampler and its times."""
-
-    sampler: Sampler
-    times: Times
-
-    def samples(self, model: Answers, x: Tensor, *, generator: Generator | None = None) -> Samples:
-        """Return the samples that start from the prior's x."""
-        return self.sampler(model, x, self.times, generator=generator)
+from replications.survey.plans import (
+    Choices,
+    Plan,
+    adaptive_flow,
+    adaptive_reverse,
+    corrected,
+    dpm_solver,
+    edm,
+    even_steps,
+    flow,
+    ladder_langevin,
+)
 
 
 class Kind(NamedTuple):
@@ -86,126 +60,24 @@ class Kind(NamedTuple):
     anywhere: bool = False
 
 
-def _even_steps(sample: Sampler, stages: int, start: float | None = None) -> Callable[..., Plan]:
-    def plan(model: Answers, nfe: int, choices: Choices) -> Plan:
-        return Plan(denoised_last(sample), known_or(model, evenly(model.path, (nfe - 1) // stages + 1, start)))
-
-    return plan
-
-
-def _flow(sample: Sampler, stages: int) -> Callable[..., Plan]:
-    def plan(model: Answers, nfe: int, choices: Choices) -> Plan:
-        if _ends_clean(model):
-            steps = max(1, nfe // stages)
-            return Plan(sample, torch.linspace(1.0, 0.0, steps + 1, dtype=torch.float64))
-        return _even_steps(sample, stages)(model, nfe, choices)
-
-    return plan
-
-
-def _ends_clean(model: Answers) -> bool:
-    """Return whether a flow may go down to t = 0, where nothing is left to remove."""
-    return model.path.t_min == 0
-
-
-def _dpm_solver(model: Answers, nfe: int, choices: Choices) -> Plan:
-    return Plan(denoised_last(dpm_solver_pp_2m), known_or(model, log_snr(model.path, nfe)))
-
-
-def _edm(churns: bool) -> Callable[..., Plan]:
-    def plan(model: Answers, nfe: int, choices: Choices) -> Plan:
-        times = known_or(model, karras(model.path, (nfe - 1) // 2 + 1))
-        # the first time's noise may be less than the prior's
-        scale = float(model.path.sigma(times[0])) / model.path.prior_std
-        sample = denoised_last(edm_heun(choices.churn if churns else 0.0))
-        return Plan(lambda model, x, times, **options: sample(model, scale * x, times, **options), times)
-
-    return plan
-
-
-def _predictor_corrector(model: Answers, nfe: int, choices: Choices) -> Plan:
-    name = model.path.name
-    if name not in choices.snr:
-        raise UnsupportedModelError(f"no signal-to-noise ratio of the corrector is chosen for path {name!r}")
-    corrector = langevin(choices.snr[name], alpha=choices.alpha)
-    return _even_steps(predictor_corrector(reverse_diffusion, corrector), 2)(model, nfe, choices)
-
-
-def _annealed_langevin(model: Answers, nfe: int, choices: Choices) -> Plan:
-    """Return NCSNv2's sampler: the step's size from the ratio of the levels, and a denoising evaluation at the end.
-
-    Off the VE path the state is x / alpha, so that it need not shrink from one level to the next.
-    """
-    unscaled = model.path.name == "ve"
-    count = len(model.known_times) if model.known_times is not None else max(2, (nfe - 1) // choices.langevin_steps)
-    if count < 2 or nfe <= count:
-        raise SolverError(f"{count} noise levels take at least {max(2, count) + 1} evaluations; it has {nfe}")
-    asked = model if unscaled else in_noise_ratio(model, count)
-    levels = evenly(asked.path, count) if asked.known_times is None else asked.known_times
-    first, last = asked.path.sigma(levels[[0, -1]]).tolist()
-    steps = (nfe - 1) // count
-    sample = denoised_last(annealed_langevin(best_step_size((first / last) ** (1 / (count - 1)), steps, 1.0).rho))
-    if unscaled:
-        return Plan(sample, annealing(levels, steps))
-    scale = float(model.path.alpha(torch.tensor(model.path.t_max, dtype=torch.float64)))
-    return Plan(lambda _, x, times, **options: sample(asked, x / scale, times, **options), annealing(levels, steps))
-
-
-def in_noise_ratio(model: Answers, count: int) -> Answering:
-    """Return a model of all times of a path as one on the VE path of x / alpha, whose noise is sigma / alpha, at `count` levels.
-
-    Raises `UnsupportedModelError` for a network of noise levels.
-    """
-    require(model, "Langevin dynamics in x / alpha", "data")
-    ends = torch.tensor([model.path.t_max, end_of(model.path)], dtype=torch.float64)
-    largest, least = noise_ratio(model.path, ends).tolist()
-    path = ve(least, largest)
-    levels = level_times(path, count)
-    times = time_of_ratio(model.path, path.sigma(levels))
-    # the model's own time at each level, and its alpha there
-    places = dict(zip(levels.tolist(), zip(times.tolist(), model.path.alpha(times).tolist())))
-
-    def data(y: Tensor, t: Time) -> Tensor:
-        time, alpha = places[float(t)]
-        return model.denoised(alpha * y, time)
-
-    return Answering(path, "data", data, levels)
-
-
 FIXED: dict[str, Kind] = {
-    "euler_maruyama": Kind(_even_steps(euler_maruyama, 1), "score", 2, noisy=True),
-    "torchsde_srk": Kind(_even_steps(torchsde_solver("srk"), 4), "score", 5, noisy=True, anywhere=True),
-    "reverse_diffusion": Kind(_even_steps(predictor_corrector(reverse_diffusion), 1), "score", 2, noisy=True),
-    "predictor_corrector": Kind(_predictor_corrector, "score", 3, noisy=True),
-    "ancestral": Kind(_even_steps(ancestral, 1, start=1.0), "data", 2, noisy=True),
-    "annealed_langevin": Kind(_annealed_langevin, "score", 3, noisy=True),
-    "edm_heun_churn": Kind(_edm(churns=True), "data", 3, noisy=True, anywhere=True),
-    "ddim": Kind(_even_steps(ddim(), 1, start=1.0), "data", 2, noisy=False),
-    "dpm_solver_pp_2m": Kind(_dpm_solver, "data", 2, noisy=False),
-    "edm_heun": Kind(_edm(churns=False), "data", 3, noisy=False),
-    "euler": Kind(_flow(euler, 1), "velocity", 2, noisy=False),
-    "heun": Kind(_flow(heun, 2), "velocity", 3, noisy=False),
+    "euler_maruyama": Kind(even_steps(euler_maruyama, 1), "score", 2, noisy=True),
+    "torchsde_srk": Kind(even_steps(torchsde_solver("srk"), 4), "score", 5, noisy=True, anywhere=True),
+    "reverse_diffusion": Kind(even_steps(predictor_corrector(reverse_diffusion), 1), "score", 2, noisy=True),
+    "predictor_corrector": Kind(corrected, "score", 3, noisy=True),
+    "ancestral": Kind(even_steps(ancestral, 1, start=1.0), "data", 2, noisy=True),
+    "annealed_langevin": Kind(ladder_langevin, "score", 3, noisy=True),
+    "edm_heun_churn": Kind(edm(churns=True), "data", 3, noisy=True, anywhere=True),
+    "ddim": Kind(even_steps(ddim(), 1, start=1.0), "data", 2, noisy=False),
+    "dpm_solver_pp_2m": Kind(dpm_solver, "data", 2, noisy=False),
+    "edm_heun": Kind(edm(churns=False), "data", 3, noisy=False),
+    "euler": Kind(flow(euler, 1), "velocity", 2, noisy=False),
+    "heun": Kind(flow(heun, 2), "velocity", 3, noisy=False),
 }
-
-
-def _rk45(model: Answers, tolerance: float, choices: Choices) -> Plan:
-    clean = _ends_clean(model)
-    ends = [1.0, 0.0 if clean else end_of(model.path)]
-    return Plan(rk45(tolerance, denoised=not clean), torch.tensor(ends, dtype=torch.float64))
-
-
-def _ggf(noise: Noise) -> Callable[..., Plan]:
-    def plan(model: Answers, tolerance: float, choices: Choices) -> Plan:
-        solver = adaptive_sde(tolerance, choices.atol, first_step=choices.first_step, noise=noise)
-        return Plan(denoised_last(solver), evenly(model.path, 2))
-
-    return plan
-
-
 ADAPTIVE: dict[str, Kind] = {
-    "ggf": Kind(_ggf("redrawn"), "score", 3, noisy=True, anywhere=True),
-    "ggf_bridge": Kind(_ggf("bridge"), "score", 3, noisy=True, anywhere=True),
-    "rk45": Kind(_rk45, "velocity", 2, noisy=False, anywhere=True),
+    "ggf": Kind(adaptive_reverse("redrawn"), "score", 3, noisy=True, anywhere=True),
+    "ggf_bridge": Kind(adaptive_reverse("bridge"), "score", 3, noisy=True, anywhere=True),
+    "rk45": Kind(adaptive_flow, "velocity", 2, noisy=False, anywhere=True),
 }
 SAMPLERS = {**FIXED, **ADAPTIVE}
 

@@ -49,8 +49,8 @@ class Settings(Base):
     samples: PositiveInt = Field(description="samples of each cell")
     width: PositiveFloat = Field(default=0.5, description="of the MMD's kernel in two dimensions; grows as their root")
     frequencies: PositiveInt = Field(default=256, description="frequencies of the MMD")
-    budgets: Budgets
-    drawn: Drawn = Drawn()
+    budgets: Budgets = Field(description="samplers that run, and with how many evaluations")
+    drawn: Drawn = Field(default=Drawn(), description="ways from noise to data that are kept")
 
 
 def run(settings: Settings, context: Context) -> Outcome:

@@ -40,7 +40,7 @@ class Settings(Base):
     objectives: list[Literal[tuple(OBJECTIVES)]] = Field(description="trained objectives")
     samples: PositiveInt = Field(description="samples of each cell")
     batch: PositiveInt = Field(default=1000, description="samples that are drawn together")
-    budgets: Budgets
+    budgets: Budgets = Field(description="samplers that run, and with how many evaluations")
     empirical: dict[Literal[tuple(PATHS)], Budgets] = Field(
         default={}, description="paths on which the training set's exact score is sampled too, with the budgets there"
     )

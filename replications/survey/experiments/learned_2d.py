@@ -34,7 +34,7 @@ class Settings(Base):
     samples: PositiveInt = Field(description="samples of each cell")
     width: PositiveFloat = Field(default=0.5, description="of the MMD's kernel")
     frequencies: PositiveInt = Field(default=256, description="frequencies of the MMD")
-    budgets: Budgets
+    budgets: Budgets = Field(description="samplers that run, and with how many evaluations")
     shown: list[PositiveInt] = Field(default=[10, 50], description="evaluations at which points are kept")
     points: PositiveInt = Field(default=500, description="points of each of those cells, or all there are")
 

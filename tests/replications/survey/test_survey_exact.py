@@ -106,6 +106,6 @@ def test_a_run_of_every_level(level, tmp_path):
     outcome = exact.run(few, context(tmp_path, level))
     sets = {row["dataset"] for row in outcome.rows}
     assert sets == ({"mixture_2d"} if level == "laptop" else {"mixture_2d", "mixture_16d"})
-    assert {row.get("variant") for row in outcome.rows} == {None, "vp", "ve", "sub_vp", "ot", "velocity_only"}
-    assert outcome.arrays["ode_sub_vp"].shape == outcome.arrays["sde_sub_vp"].shape == (3, 3, 2)
+    assert {row.get("variant") for row in outcome.rows} == {None, *settings.paths, "velocity_only"}
+    assert outcome.arrays["ode_vp"].shape == outcome.arrays["sde_vp"].shape == (3, 3, 2)
     assert np.isfinite(outcome.arrays["sde_ot"].astype(float)).all() and len(outcome.arrays["times_ve"]) == 3

@@ -11,7 +11,8 @@ from common.errors import SolverError, UnsupportedModelError
 from replications.ncsn.annealed_langevin import annealed_langevin, annealing
 from replications.ncsnv2.step_size import best_step_size
 from replications.survey.characteristic import of_mixture, target
-from replications.survey.samplers import ADAPTIVE, FIXED, SAMPLERS, Choices, in_noise_ratio, planned
+from replications.survey.plans import Choices, in_noise_ratio
+from replications.survey.samplers import ADAPTIVE, FIXED, SAMPLERS, planned
 from replications.survey.time_grids import end_of, evenly, karras, known_or, log_snr
 
 F64 = torch.float64
