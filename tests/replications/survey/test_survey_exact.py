@@ -98,7 +98,8 @@ def test_ways_from_noise_to_data(name):
 
 
 @pytest.mark.parametrize("level", ["laptop", "gpu"])  # paper has gpu's
-def test_a_run_of_every_level(level, tmp_path):
+def test_a_run_of_every_level(level, tmp_path, monkeypatch):
+    monkeypatch.setattr(exact, "REFERENCE", 1e-3)
     settings = resolve(PACKAGE, "exact", level, ["samples=20", "frequencies=8", "drawn={starts: 3, points: 3}"])
     few = {"samplers": ["ddim", "ancestral", "rk45"], "nfe": [5], "more": {}, "tolerances": {"rk45": [0.1]}}
     few = settings.model_copy(update={"budgets": settings.budgets.model_copy(update=few)})
