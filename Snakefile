@@ -24,6 +24,7 @@ except RetraceError as error:
     raise WorkflowError(str(error)) from None
 
 LEVEL = config["level"]
+EXTRA = retrace.extra_files(config)
 
 
 include: "common/rules.smk"
@@ -43,8 +44,9 @@ onstart:
     # of a job's runs those that stand are kept, unless this call is told to make them anew
     forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
     os.environ[KEEP] = "" if forced else "1"
+    extra = " ".join(["--extra", *EXTRA] if EXTRA else [])
     shell(
-        f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)}"
+        f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)} {extra}"
     )
 
 

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def main() -> int:
     check = commands.add_parser("check", help="check settings, claims, data and disk of a level; computes nothing")
     check.add_argument("--level", default="laptop")
     check.add_argument("--papers", nargs="*", metavar="PAPER", help="default: all")
+    check.add_argument("--extra", nargs="*", default=[], metavar="FILE.py", help="your own files, which the survey takes")
     check.add_argument("--results", type=Path, default=Path("results"))
     add = commands.add_parser("register", help="write down what the claims are judged by, before their run").add_argument
     add("--papers", nargs="*", metavar="PAPER", help="default: all")
@@ -43,7 +45,7 @@ def main() -> int:
     if options.command == "list":
         print("\n".join(f"{paper}: {', '.join(settings_of.experiments(f'replications.{paper}'))}" for paper in workflow.papers()))
         return 0
-    problems = check_all(options.level, options.papers or workflow.papers(), options.results)
+    problems = check_all(options.level, options.papers or workflow.papers(), options.results, options.extra)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not problems:
@@ -96,7 +98,7 @@ def not_as_registered(papers: list[str]) -> list[str]:
     return [problem for paper in papers for problem in changes(load_paper(existing(paper))).problems]
 
 
-def check_all(level: str, papers: list[str], results: Path) -> list[str]:
+def check_all(level: str, papers: list[str], results: Path, extra: Sequence[str] = ()) -> list[str]:
     """Return every problem that would stop a run of this level; empty if there is none."""
     from common.measure.claims import check_statistics
     from common.measure.paper import load_paper
@@ -105,11 +107,11 @@ def check_all(level: str, papers: list[str], results: Path) -> list[str]:
     for paper in papers:
         checks.append(lambda paper=paper: check_statistics(load_paper(existing(paper))))
     known = [paper for paper in papers if paper in workflow.papers()]
-    for experiment, overrides in shared_runs(known, level):
+    for experiment, overrides in shared_runs(known, level, extra):
         checks.append(lambda experiment=experiment, overrides=overrides: check_run("common", experiment, level, overrides))
     for paper in known:
         for experiment in settings_of.experiments(f"replications.{paper}"):
-            checks.append(lambda paper=paper, experiment=experiment: check_one(f"replications.{paper}", experiment, level))
+            checks.append(lambda paper=paper, experiment=experiment: check_one(f"replications.{paper}", experiment, level, extra))
     problems = []
     for check in checks:
         try:
@@ -126,23 +128,27 @@ def existing(paper: str) -> Path:
     return package_folder(f"replications.{paper}")
 
 
-def shared_runs(papers: list[str], level: str) -> list[tuple[str, list[str]]]:
+def shared_runs(papers: list[str], level: str, extra: Sequence[str] = ()) -> list[tuple[str, list[str]]]:
     """Return the shared trainings that these papers take, with their overrides; empty if a jobs.yaml is wrong."""
     try:
         models = [
-            ("train", [f"data={data}", f"objective={name}"]) for data, names in requested(papers, level).items() for name in names
+            ("train", [f"data={data}", f"objective={name}"])
+            for data, names in requested(papers, level, extra).items()
+            for name in names
         ]
-        return [*models, *(("features", [f"data={data}"]) for data in measured(papers, level))]
+        return [*models, *(("features", [f"data={data}"]) for data in measured(papers, level, extra))]
     except RetraceError:
         return []  # whose message the papers' own check gives
 
 
-def check_one(package: str, experiment: str, level: str) -> None:
-    """Check one experiment's settings and, for each data set that it is run on, that its files are there and whole."""
+def check_one(package: str, experiment: str, level: str, extra: Sequence[str] = ()) -> None:
+    """Check one experiment's settings and, for each data set and own file that it is run on, that they are there and whole."""
     entry = entries(package).get(experiment, Entry())
+    files = [[f"{entry.extra}={file}"] for file in extra] if entry.extra else []
     # an experiment with data sets, but none at this level, is not run there
     for override in [[f"data={name}"] for name in entry.sets(level)] if entry.data else [[]]:
-        check_run(package, experiment, level, override)
+        for file in files or [[]]:
+            check_run(package, experiment, level, [*override, *file])
 
 
 def check_run(package: str, experiment: str, level: str, overrides: list[str]) -> None:

@@ -160,6 +160,7 @@ def _unfinished(folder: Path, root: Path) -> Unfinished:
 def _identity(folder: Path, root: Path) -> dict:
     """Return what a folder's path says of its run: <root>/<paper>/<experiment>/<variant>/seed<k>, or a model's folder."""
     parts = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
+    parts = parts[1:] if parts[:1] == ("own",) else parts
     seed = parts[-1].removeprefix("seed") if parts else ""
     found: dict[str, object] = {"seed": int(seed)} if seed.isdigit() else {}
     if len(parts) == 4:

@@ -3,10 +3,12 @@
 import torch
 from torch import Generator, Tensor
 
+from common.dynamics.denoiser import Denoiser
 from common.learning.data.training import training_batches
 from common.learning.models import ModelSettings
 from common.learning.nets.mlp import parameter_count
-from common.learning.objectives import draw_times, regression_loss
+from common.learning.objectives import Objective, draw_times, regression_loss
+from common.learning.training.loop import Trained
 from common.learning.training.run import train_run
 from common.learning.training.settings import TrainSettings
 from common.runs.experiment import Context
@@ -35,8 +37,33 @@ def fitted(
     of all that the loss depends on, `flip` mirrors images at random, `dequantise` gives them their noise; the rows are labelled
     `method`. `scale` multiplies the loss, which matters where gradients are clipped or beside Adam's epsilon.
     """
-    denoiser, objective = model.build(seed).to(context.device), model.objective.build()
+    denoiser, how = model.build(seed).to(context.device), {"flip": flip, "dequantise": dequantise, "scale": scale}
     pixels = model.pixel_range or PIXELS
+    trained = regressed(denoiser, model.objective.build(), train, context, data=data, pixels=pixels, seed=seed, of=of, **how)
+    labels = {"dataset": data, "method": method, "variant": model.backbone.kind, "unit": "1"}
+    rows = [
+        row("final_training_loss", float(trained.losses[-1]), n=train.steps, seconds=trained.seconds, **labels),
+        row("parameters", parameter_count(denoiser), **labels),
+    ]
+    arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
+    return Outcome(rows, arrays=arrays, weights=trained.model.backbone.state_dict(), model=model.model_dump(mode="json"))
+
+
+def regressed(
+    denoiser: Denoiser,
+    objective: Objective,
+    train: TrainSettings,
+    context: Context,
+    *,
+    data: str,
+    pixels: tuple[float, float],
+    seed: int,
+    of: Settings,
+    flip: bool = False,
+    dequantise: bool = True,
+    scale: float = 1.0,
+) -> Trained:
+    """Return a denoiser trained on an objective, which may be one of a caller's own; `pixels` is the range of its images."""
     how = {"replicate": context.seed, "flip": flip, "dequantise": dequantise}
     draw = training_batches(data, train.batch, seed, context.device, pixels, **how)
 
@@ -46,11 +73,4 @@ def fitted(
         t = draw_times(objective.path, len(x0), known_times=objective.known_times, **drawn)
         return scale * regression_loss(network, objective, x0, t=t, noise=torch.randn(x0.shape, **drawn)).mean()
 
-    trained = train_run(context, denoiser, loss, train, seed=seed, of=of, kept=lambda model: model.backbone)
-    labels = {"dataset": data, "method": method, "variant": model.backbone.kind, "unit": "1"}
-    rows = [
-        row("final_training_loss", float(trained.losses[-1]), n=train.steps, seconds=trained.seconds, **labels),
-        row("parameters", parameter_count(denoiser), **labels),
-    ]
-    arrays = {"loss": trained.losses, "loss_step": trained.loss_steps}
-    return Outcome(rows, arrays=arrays, weights=trained.model.backbone.state_dict(), model=model.model_dump(mode="json"))
+    return train_run(context, denoiser, loss, train, seed=seed, of=of, kept=lambda model: model.backbone)

@@ -78,8 +78,11 @@ def _planned_run(package: str, experiment: str, seed: int, overrides: list[str],
     module = experiment_of.load(package, experiment)
     settings = settings_of.resolve(package, experiment, options.level, overrides)
     named_by = {key: getattr(settings, key) for key in module.VARIANT}
+    files = getattr(module, "FILES", ())
+    if nameless := next((key for key in files if not named_by[key]), None):
+        raise SettingsError(f"{experiment}: is run on a file of your own: --set {nameless}=my_file.py")
     for key, value in named_by.items():
-        if not SAFE.fullmatch(str(value)):
+        if key not in files and not SAFE.fullmatch(str(value)):
             raise SettingsError(f"--set {key}={value}: names a folder, so it must be letters, digits and _ . + -")
     paper = package.rpartition(".")[2]
     place = {"paper": paper, "experiment": experiment, "level": options.level, "seed": seed, "results": options.results}
@@ -102,7 +105,7 @@ def level_mark(package: str, experiment: str, level: str, named_by: dict[str, An
 
 def _apart(folder: Path, root: Path, mark: str) -> Path:
     """Return where a run is kept whose settings are not the level's own: never where the report looks."""
-    run, seed = folder.relative_to(root).parent, folder.name
+    run, seed = folder.relative_to(root / "own" if folder.is_relative_to(root / "own") else root).parent, folder.name
     return root / "own" / run.with_name(f"{run.name}-{mark}") / seed
 
 

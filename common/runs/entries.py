@@ -9,6 +9,7 @@
       writes: [samples.npz]                                     # besides metrics.csv and run.json
       replicates: {laptop: 1}                                   # if fewer than the level's; or {laptop: {digits: 1}}
       joins: gradients                                          # does its runs in that experiment's process, on a CPU
+    extra: file                                               # is run on the user's own files, which this setting takes
 
 Nothing here imports torch: Snakemake reads it again for every call.
 """
@@ -31,6 +32,9 @@ class Entry(Settings):
     )
     sweep: dict[str, list[str] | dict[str, list[str]]] = Field(
         default={}, description="other settings of which every value is a run, for all levels or by level"
+    )
+    extra: str = Field(
+        default="", description="setting that takes a user's own file: a run for each file of the configuration, none without"
     )
     folder: str = Field(default="", description="folder of a run, from its settings; by default its data set and swept values")
     models: list[str] | dict[str, list[str]] = Field(

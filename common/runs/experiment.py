@@ -11,6 +11,7 @@ and, where they apply,
 
     folder(settings, ...) -> Path    of runs that are models, which other jobs take as inputs
     check(settings)                  raises what would stop the run, before any compute
+    FILES                            which of VARIANT are a user's own files: inputs of the run, and `folder` is named after them
 """
 
 import importlib
@@ -65,6 +66,11 @@ class Context:
     def features(self, data: str) -> Path:
         """Return the folder of this replicate's feature network of a data set; all methods of a replicate share it."""
         return self.model(data, "classifier", backbone="features")
+
+    def file(self, path: str) -> Path:
+        """Return a user's own file, and note that this run was made from it: run.json has its path and digest."""
+        self.taken.append(Path(path))
+        return Path(path)
 
     def run_of(self, paper: str, experiment: str, variant: str, seed: int | None = None) -> Path:
         """Return the folder of another run of this level, or say how to make it."""

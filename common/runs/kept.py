@@ -13,6 +13,7 @@ from typing import Any
 
 from common.errors import CheckpointError
 from common.runs.call import PlannedRun
+from common.runs.extra import MODULE
 from common.runs.folders import digest, verified
 from common.runs.settings import ROOT, fingerprint
 
@@ -20,11 +21,12 @@ KEEP = "RETRACE_KEEP"  # set by the workflow, unless it was told to make everyth
 
 
 def made_from(taken: Iterable[Path]) -> dict[str, Any]:
-    """Return what this process's run was made from: the modules of this repository that it loaded, and the runs that it took."""
-    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    """Return what a run was made from: the modules of this repository that its process loaded, and the runs and files it took."""
+    modules = {name: module for name, module in list(sys.modules.items()) if not name.startswith(MODULE)}
+    loaded = (getattr(module, "__file__", None) for module in modules.values())
     files = sorted({str(Path(file).relative_to(ROOT)) for file in loaded if file and Path(file).is_relative_to(ROOT)})
     files = [file for file in files if not file.startswith((".venv", "tests"))]
-    inputs = {str(folder): digest(folder / "run.json") for folder in sorted(set(taken))}
+    inputs = {str(path): digest(_told_by(path)) for path in sorted(set(taken))}
     return {"code": {"digest": _of(files), "files": files}, "inputs": inputs}
 
 
@@ -38,13 +40,18 @@ def stands(run: PlannedRun, base_seed: int | None) -> bool:
         code, inputs = info["made_from"]["code"], info["made_from"]["inputs"]
         if not same or code["digest"] != _of(code["files"]):
             return False
-        if any(digest(Path(folder) / "run.json") != found for folder, found in inputs.items()):
+        if any(digest(_told_by(Path(path))) != found for path, found in inputs.items()):
             return False
         for name in info["files"]:
             verified(run.out, name)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, CheckpointError):
         return False
     return True
+
+
+def _told_by(path: Path) -> Path:
+    """Return what tells one state of an input from another: a run's record, or a file itself."""
+    return path / "run.json" if path.is_dir() else path
 
 
 def renew(folder: Path) -> None:

@@ -10,6 +10,11 @@ def run_folder(results: Path, level: str, paper: str, experiment: str, variant: 
     return results / level / paper / experiment / (variant or "default") / f"seed{seed}"
 
 
+def extra_folder(results: Path, level: str, paper: str, experiment: str, data: str, file: str, seed: int | str) -> Path:
+    """Return where a run on a user's own file is kept: apart from the level's runs, by the file's name."""
+    return results / level / "own" / paper / experiment / f"{data}-{Path(file).stem}" / f"seed{seed}"
+
+
 def model_folder(results: Path, level: str, data: str, backbone: str, objective: str, seed: int | str) -> Path:
     """Return where a trained model is kept. Its key names no paper: whoever needs the model takes it from here."""
     return results / level / "models" / f"{data}-{backbone}-{objective}" / f"seed{seed}"

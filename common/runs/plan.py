@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from common.runs import settings as settings_of
 from common.runs.dependencies import job_sources
 from common.runs.entries import Entry, entries, owner
-from common.runs.layout import RESULTS, model_folder
+from common.runs.extra import extra_files
+from common.runs.layout import RESULTS, extra_folder, model_folder
 
 ONE_RUN_PER_JOB = ("gpu", "paper")
 MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}
@@ -45,10 +46,12 @@ class Job(NamedTuple):
     resources: dict[str, int]
 
 
-def runs_of(package: str, experiment: str, level: str, seeds: Sequence[int], entry: Entry) -> list[Run]:
-    """Return an experiment's runs at a level: every data set x every swept value x every seed."""
+def runs_of(
+    package: str, experiment: str, level: str, seeds: Sequence[int], entry: Entry, extra: Sequence[str] = ()
+) -> list[Run]:
+    """Return an experiment's runs at a level: every data set x every swept value x every seed; `extra` are the user's files."""
     sets = entry.sets(level)
-    axes = ({"data": sets} if entry.data else {}) | entry.swept(level)
+    axes = ({"data": sets} if entry.data else {}) | entry.swept(level) | ({entry.extra: extra} if entry.extra else {})
     paper = package.rpartition(".")[2]
     runs = []
     for values in itertools.product(*axes.values()):
@@ -57,7 +60,10 @@ def runs_of(package: str, experiment: str, level: str, seeds: Sequence[int], ent
         if entry.folder:
             settings = settings_of.raw(package, experiment, level, [f"{key}={value}" for key, value in chosen.items()])
             place = Path(RESULTS, level, entry.folder.format(**settings))
-        runs += [Run(str(place / f"seed{seed}"), chosen, seed) for seed in entry.seeds(level, chosen.get("data", ""), seeds)]
+        data = chosen.get("data", "")
+        if entry.extra:
+            place = extra_folder(Path(RESULTS), level, paper, experiment, data, chosen[entry.extra], 0).parent
+        runs += [Run(str(place / f"seed{seed}"), chosen, seed) for seed in entry.seeds(level, data, seeds)]
     return runs
 
 
@@ -72,31 +78,37 @@ def shared_model(level: str, data: str, objective: str, seed: int) -> Run:
     return Run(str(folder), {"data": data, "objective": objective}, seed)
 
 
-def requested(papers: Sequence[str], level: str) -> dict[str, list[str]]:
+def requested(papers: Sequence[str], level: str, extra: Sequence[str] = ()) -> dict[str, list[str]]:
     """Return the data sets whose shared models the papers take, and each one's objectives."""
     found: dict[str, dict[str, None]] = {}
-    for entry in (entry for paper in papers for entry in entries(f"replications.{paper}").values() if entry.models):
+    for entry in (entry for paper in papers for entry in _run_entries(paper, extra) if entry.models):
         for data in entry.sets(level):
             found.setdefault(data, {}).update(dict.fromkeys(entry.objectives(data)))
     return {data: list(objectives) for data, objectives in found.items() if objectives}
 
 
-def measured(papers: Sequence[str], level: str) -> list[str]:
+def measured(papers: Sequence[str], level: str, extra: Sequence[str] = ()) -> list[str]:
     """Return the data sets whose feature network the papers take."""
-    tables = [entries(f"replications.{paper}") for paper in papers]
-    return sorted({data for table in tables for entry in table.values() for data in entry.sets(level) if entry.measures(data)})
+    table = [entry for paper in papers for entry in _run_entries(paper, extra)]
+    return sorted({data for entry in table for data in entry.sets(level) if entry.measures(data)})
+
+
+def _run_entries(paper: str, extra: Sequence[str]) -> list[Entry]:
+    """Return the entries that are run: those on a user's file only if there is one."""
+    return [entry for entry in entries(f"replications.{paper}").values() if extra or not entry.extra]
 
 
 def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
     """Return every job of the configured level: the shared models and feature networks that the papers take, and their own."""
-    level, seeds = config["level"], list(range(config["seeds"][config["level"]]))
+    level, seeds, extra = config["level"], list(range(config["seeds"][config["level"]])), extra_files(config)
     jobs = _shared_jobs(papers, seeds, config)
     for paper in papers:
         package = f"replications.{paper}"
         table = entries(package)
         for experiment, entry in table.items():
-            for number, part in enumerate(_parts(runs_of(package, experiment, level, seeds, entry), level)):
+            for number, part in enumerate(_parts(runs_of(package, experiment, level, seeds, entry, extra), level)):
                 inputs = {"models": _models(package, entry, level, part), "features": _yardsticks(entry, level, part)}
+                inputs |= {"extra": list(dict.fromkeys(run.values[entry.extra] for run in part))} if entry.extra else {}
                 name = f"{paper}_{experiment}_{part[0].values['data']}" if number and level not in ONE_RUN_PER_JOB else ""
                 jobs.append(_job(package, experiment, entry, part, inputs, config, name))
                 if entry.joins and level not in ONE_RUN_PER_JOB:
@@ -132,14 +144,14 @@ def _parts(runs: list[Run], level: str) -> list[list[Run]]:
 
 
 def _shared_jobs(papers: Sequence[str], seeds: Sequence[int], config: Mapping[str, Any]) -> list[Job]:
-    level, jobs = config["level"], []
+    level, extra, jobs = config["level"], extra_files(config), []
     train = Entry(writes=["arrays.npz", "weights.safetensors"], first=True)
-    for data, objectives in requested(papers, level).items():
+    for data, objectives in requested(papers, level, extra).items():
         runs = [shared_model(level, data, objective, seed) for objective in objectives for seed in seeds]
         for part in _parts(runs, level):
             jobs.append(_job("common", "train", train, part, {}, config, _shared_name("train", part[0], level)))
     features = Entry(writes=["weights.safetensors"], memory_mb=4000, first=True)
-    for data in measured(papers, level):
+    for data in measured(papers, level, extra):
         runs = [Run(features_folder(level, data, seed), {"data": data}, seed) for seed in seeds]
         for part in _parts(runs, level):
             jobs.append(_job("common", "features", features, part, {}, config, _shared_name("features", part[0], level)))
@@ -181,7 +193,8 @@ def _job(
     name: str = "",
 ) -> Job:
     level, paper = config["level"], package.rpartition(".")[2]
-    tag = f"_{'_'.join([*part[0].values.values(), f'seed{part[0].seed}'])}" if level in ONE_RUN_PER_JOB and not name else ""
+    told = [Path(value).stem if key == entry.extra else value for key, value in part[0].values.items()]
+    tag = f"_{'_'.join([*told, f'seed{part[0].seed}'])}" if level in ONE_RUN_PER_JOB and not name else ""
     name, results = name or f"{paper}_{experiment}{tag}", f"{RESULTS}/{level}"
     sweep = {key: list(dict.fromkeys(run.values[key] for run in part)) for key in part[0].values}
     words = [f"python -m {package} {experiment}", f"--level {level}"]

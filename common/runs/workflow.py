@@ -15,13 +15,15 @@ import jsonschema
 from common.errors import SettingsError
 from common.runs import settings as settings_of
 from common.runs.dependencies import sources
+from common.runs.entries import entries
+from common.runs.extra import extra_files
 from common.runs.layout import RESULTS
 from common.runs.levels import LEVELS
 from common.runs.locks import free_stale_lock
 from common.runs.plan import Job, plan, runs_by_paper
 from common.runs.settings import ROOT, papers
 
-__all__ = ["RESULTS", "free_stale_lock", "papers", "plan", "runs_by_paper"]
+__all__ = ["RESULTS", "extra_files", "free_stale_lock", "papers", "plan", "runs_by_paper"]
 
 
 def use_this_python() -> None:
@@ -44,6 +46,10 @@ def check_config(config: Mapping[str, Any]) -> list[str]:
     for paper in chosen:
         if paper not in papers():
             raise SettingsError(f"config/config.yaml: papers: there is no paper {paper!r}{settings_of.hint(paper, papers())}")
+    if extra_files(config) and not any(entry.extra for paper in chosen for entry in entries(f"replications.{paper}").values()):
+        raise SettingsError(
+            f"--config extra: none of {', '.join(chosen)} takes files of your own; choose a paper that does: survey"
+        )
     return chosen
 
 

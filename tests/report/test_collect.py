@@ -60,6 +60,13 @@ def test_an_unreadable_failure_is_still_a_failure(tree, text):
     assert run.status == "failed" and "failure.json" in run.message
 
 
+def test_a_run_on_a_users_own_file_says_whose_it_would_have_been(tree):
+    _, results, _ = tree
+    folder = results / fabricate.LEVEL / "own" / "survey" / "bring_your_own" / "digits-mine" / "seed3"
+    (run,) = collect(fabricate.LEVEL, [folder], results).unfinished
+    assert (run.paper, run.experiment, run.variant, run.seed) == ("survey", "bring_your_own", "digits-mine", 3)
+
+
 def test_a_failed_attempt_counts_and_not_what_was_finished_before_it(tree):
     _, results, plan = tree
     folder = read_plan(plan)[0]

@@ -1,0 +1,1 @@
+"""Experiments of the survey: one module for each table or figure."""
