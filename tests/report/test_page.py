@@ -115,7 +115,7 @@ def test_links_lead_somewhere(pages, built, name):
 def test_a_page_links_to_its_walkthrough_where_there_is_one(pages, built):
     links = {name: [a["href"] for a in pages[name].all("a") if "walkthrough" in a["href"]] for name in PAGES}
     assert links == {"index.html": [], "flow_paper/index.html": ["walkthrough.py"], "score_paper/index.html": []}
-    assert [name for name in PAGES if "Step by step" in pages[name].words] == ["flow_paper/index.html"]
+    assert [name for name in PAGES if "walkthrough" in pages[name].words] == ["flow_paper/index.html"]
     assert (built[3] / "flow_paper" / "walkthrough.py").read_text() == (built[0] / "flow_paper" / "walkthrough.py").read_text()
 
 
