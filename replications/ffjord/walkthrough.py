@@ -106,7 +106,7 @@ for name, found, colour in (("Gaussian", estimates, VERMILION), ("random signs",
 left.axvline(A.trace(), color=BLACK, linestyle="--")
 left.set(xlabel="estimate", ylabel="density", title="Estimates of one trace (dashed)")
 right.set(xlabel="estimates averaged", ylabel="error (r.m.s.)", title="Averages")
-left.legend()
+left.legend(loc="upper left", fontsize=7)
 right.legend()
 plt.show()
 

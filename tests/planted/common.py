@@ -164,7 +164,12 @@ MUTANTS = [
     (f"{M}/statistic_source.py", "node.body = node.body[1:] or", "node.body = node.body or", f"{TM}/test_statistic_source.py"),
     (f"{M}/rows.py", "max(axis=1) - floor", "min(axis=1) - floor", f"{TM}/test_rows.py"),
     (f"{R}/kept.py", 'and info["base_seed"] == base_seed', "", "tests/common/runs/test_kept.py"),
-    (f"{R}/kept.py", "if any(digest(Path(folder)", "if False and any(digest(Path(folder)", "tests/common/runs/test_kept.py"),
+    (
+        f"{R}/kept.py",
+        "if any(digest(_told_by(Path(path)))",
+        "if False and any(digest(_told_by(Path(path)))",
+        "tests/common/runs/test_kept.py",
+    ),
     (f"{L}/data/digits.py", 'derive_seed("digits split", replicate)', 'derive_seed("digits split")', f"{TL}/data/test_digits.py"),
     (f"{M}/rows.py", 'for name in what}), "smallest")', 'for name in what}), "largest")', f"{TM}/test_rows.py"),
     (f"{M}/rows.py", 'found["at"].max() if end == "largest"', 'found["at"].max() if end == "smallest"', f"{TM}/test_rows.py"),

@@ -22,8 +22,8 @@ MUTANTS = [
     ("report/build.py", "    return WALKTHROUGH", '    return ""', "tests/report/test_page.py"),
     (
         "report/templates/paper.html.jinja",
-        "{% if page.equations or page.walkthrough %}",
-        "{% if page.equations %}",
+        "{%- if page.walkthrough %}",
+        "{%- if page.equations %}",
         "tests/report/test_page.py",
     ),
 ]
