@@ -1,11 +1,13 @@
 """What tests of a paper's statistics share: tables whose answer is known, and whether a claim holds of a number."""
 
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from common.measure.paper import Paper, load_paper
+from common.measure.rows import Values
 from common.measure.verdicts import verdict
 from common.runs.folders import COLUMNS
 from common.runs.settings import ROOT
@@ -25,16 +27,27 @@ class Judged(NamedTuple):
 
     def value(self, statistic: str, *rows: dict[str, Any]) -> float:
         """Return what a statistic makes of both seeds, which must agree."""
-        found = getattr(self.claims, statistic)(self.table(*rows))
-        found = found["value"] if isinstance(found, pd.DataFrame) else found
-        assert len(found) == 2 and found.iloc[0] == found.iloc[1]
-        return found.iloc[0]
+        found = self._found(statistic, rows)
+        return _of_both(found["value"] if isinstance(found, pd.DataFrame) else found)
+
+    def clears(self, statistic: str, *rows: dict[str, Any]) -> float | None:
+        """Return by how much it says that the larger operand exceeds its floor, alike for both seeds; None if it has no floor."""
+        found = self._found(statistic, rows)
+        return _of_both(found["excess"]) if isinstance(found, pd.DataFrame) else None
+
+    def _found(self, statistic: str, rows: Iterable[dict[str, Any]]) -> Values:
+        return getattr(self.claims, statistic)(self.table(*rows))
 
     def inside(self, statistic: str, number: float) -> bool:
         """Return whether the claim that the statistic judges holds of a number."""
         (claim,) = [claim for claim in self.paper.claims if claim.statistic == statistic]
         kind = "check" if claim.kind == "check" else "event"
         return verdict(kind, [number] * 5, *claim.range).word in ("holds", "replicated")
+
+
+def _of_both(found: pd.Series) -> float:
+    assert found.index.tolist() == [0, 1] and found.iloc[0] == found.iloc[1]
+    return found.iloc[0]
 
 
 def judged(claims: ModuleType) -> Judged:
