@@ -29,7 +29,7 @@ learned_flow_over_sde_at_10, learned_flow_over_sde_at_50 = (
 
 
 def lead_shrinks(metrics: pd.DataFrame) -> pd.Series:
-    """Best sampler with noise over best of the flow, at 50 evaluations over the same at 10: geometric mean over trained models."""
+    """Best sampler with noise over best of the flow, at 50 evaluations over the same at 10, geometric mean over models."""
     few, many = (lead(metrics)["value"] for lead in (learned_flow_over_sde_at_10, learned_flow_over_sde_at_50))
     return ratio(few, many)
 
@@ -54,7 +54,7 @@ quick_over_itself = DDPM.ratio(QUICK, {"method": "dpm_solver_pp_2m", "at": 50.0}
 
 # Section 3.1.1: a corrector
 def _corrected(found: Rows, predictor: str, variants: Iterable[str], steps: Iterable[float]) -> Statistic:
-    """Return errors with a Langevin step per predictor over those without, at as many predictor steps and twice the evaluations."""
+    """Return errors with a Langevin step per predictor step over those without, at twice the evaluations."""
     pairs = [({"method": "predictor_corrector", "at": 2 * nfe}, {"method": predictor, "at": nfe}) for nfe in steps]
     return over("geometric_mean", *(found.also(variant=name).ratio(*pair) for name in variants for pair in pairs))
 
@@ -98,7 +98,7 @@ def learned_gain(metrics: pd.DataFrame) -> pd.Series:
 
 
 def learned_rise(metrics: pd.DataFrame) -> pd.Series:
-    """Fréchet distance with the most evaluations over the least of a sampler, the largest over samplers and models of all times."""
+    """Fréchet distance with the most evaluations over the least of a sampler: largest over samplers and models of all times."""
     curves = _by_evaluations(metrics, LEARNED, TRAINED)
     return paired({name: curve.iloc[:, -1] / curve.min(axis=1) for name, curve in curves.items()}).max(axis=1)
 

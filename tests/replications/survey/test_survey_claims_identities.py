@@ -10,7 +10,15 @@ PATHS = ("vp", "ve", "sub_vp", "ot")
 
 
 def fact(metric, value, method="", variant="vp", axis="", at=float("nan")):
-    return {"experiment": "identities", "metric": metric, "value": value, "method": method, "variant": variant, "axis": axis, "at": at}
+    return {
+        "experiment": "identities",
+        "metric": metric,
+        "value": value,
+        "method": method,
+        "variant": variant,
+        "axis": axis,
+        "at": at,
+    }
 
 
 def value(statistic, *rows):
@@ -49,7 +57,11 @@ def test_ddpm_order_is_not_another_solvers():
 
 def test_marginal_gap_is_that_of_the_most_steps():
     rows = [fact("marginal_gap", 40.0, how, path, "steps", 400.0) for how in ("ode", "sde") for path in PATHS]
-    rows += [fact("marginal_gap", 3.0 if (how, path) == ("sde", "ve") else 1.0, how, path, "steps", 6400.0) for how in ("ode", "sde") for path in PATHS]
+    rows += [
+        fact("marginal_gap", 3.0 if (how, path) == ("sde", "ve") else 1.0, how, path, "steps", 6400.0)
+        for how in ("ode", "sde")
+        for path in PATHS
+    ]
     assert value("marginal_gap", *rows) == 3
     assert JUDGED.inside("marginal_gap", 0.001) and not JUDGED.inside("marginal_gap", 0.1)
 
@@ -66,7 +78,10 @@ def test_orders_are_the_furthest_from_theirs():
     first = {"euler_vp": 1.1, "ddim_ve": 0.7, "euler_ot": 1.2}
     second = {"heun_vp": 2.1, "edm_heun_ve": 2.3, "dpm_solver_pp_2m_ot": 1.8}
     ones = everywhere("order", ("euler", "ddim", "ode", "sde"), **first, ode_vp=9.0)
-    twos = [row | {"value": row["value"] if row["value"] != 1 else 2.0} for row in everywhere("order", ("heun", "edm_heun", "dpm_solver_pp_2m"), **second)]
+    twos = [
+        row | {"value": row["value"] if row["value"] != 1 else 2.0}
+        for row in everywhere("order", ("heun", "edm_heun", "dpm_solver_pp_2m"), **second)
+    ]
     assert value("first_order", *ones, *twos) == 0.7
     assert value("second_order", *ones, *twos) == 2.3
     assert JUDGED.inside("first_order", 1.0) and not JUDGED.inside("first_order", 2.0)
