@@ -84,8 +84,7 @@ def load_papers(root: Path, chosen: Sequence[str] | None = None) -> list[Paper]:
     for name in chosen or ():
         if name not in known:
             raise RetraceError(f"there is no paper {name!r}{hint(name, known)}")
-    # an arXiv number starts with year and month
-    return sorted((load_paper(root / name) for name in chosen or known), key=lambda paper: paper.arxiv)
+    return sorted((load_paper(root / name) for name in chosen or known), key=lambda paper: paper.place)
 
 
 def collect(level: str, folders: Iterable[Path], results: Path) -> Collection:

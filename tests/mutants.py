@@ -34,6 +34,7 @@ from planted import (
     score_sde,
     score_sde_claims,
     score_sde_networks,
+    survey_claims,
     teaching,
 )
 
@@ -56,6 +57,7 @@ PLANTED = (
     ggf_experiments,
     ggf_claims,
     flow_matching,
+    survey_claims,
     teaching,
 )
 MUTANTS = [mutant for part in PLANTED for mutant in part.MUTANTS]

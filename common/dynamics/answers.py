@@ -163,9 +163,10 @@ def require_known(model: Answers, t: Time) -> None:
     if model.known_times is None:
         return
     known = model.known_times.tolist()
-    times = set(t.reshape(-1).tolist()) if isinstance(t, Tensor) else {t}
-    wrong = max(times, key=lambda time: _from_known(known, time))
-    if not _from_known(known, wrong) <= SAME_TIME:
+    # most are the levels themselves, and need no search
+    times = (set(t.reshape(-1).tolist()) if isinstance(t, Tensor) else {t}) - set(known)
+    wrong = max(times, key=lambda time: _from_known(known, time), default=None)
+    if wrong is not None and not _from_known(known, wrong) <= SAME_TIME:
         raise UnsupportedModelError(f"it knows {len(known)} discrete noise levels only, and t = {wrong:.6g} is none of them")
 
 

@@ -195,6 +195,7 @@ class Paper(Block):
     year: int
     venue: Text
     arxiv: Annotated[str, Field(strict=True, pattern=r"^\d{4}\.\d{4,5}$")]  # in quotes: 2105.14080 as a number loses its zero
+    surveys: bool = Field(default=False, description="it compares the suite's papers, so it comes after them whatever its date")
     summary: Text
     numbered: int = Field(ge=1, description="how many claims we count in the paper; each has an entry with its number")
     claims: list[Claim] = Field(min_length=1)
@@ -206,6 +207,11 @@ class Paper(Block):
     equations: list[Equation] = []
     summary_sheet: SummarySheet | None = None
     _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def place(self) -> tuple[bool, str]:
+        """What papers are sorted by: time, for an arXiv number starts with year and month, and a survey of them last."""
+        return self.surveys, self.arxiv
 
     @property
     def folder(self) -> Path:

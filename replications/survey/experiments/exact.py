@@ -27,7 +27,7 @@ from replications.survey.time_grids import end_of
 from replications.survey.trajectories import ways
 
 VARIANT = ()
-REFERENCE = 1e-9  # tolerance of the flow that is taken as exact
+REFERENCE = 1e-7  # tolerance of the flow that is taken as exact
 Row = dict[str, Any]
 
 

@@ -54,7 +54,7 @@ class Settings(Base):
     states: list[Share] = Field(description="shares of the training whose samples are measured, ending with all of it")
     samples: PositiveInt = Field(description="samples of each state")
     nfe: int = Field(default=20, ge=2, description="evaluations of each sample")
-    qualities: list[PositiveFloat] = Field(default=[2, 4, 8], description="distances that are good enough, in those of data")
+    qualities: list[PositiveFloat] = Field(default=[2, 4, 8, 12], description="distances that are good enough, in those of data")
     weighted: list[ObjectiveName] = Field(description="objectives whose weighting is compared, by likelihood and by samples")
     test_images: int = Field(ge=2, description="test images of the likelihoods")
     divergence: Divergence = Field(default="auto", description="divergence of the flow; auto = exact up to 64 dimensions")
