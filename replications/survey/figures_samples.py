@@ -1,0 +1,118 @@
+"""Samples side by side, all from the same noise: pictures, and points in the plane."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure as Drawing
+
+from common.measure.drawing import datasets
+from common.measure.figures import Figure, RunFolder, Runs
+from common.measure.image_lines import image_lines
+from replications.ffjord.drawing import WIDTH
+from replications.survey import drawing
+from replications.survey.names import name, shade
+
+# one of each way: reverse SDE, chain, Langevin, the flow's solvers of order one and two
+CHOSEN = ("euler_maruyama", "ancestral", "annealed_langevin", "edm_heun_churn", "ddim", "dpm_solver_pp_2m", "heun", "rk45")
+PER_LINE = 6  # pictures of a cell
+Key = tuple[str, str]  # sampler, and evaluations or tolerance as they stand in the arrays' names
+
+
+def figures(runs: Runs) -> Iterator[Callable[[], Figure]]:
+    """Yield the figures that the runs present allow."""
+    for dataset in datasets(runs, "learned"):
+        yield partial(pictures, drawing.with_own(runs, "learned", dataset=dataset), dataset)
+    for dataset in datasets(runs, "learned_2d"):
+        yield partial(points, runs.find("learned_2d", dataset=dataset)[0], dataset)
+
+
+def keys_of(names: Sequence[str], models: Sequence[str], shown: Sequence[int]) -> list[Key]:
+    """Return the samplers and budgets of which some model has an array, in the order of CHOSEN."""
+    asked = [(sampler, f"{at:g}") for sampler in CHOSEN for at in shown]
+    return [key for key in asked if any("_".join([model, *key]) in names for model in models)]
+
+
+def pictures(found: list[RunFolder], dataset: str) -> Figure:
+    """Rows of samplers at their budgets, columns of objectives; the first pictures of the first replicate."""
+    run = found[0]
+    arrays = {**own_arrays(found[1:], run), **run.arrays}
+    models, shown = list(run.info["settings"]["objectives"]), run.info["settings"]["shown"]
+    keys = [*keys_of(list(arrays), models, shown), *own_keys(arrays, models, shown)]
+    size = (WIDTH, 0.5 + 0.27 * len(keys) * 6 / max(6, len(models)))
+    figure, grid = plt.subplots(max(1, len(keys)), len(models), figsize=size, squeeze=False)
+    for line, (sampler, at) in zip(grid, keys):
+        for axis, model in zip(line, models):
+            images, first = arrays.get(f"{model}_{sampler}_{at}"), axis is line[0]
+            label = f"{name(sampler)}, {at}" if first else ""
+            if images is None:
+                axis.set_axis_off()
+                if first:
+                    axis.text(-0.05, 0.5, label, ha="right", va="center", transform=axis.transAxes)
+                continue
+            image_lines(axis, images[:PER_LINE].astype(np.float32), label, PER_LINE, gap=1)
+    for axis, model in zip(grid[0], models):
+        axis.set_title(name(model), fontsize=8)
+    return Figure(
+        f"samples-{dataset}",
+        f"Samples from the same noise: {dataset}",
+        f"The first samples of the first replicate, by sampler and evaluations ({' and '.join(map(str, shown))}); a column's place "
+        "is the same noise in every cell. Networks of noise levels answer at these alone, so some of their cells are empty.",
+        "Lines of small pictures; more of them are recognisable with more evaluations.",
+        figure,
+        runs=found[:1],
+        arrays="arrays.npz",
+        photographic=True,
+    )
+
+
+def own_arrays(found: list[RunFolder], beside: RunFolder) -> dict[str, np.ndarray]:
+    """Return the pictures of a user's samplers in the same replicate."""
+    own = [run for run in found if run.info["experiment"] == "bring_your_own" and run.info["seed"] == beside.info["seed"]]
+    return {key: images for run in own for key, images in run.arrays.items()}
+
+
+def own_keys(arrays: dict[str, np.ndarray], models: Sequence[str], shown: Sequence[int]) -> list[Key]:
+    """Return the samplers that are none of the suite's among the arrays' names."""
+    ends = [f"{at:g}" for at in shown] + ["whole"]
+    parts = [key.removeprefix(f"{model}_").rpartition("_") for key in arrays for model in models if key.startswith(f"{model}_")]
+    from replications.survey.samplers import SAMPLERS
+
+    known = [(sampler, at) for sampler, _, at in parts if at in ends and sampler not in SAMPLERS]
+    return list(dict.fromkeys(known))
+
+
+def points(run: RunFolder, dataset: str) -> Figure:
+    """Rows of samplers at their budgets, columns of objectives; points of the first replicate."""
+    models, shown = list(run.info["settings"]["objectives"]), run.info["settings"]["shown"]
+    keys = [key for key in keys_of(list(run.arrays), models, shown) if key[0] in ("euler_maruyama", "ancestral", "ddim", "heun")]
+    figure = grid_of_points(run, models, keys)
+    return Figure(
+        f"points-{dataset}",
+        f"Samples in the plane from the same noise: {dataset}",
+        f"Samples of the first replicate by objective (across), and by sampler with its evaluations (down). Grey: data.",
+        "A grid of clouds of points on a grey density; those with more evaluations lie on it more closely.",
+        figure,
+        runs=[run],
+        arrays="arrays.npz",
+    )
+
+
+def grid_of_points(run: RunFolder, models: Sequence[str], keys: Sequence[Key]) -> Drawing:
+    """Return a panel for each model (across) and cell (down), data behind its points."""
+    size = (WIDTH, max(1, len(keys)) * WIDTH / max(6, len(models) + 0.6) + 0.3)
+    figure, grid = plt.subplots(max(1, len(keys)), len(models), figsize=size, squeeze=False, sharex=True, sharey=True)
+    data = run.arrays["data"]
+    low, high = data.min(0), data.max(0)
+    for line, (sampler, at) in zip(grid, keys):
+        for axis, model in zip(line, models):
+            axis.plot(*data.T, ".", color="#DDDDDD", markersize=3, markeredgewidth=0, rasterized=True)
+            if (cloud := run.arrays.get(f"{model}_{sampler}_{at}")) is not None:
+                axis.plot(*cloud.T, ".", color=shade(model), markersize=2.2, markeredgewidth=0, alpha=0.7, rasterized=True)
+            axis.set(xticks=[], yticks=[], aspect="equal")
+            axis.set(xlim=(1.15 * low[0], 1.15 * high[0]), ylim=(1.15 * low[1], 1.15 * high[1]))
+        line[0].set_ylabel(f"{name(sampler)}\n{at} evaluations", fontsize=8)
+    for axis, model in zip(grid[0], models):
+        axis.set_title(name(model))
+    return figure

@@ -1,0 +1,107 @@
+"""Tables of costs: what a network and a sample take; and what an objective is to its training."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import pandas as pd
+import torch
+
+from common.errors import RetraceError
+from common.experiments import train
+from common.measure.figures import Table, marked, mean_and_deviation
+from common.runs import settings as settings_of
+from replications.survey.drawing import samplers_of
+from replications.survey.fronts import cells_of
+from replications.survey.names import NAMES, name
+from replications.survey.own_rows import beside
+
+SPREAD = " Mean ± s.d. over replicates."
+KINDS = {"uniform density": "baseline", NAMES["data"]: "floor"}
+
+
+def tables(metrics: pd.DataFrame) -> Iterator[Table]:
+    """Yield the tables that the rows present allow, one of a kind for each data set."""
+    rows = beside(metrics)
+    for dataset in dict.fromkeys(rows.dataset):
+        yield sampling(rows[rows.dataset == dataset], dataset)
+    rows = metrics[metrics.experiment == "training_side"]
+    for dataset in dict.fromkeys(rows.dataset):
+        yield training(rows[rows.dataset == dataset], dataset)
+
+
+def sampling(rows: pd.DataFrame, dataset: str) -> Table:
+    """Return sampler x budget: evaluations and samples a second, over all trained models."""
+    cells = cells_of(rows, "feature_frechet")
+    cells = cells[~cells.variant.str.startswith("empirical")].assign(speed=lambda each: 1 / each.each)
+    lines = []
+    for method in samplers_of(cells):
+        for (axis, at), found in cells[cells.method == method].groupby(["axis", "at"], dropna=False):
+            each = found.groupby("seed")
+            lines.append(
+                {
+                    "sampler": name(method),
+                    "budget": f"tolerance {at:g}" if axis == "tolerance" else f"{at:g}" if axis == "nfe" else "its own",
+                    "NFE": mean_and_deviation(each.nfe.mean()),
+                    "samples a second": mean_and_deviation(each.speed.median()),
+                    "ms an evaluation": mean_and_deviation(1000 * (each.each.mean() / each.nfe.mean())),
+                    "objectives": found.variant.nunique(),
+                }
+            )
+    caption = (
+        "What a sample takes, all of a cell drawn in batches on the machine of the runs: evaluations (NFE), mean over trained "
+        "objectives; samples a second, the median over objectives; wall time of a sample by evaluation, which has the sampler's own "
+        "work in it; and on how many objectives it ran. Seconds compare within one machine." + SPREAD
+    )
+    return Table(f"cost-{dataset}", f"What a sample takes: {dataset}", caption, pd.DataFrame(lines))
+
+
+def training(rows: pd.DataFrame, dataset: str) -> Table:
+    """Return objective by objective: size, seconds, steps to a quality, noise scale, bits per dimension."""
+    curve = rows[(rows.metric == "feature_frechet") & (rows["axis"] == "step") & (rows.status == "ok")]
+    trained = rows[(rows.metric == "noise_scale") & (rows.variant == "trained")]
+    lines = []
+    for method in dict.fromkeys(rows.method[~rows.method.isin(["data", "uniform"])]):
+        last = curve[curve.method == method].sort_values("at").groupby("seed").last()
+        line = {"objective": name(method), "parameters": parameters(dataset, method, rows.level.iloc[0])}
+        line |= {"training, s": cell(last.seconds), "distance": cell(last.value)}
+        for quality, found in rows[rows.metric == "steps_to_quality"].groupby("at"):
+            line[f"steps to {quality:g} x data"] = measured_cell(found[found.method == method])
+        line["noise scale"] = measured_cell(trained[trained.method == method])
+        line["bits/dim"] = measured_cell(rows[(rows.metric == "nll") & (rows.method == method)])
+        lines.append(line)
+    data = rows[(rows.metric == "feature_frechet") & (rows.method == "data")].value
+    uniform = rows[(rows.metric == "nll") & (rows.method == "uniform")].value
+    lines.append({"objective": NAMES["data"], "distance": cell(data)})
+    if len(uniform):
+        lines.append({"objective": "uniform density", "bits/dim": cell(uniform)})
+    caption = (
+        "Every objective with one network, batches, times and noise. Training: wall time. Distance: of samples by DPM-Solver++ after "
+        "the last step. Steps to: how many it takes until those samples are as many times as far as data. Noise scale: batch at "
+        "which noise and signal of the trained network's gradient are equal. A number in brackets is how many replicates it is of, "
+        "where the others did not get there." + SPREAD
+    )
+    frame = pd.DataFrame(lines).fillna("–")
+    return marked(Table(f"training-{dataset}", f"What an objective takes in training: {dataset}", caption, frame), KINDS, "objective")
+
+
+def cell(values: pd.Series) -> str:
+    """Return mean and deviation, or a dash for nothing."""
+    return mean_and_deviation(values) if len(values) else "–"
+
+
+def measured_cell(rows: pd.DataFrame) -> str:
+    """Return mean and deviation of the measured rows, and of how many they are where some were refused."""
+    values = rows.value[rows.status == "ok"]
+    return cell(values) + (f" ({len(values)} of {len(rows)})" if 0 < len(values) < len(rows) else "")
+
+
+@cache
+def parameters(dataset: str, objective: str, level: str) -> str:
+    """Return the number of a shared model's parameters, from the level's settings; a dash where there is no such model."""
+    try:
+        found = settings_of.resolve("common", "train", level, [f"data={dataset}", f"objective={objective}"])
+        with torch.device("meta"):
+            network = train.description(found).build(0).backbone
+    except (RetraceError, NotImplementedError, RuntimeError):
+        return "–"
+    return f"{sum(each.numel() for each in network.parameters())}"
