@@ -95,7 +95,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class PaperView:
-    """Everything that one paper's page shows; `figures` and `tables` are those that belong to no finding, `advice` may be None."""
+    """Everything that one paper's page shows; `figures` and `tables` are those of no finding, `advice` may be None."""
 
     summary: Summary
     registration: Registration

@@ -107,7 +107,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to use, in sentences that are computed from the measured rows; the caption says from which, and what the numbers are."""
+    """What to use, in sentences computed from the measured rows; the caption says from which, and what the numbers are."""
 
     title: str
     sentences: Sequence[str]

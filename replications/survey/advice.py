@@ -9,7 +9,7 @@ import pandas as pd
 from common.measure.figures import Advice
 from common.measure.verdicts import interval
 from replications.survey.figures_grid import budget_of
-from replications.survey.fronts import cells_of, within
+from replications.survey.fronts import best_within, cells_of
 from replications.survey.names import FLOWS, NOISY, family, name
 from replications.survey.own_rows import beside
 
@@ -39,17 +39,16 @@ def advice(metrics: pd.DataFrame) -> Advice | None:
         "Which should I use?",
         [sentence for make in made if (sentence := make())],
         f"Computed from the rows of {rows.dataset.iloc[0]} at level {rows.level.iloc[0]}, {replicates} "
-        f"replicate{'s' * (replicates != 1)}; no sentence is general over data or networks. Distances are Fréchet distances to test "
-        f"images in features; data read {cells.floor.mean():.3g}. In brackets: 90 % Student-t intervals of geometric means over "
-        "replicates, which share noise and are compared one by one. Best of many cells is a choice after the fact, so its own "
-        "number flatters it; whether a rival is as good is the safer reading.",
+        f"replicate{'s' * (replicates != 1)}; no sentence is general over data or networks. Distances are Fréchet distances to "
+        f"test images in features; data read {cells.floor.mean():.3g}. In brackets: 90 % Student-t intervals of geometric means "
+        "over replicates, which share noise and are compared one by one. Best of many cells is a choice after the fact, so its "
+        "own number flatters it; whether a rival is as good is the safer reading.",
     )
 
 
 def table_of(cells: pd.DataFrame, budget: float) -> pd.DataFrame:
-    """Return replicates x (model, sampler): the value within a budget, of the cells that every replicate of the suite has."""
-    chosen = within(cells, budget)
-    return chosen.pivot_table(index="seed", columns=["variant", "method"], values="value").dropna(axis=1)
+    """Return replicates x (model, sampler): the value of its best cell within a budget, of those that every replicate has."""
+    return best_within(cells, budget).pivot_table(index="seed", columns=["variant", "method"], values="value").dropna(axis=1)
 
 
 def ratio(a: pd.Series, b: pd.Series) -> str:
@@ -78,10 +77,12 @@ def best(cells: pd.DataFrame, budget: int) -> str:
     floor = cells.groupby("seed").floor.mean()[table.index]
     wins = int((table.idxmin(axis=1) == pd.Series([first] * len(table), index=table.index)).sum())
     alike = sum(not apart(table[each], table[first]) for each in order[1:])
+    found = best_within(cells, budget)
+    nfe = found[(found.variant == first[0]) & (found.method == first[1])].nfe.mean()
     return (
-        f"With at most {budget} evaluations take {called(first)}: {ratio(table[first], floor)} times the distance of data, the "
-        f"least of {len(order)} cells in {wins} of {len(table)} replicates; the next, {called(second)}, is "
-        f"{ratio(table[second], table[first])} times as far, and {alike} in all cannot be told from the first."
+        f"With at most {budget} evaluations take {called(first)}, with {nfe:.0f}: {ratio(table[first], floor)} times the "
+        f"distance of data, the least of {len(order)} pairs in {wins} of {len(table)} replicates; the next, {called(second)}, is "
+        f"{ratio(table[second], table[first])} times as far, and {alike} of the others cannot be told from the first."
     )
 
 
@@ -112,8 +113,8 @@ def flow_or_noise(cells: pd.DataFrame, few: int, many: int) -> str:
         models = logs.groupby(level=0).mean()
         replicates = np.exp(logs.groupby(level=1).mean())
         parts.append(
-            f"with {budget} the best solver of the flow is {ratio(replicates, replicates * 0 + 1)} times as far as the best sampler "
-            f"that draws noise, and nearer on {int((models < 0).sum())} of {len(models)} objectives"
+            f"with {budget} the best solver of the flow is {ratio(replicates, replicates * 0 + 1)} times as far as the best "
+            f"sampler that draws noise, and nearer on {int((models < 0).sum())} of {len(models)} objectives"
         )
     return f"Deterministic or with noise: {parts[0]}; {parts[1]}."
 
@@ -140,7 +141,9 @@ def explained(table: pd.DataFrame) -> pd.Series:
     total = float((centred**2).to_numpy().mean()) if whole.size else 0.0
     if not total:
         return pd.Series({"objective": np.nan, "sampler": np.nan})
-    return pd.Series({"objective": float((centred.mean(axis=1) ** 2).mean()) / total, "sampler": float((centred.mean() ** 2).mean()) / total})
+    return pd.Series(
+        {"objective": float((centred.mean(axis=1) ** 2).mean()) / total, "sampler": float((centred.mean() ** 2).mean()) / total}
+    )
 
 
 def spread(values: pd.Series) -> str:
@@ -162,8 +165,8 @@ def cheapest_training(rows: pd.DataFrame) -> str:
             never = sorted(set(rows.method[rows.metric == "steps_to_quality"]) - set(whole.columns))
             return (
                 f"To train least take {name(order[0])}: its samples come within {quality:g} times the distance of data after "
-                f"{np.exp(np.log(whole[order[0]]).mean()):.0f} steps, {name(order[1])}'s after {ratio(whole[order[1]], whole[order[0]])} "
-                f"times as many{not_reached(never)}."
+                f"{np.exp(np.log(whole[order[0]]).mean()):.0f} steps, {name(order[1])}'s after "
+                f"{ratio(whole[order[1]], whole[order[0]])} times as many{not_reached(never)}."
             )
     return ""
 
@@ -171,5 +174,3 @@ def cheapest_training(rows: pd.DataFrame) -> str:
 def not_reached(never: Sequence[str]) -> str:
     """Return who did not get there in every replicate."""
     return f"; {len(never)} of the objectives do not get there in every replicate" if never else ""
-
-

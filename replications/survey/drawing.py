@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from common.measure.drawing import rows_of
 from common.measure.figures import BLACK, GREY, RunFolder, Runs, Tip
 from replications.survey.fronts import front
-from replications.survey.names import line_shade, mark, name, shade
+from replications.survey.names import MARKS, line_shade, mark, name, shade
 
-COSTS = {"nfe": "evaluations", "each": "seconds for a sample"}
+COSTS = {"nfe": "evaluations", "each": "milliseconds for a sample"}
 DISTANCE, MMD = "feature Fréchet distance", "MMD"
 
 
@@ -27,13 +27,13 @@ def all_rows(found: Sequence[RunFolder]) -> pd.DataFrame:
 def variants(found: Sequence[RunFolder]) -> list[str]:
     """Return the models of runs in the order of their rows, a user's last."""
     rows = rows_of(found)
-    return [each for each in dict.fromkeys(rows.variant[rows.method != "data"])]
+    return list(dict.fromkeys(rows.variant[rows.method != "data"]))
 
 
 def words(cell: pd.Series, measure: str) -> str:
     """Return what the dot of a cell says."""
     budget = f", tolerance {cell['at']:g}" if cell["axis"] == "tolerance" else ""
-    cost = f"{cell.nfe:.0f} evaluations, {1000 * cell.each:.3g} ms a sample"
+    cost = f"{cell.nfe:.0f} evaluations, {cell.each:.3g} ms a sample"
     return f"{name(cell.variant)} by {name(cell.method)}{budget}: {measure} {cell.value:.3g} at {cost}"
 
 
@@ -58,8 +58,8 @@ def fronts(axis: Axes, cells: pd.DataFrame, cost: str, measure: str) -> list[Tip
         look = {"linestyle": "--"} if variant.startswith("empirical") else {}
         axis.plot(best[cost], best.value, color=shade(variant), linewidth=1.2, label=name(variant), **look)
         for _, cell in best.iterrows():
-            axis.plot([cell[cost]], [cell.value], mark(cell.method), color=shade(variant), markersize=6, markeredgecolor="white",
-                      markeredgewidth=0.4)  # fmt: skip
+            axis.plot([cell[cost]], [cell.value], marker=mark(cell.method), color=shade(variant), markersize=6.5,
+                      markeredgecolor="white", markeredgewidth=0.4)  # fmt: skip
             tips.append(Tip(axis, cell[cost], cell.value, words(cell, measure)))
     return tips
 
@@ -72,7 +72,5 @@ def floor(axis: Axes, cells: pd.DataFrame) -> None:
 
 def samplers_of(cells: pd.DataFrame) -> Iterable[str]:
     """Return the samplers of cells in the order of the table."""
-    from replications.survey.names import MARKS
-
     found = set(cells.method)
     return [*(each for each in MARKS if each in found), *sorted(found - set(MARKS))]

@@ -57,17 +57,19 @@ def grid(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
     axis.set_xticks(range(len(samplers)), [name(each) for each in samplers], rotation=38, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(len(models)), [name(each) for each in models])
     axis.grid(False)
+    axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     return Figure(
         f"grid-{dataset}",
         f"Objective x sampler at {budget:g} evaluations: {dataset}",
         f"{what.said[0].upper()}{what.said[1:]}, means over replicates; data read {floor:.3g}. Of every sampler the cell of most "
-        f"evaluations up to {budget:g} that it was given, of an adaptive one by what it took. {REFUSED}: cannot run on that model, "
-        f"for the reason in the table of refusals; {BEYOND}: took more evaluations at every tolerance. Dark is near data.",
+        f"evaluations up to {budget:g} that it was given, of an adaptive one by what it took. {REFUSED}: cannot run on that "
+        f"model, for the reason in the table of refusals; {BEYOND}: took more evaluations at every tolerance. Dark is near data.",
         "A coloured grid of numbers, objectives down and samplers across; some cells hold a cross.",
         figure,
         runs=found,
         data=measured(within(cells, budget), what.metric),
+        photographic=True,  # a dark page would turn near into far
         tips=tips,
     )
 

@@ -51,7 +51,7 @@ def pareto(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
         axis.set(xscale="log", yscale="log", xlabel=label)
         tips += drawing.fronts(axis, cells, cost, what.label)
         drawing.floor(axis, cells)
-        ticks(axis, "y" if cost == "each" else "xy")
+        ticks(axis)
     axes[0].set_ylabel(what.label)
     best = {tip.text.partition(" by ")[2].partition(":")[0].partition(",")[0] for tip in tips}
     marks = [
@@ -64,9 +64,9 @@ def pareto(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
         f"pareto-{dataset}",
         f"What a sample is worth by what it costs: {dataset}",
         f"For every objective (colours) the samplers (marks) that no other beats at the same or a lower cost: {what.said}, means "
-        "over replicates. Left: network evaluations; right: seconds for a sample, drawn in a batch on this machine. Thin dashed: "
-        "as many data. All samplers start from the same noise. An exact score, where there is one, is that of the training set: "
-        "what it reproduces are training images.",
+        "over replicates. Left: network evaluations; right: wall time of a sample, drawn in a batch on this machine. Thin "
+        "dashed: as many data. All samplers start from the same noise. An exact score, where there is one, is that of the "
+        "training set: what it reproduces are training images.",
         "Two panels of falling staircases, one for each objective, that flatten above or near the dashed line of data.",
         figure,
         runs=found,
@@ -83,9 +83,9 @@ def by_objective(found: list[RunFolder], experiment: str, dataset: str) -> Figur
     return Figure(
         f"by-objective-{dataset}",
         f"Every sampler on every objective: {dataset}",
-        f"{what.said[0].upper()}{what.said[1:]} against evaluations, means over replicates. Warm colours: samplers that draw noise "
-        "on the way; cold: solvers of the flow. Wide grey: the front, what no sampler beats at as many evaluations. Dashed: as "
-        "many data. What lies above the panels is not shown. Cells that cannot run are in the table of refusals.",
+        f"{what.said[0].upper()}{what.said[1:]} against evaluations, means over replicates. Warm colours: samplers that draw "
+        "noise on the way; cold: solvers of the flow. Wide grey: the front, what no sampler beats at as many evaluations. "
+        "Dashed: as many data. What lies above the panels is not shown. Cells that cannot run are in the table of refusals.",
         "Small panels, one an objective, each with falling lines of about a dozen samplers above a grey staircase.",
         figure,
         runs=found,
@@ -96,7 +96,7 @@ def by_objective(found: list[RunFolder], experiment: str, dataset: str) -> Figur
 
 def small_panels(cells: pd.DataFrame, models: list[str], measure: str) -> tuple[Drawing, list[Tip]]:
     """Draw a panel for each model with a line for every sampler against evaluations; return it and what the dots say."""
-    figure, axes = panels(len(models), 2.5, per_line=3, sharex=True, sharey=True)
+    figure, axes = panels(len(models), 2.1, per_line=3, sharex=True, sharey=True)
     tips = []
     for place, (axis, model) in enumerate(zip(axes, models)):
         axis.set(xscale="log", yscale="log", title=name(model))

@@ -1,10 +1,11 @@
 """Samples side by side, all from the same noise: pictures, and points in the plane."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from common.measure.drawing import datasets
@@ -13,10 +14,11 @@ from common.measure.image_lines import image_lines
 from replications.ffjord.drawing import WIDTH
 from replications.survey import drawing
 from replications.survey.names import name, shade
+from replications.survey.samplers import SAMPLERS
 
-# one of each way: reverse SDE, chain, Langevin, the flow's solvers of order one and two
-CHOSEN = ("euler_maruyama", "ancestral", "annealed_langevin", "edm_heun_churn", "ddim", "dpm_solver_pp_2m", "heun", "rk45")
-PER_LINE = 6  # pictures of a cell
+# one of each way: the reverse SDE by steps of first and of second order, Langevin dynamics, the flow
+CHOSEN = ("euler_maruyama", "annealed_langevin", "edm_heun_churn", "dpm_solver_pp_2m")
+PER_LINE, COLUMNS = 8, 4  # pictures of a cell, and cells side by side
 Key = tuple[str, str]  # sampler, and evaluations or tolerance as they stand in the arrays' names
 
 
@@ -40,31 +42,37 @@ def pictures(found: list[RunFolder], dataset: str) -> Figure:
     arrays = {**own_arrays(found[1:], run), **run.arrays}
     models, shown = list(run.info["settings"]["objectives"]), run.info["settings"]["shown"]
     keys = [*keys_of(list(arrays), models, shown), *own_keys(arrays, models, shown)]
-    size = (WIDTH, 0.5 + 0.27 * len(keys) * 6 / max(6, len(models)))
-    figure, grid = plt.subplots(max(1, len(keys)), len(models), figsize=size, squeeze=False)
-    for line, (sampler, at) in zip(grid, keys):
-        for axis, model in zip(line, models):
-            images, first = arrays.get(f"{model}_{sampler}_{at}"), axis is line[0]
-            label = f"{name(sampler)}, {at}" if first else ""
-            if images is None:
-                axis.set_axis_off()
-                if first:
-                    axis.text(-0.05, 0.5, label, ha="right", va="center", transform=axis.transAxes)
-                continue
-            image_lines(axis, images[:PER_LINE].astype(np.float32), label, PER_LINE, gap=1)
-    for axis, model in zip(grid[0], models):
-        axis.set_title(name(model), fontsize=8)
+    blocks = [models[start : start + COLUMNS] for start in range(0, len(models), COLUMNS)]
+    lines = [(block, key) for block in blocks for key in keys]
+    figure, grid = plt.subplots(max(1, len(lines)), COLUMNS, figsize=(WIDTH, 0.3 + 0.24 * len(lines)), squeeze=False)
+    figure.get_layout_engine().set(h_pad=0.012, hspace=0, w_pad=0.02, wspace=0)
+    for axis in grid.flat:
+        axis.set_axis_off()
+    for line, (block, key) in zip(grid, lines):
+        cells(line, arrays, block, key)
+        for axis, model in zip(line, block):
+            axis.set_title(name(model) if key == keys[0] else "", fontsize=8.5)
     return Figure(
         f"samples-{dataset}",
         f"Samples from the same noise: {dataset}",
-        f"The first samples of the first replicate, by sampler and evaluations ({' and '.join(map(str, shown))}); a column's place "
-        "is the same noise in every cell. Networks of noise levels answer at these alone, so some of their cells are empty.",
+        f"The first samples of the first replicate, by sampler and evaluations ({' and '.join(map(str, shown))}); a column's "
+        "place is the same noise in every cell. Networks of noise levels answer at these alone, so some of their cells are "
+        "empty.",
         "Lines of small pictures; more of them are recognisable with more evaluations.",
         figure,
         runs=found[:1],
         arrays="arrays.npz",
         photographic=True,
     )
+
+
+def cells(line: Sequence[Axes], arrays: Mapping[str, np.ndarray], models: Sequence[str], key: Key) -> None:
+    """Draw the pictures of a sampler on each model, and its name on the left."""
+    sampler, at = key
+    line[0].text(-0.02, 0.5, f"{name(sampler)}, {at}", ha="right", va="center", transform=line[0].transAxes, fontsize=8)
+    for axis, model in zip(line, models):
+        if (images := arrays.get(f"{model}_{sampler}_{at}")) is not None:
+            image_lines(axis, images[:PER_LINE].astype(np.float32), "", PER_LINE, gap=1)
 
 
 def own_arrays(found: list[RunFolder], beside: RunFolder) -> dict[str, np.ndarray]:
@@ -77,8 +85,6 @@ def own_keys(arrays: dict[str, np.ndarray], models: Sequence[str], shown: Sequen
     """Return the samplers that are none of the suite's among the arrays' names."""
     ends = [f"{at:g}" for at in shown] + ["whole"]
     parts = [key.removeprefix(f"{model}_").rpartition("_") for key in arrays for model in models if key.startswith(f"{model}_")]
-    from replications.survey.samplers import SAMPLERS
-
     known = [(sampler, at) for sampler, _, at in parts if at in ends and sampler not in SAMPLERS]
     return list(dict.fromkeys(known))
 
@@ -86,16 +92,17 @@ def own_keys(arrays: dict[str, np.ndarray], models: Sequence[str], shown: Sequen
 def points(run: RunFolder, dataset: str) -> Figure:
     """Rows of samplers at their budgets, columns of objectives; points of the first replicate."""
     models, shown = list(run.info["settings"]["objectives"]), run.info["settings"]["shown"]
-    keys = [key for key in keys_of(list(run.arrays), models, shown) if key[0] in ("euler_maruyama", "ancestral", "ddim", "heun")]
+    keys = [key for key in keys_of(list(run.arrays), models, shown) if key[0] in ("euler_maruyama", "dpm_solver_pp_2m")]
     figure = grid_of_points(run, models, keys)
     return Figure(
         f"points-{dataset}",
         f"Samples in the plane from the same noise: {dataset}",
-        f"Samples of the first replicate by objective (across), and by sampler with its evaluations (down). Grey: data.",
+        "Samples of the first replicate by objective (across), and by sampler with its evaluations (down). Grey: data.",
         "A grid of clouds of points on a grey density; those with more evaluations lie on it more closely.",
         figure,
         runs=[run],
         arrays="arrays.npz",
+        photographic=True,
     )
 
 
@@ -107,9 +114,9 @@ def grid_of_points(run: RunFolder, models: Sequence[str], keys: Sequence[Key]) -
     low, high = data.min(0), data.max(0)
     for line, (sampler, at) in zip(grid, keys):
         for axis, model in zip(line, models):
-            axis.plot(*data.T, ".", color="#DDDDDD", markersize=3, markeredgewidth=0, rasterized=True)
+            axis.plot(*data.T, ".", color="#D0D0D0", markersize=5, markeredgewidth=0, rasterized=True)
             if (cloud := run.arrays.get(f"{model}_{sampler}_{at}")) is not None:
-                axis.plot(*cloud.T, ".", color=shade(model), markersize=2.2, markeredgewidth=0, alpha=0.7, rasterized=True)
+                axis.plot(*cloud.T, ".", color=shade(model), markersize=3, markeredgewidth=0, alpha=0.75, rasterized=True)
             axis.set(xticks=[], yticks=[], aspect="equal")
             axis.set(xlim=(1.15 * low[0], 1.15 * high[0]), ylim=(1.15 * low[1], 1.15 * high[1]))
         line[0].set_ylabel(f"{name(sampler)}\n{at} evaluations", fontsize=8)

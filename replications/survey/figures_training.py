@@ -58,9 +58,9 @@ def during_training(found: list[RunFolder], dataset: str) -> Figure:
     return Figure(
         f"during-training-{dataset}",
         f"What a training buys: {dataset}",
-        f"Distance of samples of DPM-Solver++ with at most {nfe} evaluations, from the averaged weights at states of the training; "
-        "means over replicates. All objectives have one network, batches, times and noise. Left: steps; right: seconds that they "
-        "took on this machine. Dashed: as many training images.",
+        f"Distance of samples of DPM-Solver++ with at most {nfe} evaluations, from the averaged weights at states of the "
+        "training; means over replicates. All objectives have one network, batches, times and noise. Left: steps; right: "
+        "seconds that they took on this machine. Dashed: as many training images.",
         "Two panels of falling lines, one an objective, above a dashed line.",
         figure,
         runs=found,
@@ -82,7 +82,7 @@ def gradients(found: list[RunFolder], dataset: str) -> Figure:
             against(axis, mine[mine.method == method], shade(method), name(method), band=False)
         axis.axhline(1, color=GREY, linestyle=":", linewidth=1)
         plain(axis.yaxis, (1,))
-    axes[0].set_ylabel("gradient noise, over that of a uniform share")
+    axes[0].set_ylabel("gradient noise over an even share")
     scale = rows[rows.metric == "noise_scale"]
     tips += scales(axes[2], scale[scale.variant == "trained"], objectives(share))
     below(figure, axes[:1], ncols=5)
@@ -123,16 +123,19 @@ def likelihoods(found: list[RunFolder], dataset: str) -> Figure:
         both = pd.concat({"x": last.get(method, pd.Series(dtype=float)), "y": nll[method]}, axis=1, join="inner")
         axis.plot(both.x, both.y, "o", color=shade(method), markersize=5, alpha=0.6, markeredgewidth=0, label=name(method))
         axis.plot([both.x.mean()], [both.y.mean()], "D", color=shade(method), markersize=8, markeredgecolor="white")
-        tips += [Tip(axis, x, y, f"{name(method)}, replicate {seed}: {y:.3f} bits/dim, distance {x:.3g}") for seed, x, y in both.itertuples()]
+        tips += [
+            Tip(axis, x, y, f"{name(method)}, replicate {seed}: {y:.3f} bits/dim, distance {x:.3g}")
+            for seed, x, y in both.itertuples()
+        ]
     axis.set(xlabel=drawing.DISTANCE, ylabel="bits per dimension of test images")
     if axis.get_legend_handles_labels()[0]:
         axis.legend()
     return Figure(
         f"likelihood-{dataset}",
         f"Likelihood and samples by the weighting of the loss: {dataset}",
-        "One path, one network, one training under different weightings and outputs. Up: bits per dimension of the same test images "
-        "by the flow; across: distance of samples after the last step. Lower and further left is better. A dot is a replicate, a "
-        "diamond the mean.",
+        "One path, one network, one training under different weightings and outputs. Up: bits per dimension of the same test "
+        "images by the flow; across: distance of samples after the last step. Lower and further left is better. A dot is a "
+        "replicate, a diamond the mean.",
         "A scatter of a few dots a method; the method lowest in bits need not be the furthest left.",
         figure,
         runs=found,

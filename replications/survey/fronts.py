@@ -6,16 +6,20 @@ CELL = ("dataset", "variant", "method", "axis", "at")
 
 
 def cells_of(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return a metric's measured rows with seconds of a sample beside value, NFE and floor; data and refusals are left out."""
+    """Return a metric's measured rows with milliseconds of a sample as `each`; data and refusals are left out."""
     mine = rows[(rows.metric == metric) & (rows.status == "ok") & (rows.method != "data")]
-    return mine.assign(each=mine.seconds / mine.n)
+    return mine.assign(each=1000 * mine.seconds / mine.n)
 
 
 def averaged(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean over replicates of value, NFE and seconds of a sample of every cell that all replicates have."""
+    """Return the means over replicates of every cell, with their number.
+
+    A cell that fewer replicates have than others of its sampler and model is left out: its mean would be of other replicates.
+    """
     groups = cells.groupby(list(CELL), sort=False, dropna=False)
-    whole = groups.seed.nunique() == cells.seed.nunique()
-    return groups[["value", "nfe", "each", "floor"]].mean()[whole].reset_index()
+    found = groups[["value", "nfe", "each", "floor"]].mean().assign(replicates=groups.seed.nunique()).reset_index()
+    most = found.groupby(["dataset", "variant", "method"]).replicates.transform("max")
+    return found[found.replicates == most].reset_index(drop=True)
 
 
 def within(cells: pd.DataFrame, budget: float) -> pd.DataFrame:
@@ -25,6 +29,17 @@ def within(cells: pd.DataFrame, budget: float) -> pd.DataFrame:
     """
     affordable = cells[cells.nfe <= budget].sort_values(["nfe", "value"], ascending=[False, True], kind="stable")
     return affordable.drop_duplicates(["dataset", "variant", "method", "seed"]).sort_index()
+
+
+def best_within(cells: pd.DataFrame, budget: float) -> pd.DataFrame:
+    """Return for every sampler and model its cell that is nearest to data in the mean over replicates, of those within `budget`.
+
+    Cells with more evaluations on average than the budget, or that a replicate lacks, do not count.
+    """
+    mean = averaged(cells)
+    mean = mean[(mean.nfe <= budget) & (mean.replicates == cells.seed.nunique())].sort_values("value", kind="stable")
+    chosen = mean.drop_duplicates(["dataset", "variant", "method"])[list(CELL)]
+    return cells.merge(chosen, on=list(CELL))
 
 
 def front(cells: pd.DataFrame, cost: str) -> pd.DataFrame:

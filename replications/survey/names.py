@@ -1,5 +1,7 @@
 """What samplers, objectives and families are called in figures and tables; an objective's colour and a sampler's mark there."""
 
+from typing import Any
+
 from common.measure.figures import BLACK, BLUE, COLOURS, GREY, PURPLE, SKY, VERMILION, WINE, colour
 from replications.survey.own_rows import is_own
 from replications.survey.samplers import SAMPLERS
@@ -48,7 +50,7 @@ NAMES = {
 }
 # colours beyond those that the suite's methods have
 SHADES = {
-    "noise_sub_vp": "#999933",
+    "noise_sub_vp": "#117733",
     "score_sub_vp": "#44AA99",
     "ncsnv2": "#AA4499",
     "ncsnv2_index": "#DDAADD",
@@ -56,15 +58,34 @@ SHADES = {
     **dict.fromkeys(("empirical_vp", "empirical_ve", "empirical_ot"), BLACK),
     "vp": COLOURS["ddpm_vp"],
     "ve": COLOURS["score_ve"],
-    "sub_vp": "#999933",
+    "sub_vp": "#117733",
     "ot": COLOURS["fm_ot"],
     "velocity_only": "#88AACC",
 }
 FLOWS, NOISY = "flow", "noise on the way"
-MARKS = dict(zip(SAMPLERS, ("o", "P", "X", "d", "s", "v", "p", "*", "h", "o", "s", "D", "^", "v", "*"), strict=True))
+# a mark of its own for each, the stars being solvers of the flow
+MARKS: dict[str, Any] = {
+    "euler_maruyama": "o",
+    "torchsde_srk": "P",
+    "reverse_diffusion": "X",
+    "predictor_corrector": "d",
+    "ancestral": "s",
+    "annealed_langevin": "v",
+    "edm_heun_churn": "p",
+    "ggf": "^",
+    "ggf_bridge": ">",
+    "ddim": "*",
+    "dpm_solver_pp_2m": "h",
+    "edm_heun": (4, 1, 0),
+    "euler": "<",
+    "heun": "D",
+    "rk45": (8, 1, 0),
+}
 # lines of a panel with many samplers: those that draw noise are warm, those of the flow cold
-WARM = dict(zip((name for name, kind in SAMPLERS.items() if kind.noisy), (VERMILION, "#E69F00", PURPLE, WINE, "#BB5566")  * 2))
-COLD = dict(zip((name for name, kind in SAMPLERS.items() if not kind.noisy), (BLUE, SKY, "#009E73", "#332288", "#44AA99", "#6688AA")))
+WARM = dict(zip((name for name, kind in SAMPLERS.items() if kind.noisy), (VERMILION, "#E69F00", PURPLE, WINE, "#BB5566") * 2))
+COLD = dict(
+    zip((name for name, kind in SAMPLERS.items() if not kind.noisy), (BLUE, SKY, "#009E73", "#332288", "#44AA99", "#6688AA"))
+)
 OWN_MARK = "$\u2605$"
 
 
@@ -83,7 +104,7 @@ def line_shade(sampler: str) -> str:
     return {**WARM, **COLD}.get(sampler) or (colour(sampler) if is_own(sampler) else GREY)
 
 
-def mark(sampler: str) -> str:
+def mark(sampler: str) -> Any:
     """Return a sampler's mark, the same in every figure; a user's is a star."""
     return MARKS.get(sampler, OWN_MARK)
 

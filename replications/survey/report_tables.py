@@ -1,6 +1,7 @@
 """Tables of the report: the grid at a budget, refusals, costs, orders and training; mean ± standard deviation over replicates."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,8 @@ def grid(rows: pd.DataFrame, experiment: str, dataset: str) -> Table:
     """Return sampler x objective: the measure within a budget, and beneath it what data read."""
     what, budget = COMPARED[experiment], budget_of(rows)
     cells = within(cells_of(rows, what.metric), budget)
-    models = [each for each in dict.fromkeys(rows.variant[rows.method != "data"])]
-    values = cells.groupby(["method", "variant"]).value.agg(mean_and_deviation)
+    models = list(dict.fromkeys(rows.variant[rows.method != "data"]))
+    values = cells.groupby(["method", "variant"]).value.agg(partial(of_all, replicates=rows.seed.nunique()))
     refused = rows[(rows.status == "refused") & (rows.metric == what.metric)].set_index(["method", "variant"]).index
     data = rows[(rows.method == "data") & (rows.metric == what.metric)].value
     lines = [
@@ -51,11 +52,19 @@ def grid(rows: pd.DataFrame, experiment: str, dataset: str) -> Table:
     ]
     lines.append({"sampler": NAMES["data"], **{name(model): mean_and_deviation(data) if len(data) else "–" for model in models}})
     caption = (
-        f"{what.said[0].upper()}{what.said[1:]}: of every sampler the cell of most evaluations up to {budget:g}, of an adaptive one "
-        f"by what it took. {REFUSED}: cannot run there, see the table of refusals. –: more evaluations at every tolerance.{SPREAD}"
+        f"{what.said[0].upper()}{what.said[1:]}: of every sampler the cell of most evaluations up to {budget:g}, of an adaptive "
+        f"one by what it took. {REFUSED}: cannot run there, see the table of refusals. –: more evaluations at every tolerance. "
+        f"In brackets: of how many replicates, if not of all.{SPREAD}"
     )
-    table = Table(f"grid-table-{dataset}", f"Objective x sampler at {budget:g} evaluations: {dataset}", caption, pd.DataFrame(lines))
+    table = Table(
+        f"grid-table-{dataset}", f"Objective x sampler at {budget:g} evaluations: {dataset}", caption, pd.DataFrame(lines)
+    )
     return marked(table, KINDS, "sampler")
+
+
+def of_all(values: pd.Series, replicates: int) -> str:
+    """Return mean and deviation, and of how many replicates where it is not of all."""
+    return mean_and_deviation(values) + (f" ({len(values)} of {replicates})" if len(values) < replicates else "")
 
 
 def refusals(rows: pd.DataFrame, dataset: str) -> Table:
@@ -71,8 +80,8 @@ def refusals(rows: pd.DataFrame, dataset: str) -> Table:
         for (method, variant), found in mine.groupby(["method", "variant"], sort=False)
     ]
     caption = (
-        "Cells of the comparison that did not run, by the evaluations (of adaptive samplers: the tolerances) that they had; where "
-        "the reason differs between them, that of the least and of the most."
+        "Cells of the comparison that did not run, by the evaluations (of adaptive samplers: the tolerances) that they had; "
+        "where the reason differs between them, that of the least and of the most."
     )
     return Table(f"refusals-{dataset}", f"What cannot run, and why: {dataset}", caption, pd.DataFrame(lines))
 

@@ -32,7 +32,7 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
 def sampling(rows: pd.DataFrame, dataset: str) -> Table:
     """Return sampler x budget: evaluations and samples a second, over all trained models."""
     cells = cells_of(rows, "feature_frechet")
-    cells = cells[~cells.variant.str.startswith("empirical")].assign(speed=lambda each: 1 / each.each)
+    cells = cells[~cells.variant.str.startswith("empirical")].assign(speed=lambda each: 1000 / each.each)
     lines = []
     for method in samplers_of(cells):
         for (axis, at), found in cells[cells.method == method].groupby(["axis", "at"], dropna=False):
@@ -42,15 +42,14 @@ def sampling(rows: pd.DataFrame, dataset: str) -> Table:
                     "sampler": name(method),
                     "budget": f"tolerance {at:g}" if axis == "tolerance" else f"{at:g}" if axis == "nfe" else "its own",
                     "NFE": mean_and_deviation(each.nfe.mean()),
-                    "samples a second": mean_and_deviation(each.speed.median()),
-                    "ms an evaluation": mean_and_deviation(1000 * (each.each.mean() / each.nfe.mean())),
+                    "samples a second": rounded(each.speed.median()),
                     "objectives": found.variant.nunique(),
                 }
             )
     caption = (
-        "What a sample takes, all of a cell drawn in batches on the machine of the runs: evaluations (NFE), mean over trained "
-        "objectives; samples a second, the median over objectives; wall time of a sample by evaluation, which has the sampler's own "
-        "work in it; and on how many objectives it ran. Seconds compare within one machine." + SPREAD
+        "What a sample takes, those of a cell drawn in batches on the machine of the runs: evaluations (NFE), mean over trained "
+        "objectives; samples a second, the median over objectives; and on how many objectives it ran. Seconds compare within one "
+        "machine." + network(dataset, rows.level.iloc[0]) + SPREAD
     )
     return Table(f"cost-{dataset}", f"What a sample takes: {dataset}", caption, pd.DataFrame(lines))
 
@@ -62,8 +61,7 @@ def training(rows: pd.DataFrame, dataset: str) -> Table:
     lines = []
     for method in dict.fromkeys(rows.method[~rows.method.isin(["data", "uniform"])]):
         last = curve[curve.method == method].sort_values("at").groupby("seed").last()
-        line = {"objective": name(method), "parameters": parameters(dataset, method, rows.level.iloc[0])}
-        line |= {"training, s": cell(last.seconds), "distance": cell(last.value)}
+        line = {"objective": name(method), "training, s": cell(last.seconds), "distance": cell(last.value)}
         for quality, found in rows[rows.metric == "steps_to_quality"].groupby("at"):
             line[f"steps to {quality:g} x data"] = measured_cell(found[found.method == method])
         line["noise scale"] = measured_cell(trained[trained.method == method])
@@ -75,13 +73,20 @@ def training(rows: pd.DataFrame, dataset: str) -> Table:
     if len(uniform):
         lines.append({"objective": "uniform density", "bits/dim": cell(uniform)})
     caption = (
-        "Every objective with one network, batches, times and noise. Training: wall time. Distance: of samples by DPM-Solver++ after "
-        "the last step. Steps to: how many it takes until those samples are as many times as far as data. Noise scale: batch at "
-        "which noise and signal of the trained network's gradient are equal. A number in brackets is how many replicates it is of, "
-        "where the others did not get there." + SPREAD
+        "Every objective with one network, batches, times and noise. Training: wall time. Distance: of samples by DPM-Solver++ "
+        "after the last step. Steps to: how many it takes until those samples are as many times as far as data. Noise scale: "
+        "batch at which noise and signal of the trained network's gradient are equal. A number in brackets is how many "
+        "replicates it is of, where the others did not get there." + network(dataset, rows.level.iloc[0]) + SPREAD
     )
     frame = pd.DataFrame(lines).fillna("–")
-    return marked(Table(f"training-{dataset}", f"What an objective takes in training: {dataset}", caption, frame), KINDS, "objective")
+    return marked(
+        Table(f"training-{dataset}", f"What an objective takes in training: {dataset}", caption, frame), KINDS, "objective"
+    )
+
+
+def rounded(values: pd.Series) -> str:
+    """Return mean and deviation of large numbers, without decimals."""
+    return f"{values.mean():.0f}" + (f" ± {values.std():.0f}" if len(values) > 1 else "")
 
 
 def cell(values: pd.Series) -> str:
@@ -96,12 +101,12 @@ def measured_cell(rows: pd.DataFrame) -> str:
 
 
 @cache
-def parameters(dataset: str, objective: str, level: str) -> str:
-    """Return the number of a shared model's parameters, from the level's settings; a dash where there is no such model."""
+def network(dataset: str, level: str) -> str:
+    """Return the size of the network that a level's shared models have on a data set, in words; "" where that is not known."""
     try:
-        found = settings_of.resolve("common", "train", level, [f"data={dataset}", f"objective={objective}"])
-        with torch.device("meta"):
-            network = train.description(found).build(0).backbone
-    except (RetraceError, NotImplementedError, RuntimeError):
-        return "–"
-    return f"{sum(each.numel() for each in network.parameters())}"
+        described = train.description(settings_of.resolve("common", "train", level, [f"data={dataset}"]))
+    except RetraceError:
+        return ""
+    with torch.device("meta"):  # counted, not made
+        weights = described.backbone.build(described.shape).parameters()
+    return f" The network has {sum(each.numel() for each in weights):,} parameters.".replace(",", "\N{NO-BREAK SPACE}")
