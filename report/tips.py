@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FixedFormatter
 
 from common.measure.figures import Figure, Tip
 from report.numbers import number
@@ -65,10 +64,10 @@ def _of_lines(axis: Axes) -> Iterator[Tip]:
 
 def _said(axis: Axis, value: float) -> str:
     """Return a value under its axis' name; a category by its own."""
-    if isinstance(formatter := axis.get_major_formatter(), FixedFormatter):
-        at = np.asarray(axis.get_majorticklocs(), float)
-        if len(at) == len(formatter.seq) and len(at) and abs(at - value).min() < 1e-9:
-            return str(formatter.seq[int(abs(at - value).argmin())])
+    for tick in axis.get_major_ticks():
+        label = tick.label1.get_text()
+        if abs(tick.get_loc() - value) < 1e-9 and label[:1].isalpha():
+            return label
     name = axis.get_label_text().replace("$", "")
     return f"{name} {number(float(value))}".strip()
 

@@ -129,8 +129,8 @@ def what_matters(cells: pd.DataFrame, budget: float) -> str:
     sampler, objective = (spread(100 * shares.loc[each]) for each in ("sampler", "objective"))
     more = "sampler" if shares.loc["sampler"].mean() > shares.loc["objective"].mean() else "objective"
     return (
-        f"At {budget:g} evaluations choose the {more} first: which sampler it is explains {sampler} % of the variance of log "
-        f"distances between cells, which objective {objective} %; the rest is how the two fit together."
+        f"With at most {budget:g} evaluations choose the {more} first: which sampler it is explains {sampler} % of the variance "
+        f"of log distances between cells, which objective {objective} %; the rest is how the two fit together."
     )
 
 

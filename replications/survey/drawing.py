@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
-from common.measure.drawing import rows_of
 from common.measure.figures import BLACK, GREY, RunFolder, Runs, Tip
 from replications.survey.fronts import front
 from replications.survey.names import MARKS, line_shade, mark, name, shade
@@ -24,9 +23,8 @@ def all_rows(found: Sequence[RunFolder]) -> pd.DataFrame:
     return pd.concat([run.metrics for run in found], ignore_index=True)
 
 
-def variants(found: Sequence[RunFolder]) -> list[str]:
-    """Return the models of runs in the order of their rows, a user's last."""
-    rows = rows_of(found)
+def variants(rows: pd.DataFrame) -> list[str]:
+    """Return the models of rows in their order, a user's last."""
     return list(dict.fromkeys(rows.variant[rows.method != "data"]))
 
 

@@ -39,7 +39,7 @@ def budget_of(rows: pd.DataFrame) -> float:
 def grid(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
     """The measure of every sampler (across) on every objective (down) within a budget."""
     what, rows = COMPARED[experiment], drawing.all_rows(found)
-    budget, models = budget_of(rows), drawing.variants(found)
+    budget, models = budget_of(rows), drawing.variants(rows)
     cells = cells_of(rows, what.metric)
     samplers = list(drawing.samplers_of(rows[(rows.method != "data") & (rows.metric == what.metric)]))
     mean = within(cells, budget).pivot_table(index="variant", columns="method", values="value")

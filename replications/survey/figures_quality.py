@@ -78,7 +78,7 @@ def pareto(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
 def by_objective(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
     """A panel for each objective with a line for every sampler, and their front."""
     what, rows = COMPARED[experiment], rows_of(found)
-    cells, models = averaged(cells_of(rows, what.metric)), drawing.variants(found)
+    cells, models = averaged(cells_of(rows, what.metric)), drawing.variants(rows)
     figure, tips = small_panels(cells, models, what.label)
     return Figure(
         f"by-objective-{dataset}",

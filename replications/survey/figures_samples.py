@@ -1,6 +1,6 @@
 """Samples side by side, all from the same noise: pictures, and points in the plane."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -14,7 +14,7 @@ from common.measure.image_lines import image_lines
 from replications.ffjord.drawing import WIDTH
 from replications.survey import drawing
 from replications.survey.names import name, shade
-from replications.survey.samplers import SAMPLERS
+from replications.survey.own_rows import MARK, is_own
 
 # one of each way: the reverse SDE by steps of first and of second order, Langevin dynamics, the flow
 CHOSEN = ("euler_maruyama", "annealed_langevin", "edm_heun_churn", "dpm_solver_pp_2m")
@@ -39,9 +39,10 @@ def keys_of(names: Sequence[str], models: Sequence[str], shown: Sequence[int]) -
 def pictures(found: list[RunFolder], dataset: str) -> Figure:
     """Rows of samplers at their budgets, columns of objectives; the first pictures of the first replicate."""
     run = found[0]
-    arrays = {**own_arrays(found[1:], run), **run.arrays}
-    models, shown = list(run.info["settings"]["objectives"]), run.info["settings"]["shown"]
-    keys = [*keys_of(list(arrays), models, shown), *own_keys(arrays, models, shown)]
+    arrays, shown = {**own_arrays(found[1:], run), **run.arrays}, run.info["settings"]["shown"]
+    theirs = [each for each in drawing.variants(drawing.all_rows(found)) if is_own(each)]
+    models = [*run.info["settings"]["objectives"], *theirs]
+    keys = [*keys_of(list(arrays), models, shown), *own_keys(arrays, models)]
     blocks = [models[start : start + COLUMNS] for start in range(0, len(models), COLUMNS)]
     lines = [(block, key) for block in blocks for key in keys]
     figure, grid = plt.subplots(max(1, len(lines)), COLUMNS, figsize=(WIDTH, 0.3 + 0.24 * len(lines)), squeeze=False)
@@ -75,18 +76,23 @@ def cells(line: Sequence[Axes], arrays: Mapping[str, np.ndarray], models: Sequen
             image_lines(axis, images[:PER_LINE].astype(np.float32), "", PER_LINE, gap=1)
 
 
-def own_arrays(found: list[RunFolder], beside: RunFolder) -> dict[str, np.ndarray]:
-    """Return the pictures of a user's samplers in the same replicate."""
-    own = [run for run in found if run.info["experiment"] == "bring_your_own" and run.info["seed"] == beside.info["seed"]]
-    return {key: images for run in own for key, images in run.arrays.items()}
+def own_arrays(found: Sequence[RunFolder], beside: RunFolder) -> dict[str, np.ndarray]:
+    """Return the pictures that a user's files drew in the same replicate, under the names that the rows have."""
+    arrays = {}
+    for run in found:
+        if run.info["experiment"] == "bring_your_own" and run.info["seed"] == beside.info["seed"]:
+            cells = run.metrics[run.metrics.metric == "feature_frechet"]
+            for variant, method in dict.fromkeys(zip(cells.variant, cells.method)):
+                plain = "_".join(MARK.sub("", each) for each in (variant, method))
+                held = {key.removeprefix(f"{plain}_"): each for key, each in run.arrays.items() if key.startswith(f"{plain}_")}
+                arrays |= {f"{variant}_{method}_{at}": images for at, images in held.items()}
+    return arrays
 
 
-def own_keys(arrays: dict[str, np.ndarray], models: Sequence[str], shown: Sequence[int]) -> list[Key]:
-    """Return the samplers that are none of the suite's among the arrays' names."""
-    ends = [f"{at:g}" for at in shown] + ["whole"]
-    parts = [key.removeprefix(f"{model}_").rpartition("_") for key in arrays for model in models if key.startswith(f"{model}_")]
-    known = [(sampler, at) for sampler, _, at in parts if at in ends and sampler not in SAMPLERS]
-    return list(dict.fromkeys(known))
+def own_keys(arrays: Iterable[str], models: Sequence[str]) -> list[Key]:
+    """Return a user's samplers with their budgets, from the arrays' names."""
+    found = [key.removeprefix(f"{model}_").rpartition("_") for key in arrays for model in models if key.startswith(f"{model}_")]
+    return list(dict.fromkeys((sampler, at) for sampler, _, at in found if is_own(sampler)))
 
 
 def points(run: RunFolder, dataset: str) -> Figure:

@@ -9,7 +9,7 @@ import pandas as pd
 from common.measure.figures import Table, marked, mean_and_deviation
 from common.measure.statistics import log_slope
 from replications.survey import report_tables_cost
-from replications.survey.drawing import samplers_of
+from replications.survey.drawing import samplers_of, variants
 from replications.survey.figures_grid import budget_of
 from replications.survey.figures_quality import COMPARED
 from replications.survey.fronts import cells_of, within
@@ -41,7 +41,7 @@ def grid(rows: pd.DataFrame, experiment: str, dataset: str) -> Table:
     """Return sampler x objective: the measure within a budget, and beneath it what data read."""
     what, budget = COMPARED[experiment], budget_of(rows)
     cells = within(cells_of(rows, what.metric), budget)
-    models = list(dict.fromkeys(rows.variant[rows.method != "data"]))
+    models = variants(rows)
     values = cells.groupby(["method", "variant"]).value.agg(partial(of_all, replicates=rows.seed.nunique()))
     refused = rows[(rows.status == "refused") & (rows.metric == what.metric)].set_index(["method", "variant"]).index
     data = rows[(rows.method == "data") & (rows.metric == what.metric)].value
