@@ -43,9 +43,8 @@ def test_within_a_budget_most_evaluations_count_and_not_the_best():
 
 def test_the_best_within_a_budget_is_chosen_by_the_mean_over_all_replicates():
     # at 5 evaluations better on average, at 20 in the first replicate; at 10 a replicate is missing
-    table = cells(
-        ("a", 5, 0, 5, 2.0, 1), ("a", 5, 1, 5, 2.0, 1), ("a", 20, 0, 20, 1.0, 1), ("a", 20, 1, 20, 9.0, 1), ("a", 10, 0, 10, 0.1, 1)
-    )  # fmt: skip
+    both = (("a", 5, 0, 5, 2.0, 1), ("a", 5, 1, 5, 2.0, 1), ("a", 20, 0, 20, 1.0, 1), ("a", 20, 1, 20, 9.0, 1))
+    table = cells(*both, ("a", 10, 0, 10, 0.1, 1))
     found = best_within(table, 20)
     assert found["at"].tolist() == [5, 5] and found.seed.tolist() == [0, 1]
     assert best_within(table, 4).empty
