@@ -1,8 +1,11 @@
 """What a paper's figures.py takes and gives: run folders in, figures and tables out.
 
     figures(runs: Runs) -> Iterable[Figure | Callable[[], Figure]]
-    tables(metrics: pd.DataFrame) -> Iterable[Table | Callable[[], Table]]
+    tables(metrics: pd.DataFrame) -> Iterable[Table | Callable[[], Table]]      (or of metrics and refused: see below)
     advice(metrics: pd.DataFrame) -> Advice | None       (where a reader asks what to use)
+
+Tables and advice are made from the measured rows. A `tables` with a second parameter is given the rows that were refused too,
+with their reasons.
 
 Figures are drawn when the report is built, never during training. A function without arguments may stand for what it
 draws (`functools.partial(samples, run)`): if it raises, only its own place in the report is lost, while an exception

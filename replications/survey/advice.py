@@ -1,6 +1,6 @@
 """Which should I use: five sentences that are computed from the measured rows, with how sure they are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from functools import partial
 
 import numpy as np
@@ -162,7 +162,7 @@ def cheapest_training(rows: pd.DataFrame) -> str:
         whole = table.reindex(sorted(set(steps.seed))).dropna(axis=1)
         if whole.shape[1] >= 2:
             order = np.log(whole).mean().sort_values(kind="stable").index
-            never = sorted(set(rows.method[rows.metric == "steps_to_quality"]) - set(whole.columns))
+            never = set(rows.method[(rows.metric == "feature_frechet") & (rows.axis == "step")]) - set(whole.columns)
             return (
                 f"To train least take {name(order[0])}: its samples come within {quality:g} times the distance of data after "
                 f"{np.exp(np.log(whole[order[0]]).mean()):.0f} steps, {name(order[1])}'s after "
@@ -171,6 +171,6 @@ def cheapest_training(rows: pd.DataFrame) -> str:
     return ""
 
 
-def not_reached(never: Sequence[str]) -> str:
+def not_reached(never: Collection[str]) -> str:
     """Return who did not get there in every replicate."""
     return f"; {len(never)} of the objectives do not get there in every replicate" if never else ""

@@ -18,7 +18,8 @@ from replications.survey.own_rows import MARK, is_own
 
 # one of each way: the reverse SDE by steps of first and of second order, Langevin dynamics, the flow
 CHOSEN = ("euler_maruyama", "annealed_langevin", "edm_heun_churn", "dpm_solver_pp_2m")
-PER_LINE, COLUMNS = 8, 4  # pictures of a cell, and cells side by side
+PER_LINE, COLUMNS = 6, 5  # pictures of a cell, and cells side by side
+POINTS, DATA = 200, 300  # that are drawn in the plane
 Key = tuple[str, str]  # sampler, and evaluations or tolerance as they stand in the arrays' names
 
 
@@ -120,9 +121,11 @@ def grid_of_points(run: RunFolder, models: Sequence[str], keys: Sequence[Key]) -
     low, high = data.min(0), data.max(0)
     for line, (sampler, at) in zip(grid, keys):
         for axis, model in zip(line, models):
-            axis.plot(*data.T, ".", color="#D0D0D0", markersize=5, markeredgewidth=0, rasterized=True)
+            axis.plot(*data[:DATA].T, ".", color="#D0D0D0", markersize=5, markeredgewidth=0, rasterized=True)
             if (cloud := run.arrays.get(f"{model}_{sampler}_{at}")) is not None:
-                axis.plot(*cloud.T, ".", color=shade(model), markersize=3, markeredgewidth=0, alpha=0.75, rasterized=True)
+                axis.plot(
+                    *cloud[:POINTS].T, ".", color=shade(model), markersize=3, markeredgewidth=0, alpha=0.75, rasterized=True
+                )
             axis.set(xticks=[], yticks=[], aspect="equal")
             axis.set(xlim=(1.15 * low[0], 1.15 * high[0]), ylim=(1.15 * low[1], 1.15 * high[1]))
         line[0].set_ylabel(f"{name(sampler)}\n{at} evaluations", fontsize=8)

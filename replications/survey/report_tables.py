@@ -22,10 +22,11 @@ REFUSED = "refused"
 LEAST = 20  # evaluations from which an order is measured
 
 
-def tables(metrics: pd.DataFrame) -> Iterator[Table | Callable[[], Table]]:
-    """Yield the tables that the rows present allow, one of a kind for each data set."""
+def tables(metrics: pd.DataFrame, refused: pd.DataFrame) -> Iterator[Table | Callable[[], Table]]:
+    """Yield the tables that the measured and the refused rows allow, one of a kind for each data set."""
+    every = pd.concat([metrics, refused], ignore_index=True)
     for experiment in COMPARED:
-        rows = beside(metrics) if experiment == "learned" else metrics[metrics.experiment == experiment]
+        rows = beside(every) if experiment == "learned" else every[every.experiment == experiment]
         for dataset in dict.fromkeys(rows.dataset):
             mine = rows[rows.dataset == dataset]
             yield grid(mine, experiment, dataset)

@@ -1,7 +1,7 @@
 """Tables of costs: what a network and a sample take; and what an objective is to its training."""
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 
 import pandas as pd
 import torch
@@ -58,14 +58,14 @@ def training(rows: pd.DataFrame, dataset: str) -> Table:
     """Return objective by objective: size, seconds, steps to a quality, noise scale, bits per dimension."""
     curve = rows[(rows.metric == "feature_frechet") & (rows["axis"] == "step") & (rows.status == "ok")]
     trained = rows[(rows.metric == "noise_scale") & (rows.variant == "trained")]
-    lines = []
+    part_of, lines = partial(partly, replicates=rows.seed.nunique()), []
     for method in dict.fromkeys(rows.method[~rows.method.isin(["data", "uniform"])]):
         last = curve[curve.method == method].sort_values("at").groupby("seed").last()
         line = {"objective": name(method), "training, s": cell(last.seconds), "distance": cell(last.value)}
         for quality, found in rows[rows.metric == "steps_to_quality"].groupby("at"):
-            line[f"steps to {quality:g} x data"] = measured_cell(found[found.method == method])
-        line["noise scale"] = measured_cell(trained[trained.method == method])
-        line["bits/dim"] = measured_cell(rows[(rows.metric == "nll") & (rows.method == method)])
+            line[f"steps to {quality:g} x data"] = part_of(found[found.method == method])
+        line["noise scale"] = part_of(trained[trained.method == method])
+        line["bits/dim"] = cell(rows.value[(rows.metric == "nll") & (rows.method == method)])
         lines.append(line)
     data = rows[(rows.metric == "feature_frechet") & (rows.method == "data")].value
     uniform = rows[(rows.metric == "nll") & (rows.method == "uniform")].value
@@ -94,10 +94,9 @@ def cell(values: pd.Series) -> str:
     return mean_and_deviation(values) if len(values) else "–"
 
 
-def measured_cell(rows: pd.DataFrame) -> str:
-    """Return mean and deviation of the measured rows, and of how many they are where some were refused."""
-    values = rows.value[rows.status == "ok"]
-    return cell(values) + (f" ({len(values)} of {len(rows)})" if 0 < len(values) < len(rows) else "")
+def partly(rows: pd.DataFrame, replicates: int) -> str:
+    """Return mean and deviation, and of how many replicates where it is not of all."""
+    return cell(rows.value) + (f" ({len(rows)} of {replicates})" if 0 < len(rows) < replicates else "")
 
 
 @cache

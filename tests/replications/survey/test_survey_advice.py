@@ -19,7 +19,7 @@ def metrics(tmp_path_factory):
 
 
 def suite(metrics):
-    return metrics[metrics.experiment != "bring_your_own"]
+    return metrics[(metrics.experiment != "bring_your_own") & (metrics.status == "ok")]
 
 
 def test_it_is_five_sentences_that_name_data_level_and_replicates(metrics):

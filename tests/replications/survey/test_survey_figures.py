@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from survey_runs import FLOOR, KINDS, NFE, OBJECTIVES, PATHS, drawings, metrics_of, named, run, value
+from survey_runs import FLOOR, KINDS, NFE, OBJECTIVES, PATHS, drawings, metrics_of, named, run, split, value
 
 from common.dynamics.paths import PATHS as LAWS
 from common.measure.figures import Runs
@@ -30,7 +30,7 @@ def test_each_is_there_once_and_says_what_it_shows(runs, drawn):
     grids = ["grid-digits", "grid-checkerboard", "samples-digits", "points-checkerboard"]
     exact = ["ways", "flow-error-mixture_2d", "exact-mixture_2d"]
     assert list(drawn) == [*quality, *grids, *exact, "during-training-digits", "gradients-digits", "likelihood-digits"]
-    ids = [*drawn, *(table.id for table in tables(metrics_of(runs)))]
+    ids = [*drawn, *(table.id for table in tables(*split(metrics_of(runs))))]
     assert not [(one, other) for one in ids for other in ids if one != other and other.startswith(f"{one}-")]
     for figure in drawn.values():
         assert figure.alt.endswith(".") and figure.caption.endswith(".") and figure.runs
@@ -113,14 +113,14 @@ def test_a_cell_that_cannot_run_says_why(tmp_path, monkeypatch):
 
 
 def test_pictures_stand_side_by_side_from_the_same_noise(drawn):
-    axes = np.array(drawn["samples-digits"].figure.axes).reshape(-1, 4)
+    axes = np.array(drawn["samples-digits"].figure.axes).reshape(-1, 5)
     labels = [axis.texts[0].get_text() for axis in axes[:, 0]]
     own = ["mine (mine.py), 10"]
     assert labels == ["Euler-Maruyama, 10", "Euler-Maruyama, 50", "DPM-Solver++ 2M, 10", "DPM-Solver++ 2M, 50", *own]
     shown = [[float(axis.images[0].get_array()[0, 0]) for axis in line[:3] if axis.images] for line in axes]
     np.testing.assert_allclose(shown[0], np.array([0, 6, 12]) / 32)
     np.testing.assert_allclose(shown[3], np.array([5, 11, 17]) / 32)
-    assert shown[4] == [1.0] and [axis.get_title() for axis in axes[0]] == [*(name(each) for each in OBJECTIVES), ""]
+    assert shown[4] == [1.0] and [axis.get_title() for axis in axes[0]] == [*(name(each) for each in OBJECTIVES), "", ""]
 
 
 def test_points_in_the_plane(drawn):

@@ -1,7 +1,7 @@
 """Cells of the survey's tables."""
 
 import pytest
-from survey_runs import FLOOR, KINDS, metrics_of, run
+from survey_runs import FLOOR, KINDS, metrics_of, run, split
 
 from common.learning.nets.build import MLPSettings
 from replications.survey.figures import tables
@@ -11,7 +11,7 @@ from replications.survey.figures import tables
 def tabled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     metrics = metrics_of([run(folder, experiment, seed) for experiment in KINDS for seed in (0, 1)])
-    return {table.id: table for table in tables(metrics)}
+    return {table.id: table for table in tables(*split(metrics))}
 
 
 def test_each_is_there_once(tabled):
@@ -49,6 +49,7 @@ def test_training(tabled):
     table = tabled["training-digits"]
     frame = table.frame.set_index("objective")
     assert frame.loc["DDPM, VP"].tolist() == ["20 ± 0", "0.2 ± 0", "–", "220 ± 28", "2000 ± 0", "3.05 ± 0.071"]
+    assert frame.loc["FM, straight", "steps to 2 x data"] == "900 (1 of 2)" and frame.loc["FM, straight", "bits/dim"] == "–"
     assert list(frame.columns[2:4]) == ["steps to 2 x data", "steps to 4 x data"]
     assert frame.loc["uniform density", "bits/dim"] == "4 ± 0" and list(table.kinds)[-2:] == ["floor", "baseline"]
 
