@@ -40,9 +40,9 @@ def advice(metrics: pd.DataFrame) -> Advice | None:
         [sentence for make in made if (sentence := make())],
         f"Computed from the rows of {rows.dataset.iloc[0]} at level {rows.level.iloc[0]}, {replicates} "
         f"replicate{'s' * (replicates != 1)}; no sentence is general over data or networks. Distances are Fréchet distances to "
-        f"test images in features; data read {cells.floor.mean():.3g}. In brackets: 90 % Student-t intervals of geometric means "
-        "over replicates, which share noise and are compared one by one. Best of many cells is a choice after the fact, so its "
-        "own number flatters it; whether a rival is as good is the safer reading.",
+        f"test images in features; data read {cells.floor.mean():.3g}. In brackets: 90 % Student-t intervals over replicates, "
+        "which share noise and are compared one by one; ratios are geometric means. A pair of sampler and objective counts by "
+        "its best budget within the one that is named. The best of many is chosen after the fact, which flatters it.",
     )
 
 
@@ -112,11 +112,12 @@ def flow_or_noise(cells: pd.DataFrame, few: int, many: int) -> str:
         logs = np.log(both[FLOWS] / both[NOISY])
         models = logs.groupby(level=0).mean()
         replicates = np.exp(logs.groupby(level=1).mean())
-        parts.append(
-            f"with {budget} the best solver of the flow is {ratio(replicates, replicates * 0 + 1)} times as far as the best "
-            f"sampler that draws noise, and nearer on {int((models < 0).sum())} of {len(models)} objectives"
-        )
-    return f"Deterministic or with noise: {parts[0]}; {parts[1]}."
+        nearer = f"nearer on {int((models < 0).sum())} of {len(models)} objectives"
+        parts.append(f"{ratio(replicates, replicates * 0 + 1)} with at most {budget} evaluations, {nearer}")
+    return (
+        "With noise or without: the distance of the best solver of the flow over that of the best sampler that draws noise is "
+        f"{parts[0]}; {parts[1]}."
+    )
 
 
 def what_matters(cells: pd.DataFrame, budget: float) -> str:

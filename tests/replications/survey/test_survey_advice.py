@@ -47,7 +47,7 @@ def test_a_users_own_sampler_takes_part(metrics):
 def test_flow_against_noise(metrics):
     said = advice(suite(metrics)).sentences[2]
     # four times as far by Euler-Maruyama as by DPM-Solver++ on every objective
-    assert said.count("0.25 [0.25, 0.25] times") == 2 and said.count("nearer on 3 of 3 objectives") == 2
+    assert said.count("0.25 [0.25, 0.25] with at most") == 2 and said.count("nearer on 3 of 3 objectives") == 2
 
 
 def test_what_explains_the_distances():
