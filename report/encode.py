@@ -16,6 +16,7 @@ from PIL import Image
 from common.measure.figures import Figure, frame
 from common.runs.folders import write
 from report.collect import write_table
+from report.tips import attribute, places, titled
 
 # On the page, a drawing up to this size is an SVG, sharp at any zoom, and any other a WebP.
 SVG_LIMIT = 60_000
@@ -52,6 +53,7 @@ class Picture:
     arrays: str
     photographic: bool
     animation: str = ""
+    tips: str = ""  # what its dots say (report.tips.attribute)
 
 
 def encode(figure: Figure, out: Path) -> Picture:
@@ -61,12 +63,12 @@ def encode(figure: Figure, out: Path) -> Picture:
     drawing = figure.figure
     try:
         width, height = (round(inches * PIXELS_PER_INCH) for inches in drawing.get_size_inches())
-        image, svg = _image(drawing), _svg(drawing)
+        image, svg, found = _image(drawing), _svg(drawing), places(figure)
     finally:
         plt.close(drawing)
     scale = min(1, COLUMN / width)
     width, height = round(scale * width), round(scale * height)
-    contents = {"svg": svg, "png": _png(image)}
+    contents = {"svg": titled(svg, found, drawing), "png": _png(image)}
     if figure.frames:
         contents["webp"] = _animation(figure.frames)
     files = {kind: f"figures/{figure.id}.{kind}" for kind in contents}
@@ -89,6 +91,7 @@ def encode(figure: Figure, out: Path) -> Picture:
         str(figure.runs[0].path / figure.arrays) if figure.arrays else "",
         figure.photographic,
         _uri("webp", contents["webp"]) if figure.frames else "",
+        attribute(found),
     )
 
 

@@ -1,5 +1,6 @@
 """Figures and tables of a paper, made safe for the page: a drawing that fails becomes a notice in its own place."""
 
+import inspect
 import multiprocessing
 import re
 import sys
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from common.measure.claims import finished_rows, paper_module
-from common.measure.figures import Runs, Table, style
+from common.measure.figures import Advice, Runs, Table, style
 from common.measure.paper import Paper
 from report.collect import Collection
 from report.encode import Picture, encode
@@ -40,9 +41,26 @@ def pictures(paper: Paper, collection: Collection, out: Path) -> list[Picture | 
 
 
 def tables(paper: Paper, collection: Collection) -> list[Table | Problem]:
-    """Return the paper's tables, made from the rows of its finished runs."""
+    """Return the paper's tables, made from the rows of its finished runs, and from those refused if it asks for them."""
     rows = finished_rows(collection.metrics, paper.id, collection.level)
-    return _attempt(lambda: paper_module(paper.folder, "figures").tables(rows), _checked)
+
+    def made() -> Iterable[Any]:
+        make = paper_module(paper.folder, "figures").tables
+        if len(inspect.signature(make).parameters) < 2:
+            return make(rows)
+        return make(rows, finished_rows(collection.metrics, paper.id, collection.level, status="refused"))
+
+    return _attempt(made, _checked)
+
+
+def advice(paper: Paper, collection: Collection) -> Advice | Problem | None:
+    """Return the paper's advice, made from the rows of its finished runs; None if it gives none."""
+    rows = finished_rows(collection.metrics, paper.id, collection.level)
+    try:
+        give = getattr(paper_module(paper.folder, "figures"), "advice", None)
+        return give(rows) if give else None
+    except Exception as error:
+        return _problem(error)
 
 
 def _attempt(items: Callable[[], Iterable[Any]], finish: Callable[[Any], View]) -> list[View | Problem]:

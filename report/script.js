@@ -50,6 +50,51 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   });
 }
 
+// A dot that is pointed at says what it is; with the focus on a figure, the arrow keys go from dot to dot.
+const tip = document.createElement("output");
+tip.className = "tip";
+const hush = () => (tip.hidden = true);
+hush();
+const dotsOf = (image) =>
+  (image.dataset.tips ?? "").split("\n").filter(Boolean).map((line) => {
+    const [, x, y, text] = line.match(/^(\S+) (\S+) (.*)$/);
+    return { x: +x / 100, y: +y / 100, text };
+  });
+function say(image, dot) {
+  const box = image.getBoundingClientRect();
+  const [x, y] = [box.left + dot.x * box.width, box.top + dot.y * box.height];
+  image.closest("dialog, body").append(tip); // an open dialog hides what is outside it
+  tip.textContent = dot.text;
+  tip.hidden = false;
+  tip.style.left = `${Math.max(4, Math.min(x + 10, document.documentElement.clientWidth - tip.offsetWidth - 4))}px`;
+  tip.style.top = `${y + 14 + tip.offsetHeight < innerHeight ? y + 14 : y - tip.offsetHeight - 10}px`;
+}
+function speaking(image) {
+  const dots = dotsOf(image);
+  image.addEventListener("pointermove", (event) => {
+    const box = image.getBoundingClientRect();
+    const far = (dot) => Math.hypot(box.left + dot.x * box.width - event.clientX, box.top + dot.y * box.height - event.clientY);
+    const near = dots.reduce((best, dot) => (best && far(best) <= far(dot) ? best : dot), null);
+    if (near && far(near) < 14) say(image, near);
+    else hush();
+  });
+  image.addEventListener("pointerleave", hush);
+  return dots;
+}
+function stepping(element, image, dots) {
+  let at = -1;
+  element.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (event.key === "Escape") hush();
+    if (!step || !dots.length) return;
+    event.preventDefault();
+    at = at < 0 ? (step > 0 ? 0 : dots.length - 1) : (at + step + dots.length) % dots.length;
+    say(image, dots[at]);
+  });
+  element.addEventListener("blur", hush);
+}
+addEventListener("scroll", hush, { capture: true, passive: true });
+
 // A figure opens at full size; Escape, the button or a click beside it closes it again.
 const dialog = document.querySelector("dialog.lightbox");
 for (const image of document.querySelectorAll("figure img")) {
@@ -59,11 +104,13 @@ for (const image of document.querySelectorAll("figure img")) {
   opener.setAttribute("aria-label", `Enlarge: ${image.alt}`);
   shown.replaceWith(opener);
   opener.append(shown);
+  stepping(opener, image, speaking(image));
   opener.addEventListener("click", () => {
     const close = document.createElement("button");
     close.textContent = "Close";
     close.addEventListener("click", () => dialog.close());
     const large = image.cloneNode();
+    stepping(close, large, speaking(large));
     dialog.classList.toggle("drawn", !image.closest("figure.photographic"));
     dialog.replaceChildren(close, large);
     dialog.showModal();

@@ -95,11 +95,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class PaperView:
-    """Everything that one paper's page shows; `figures` and `tables` are those that belong to no finding."""
+    """Everything that one paper's page shows; `figures` and `tables` are those of no finding, `advice` may be None."""
 
     summary: Summary
     registration: Registration
     certainty: Certainty
+    advice: Any
     figures: Sequence[Any]
     tables: Sequence[Any]
     reported: Sequence[Grid]
@@ -149,6 +150,7 @@ def paper_view(paper: Paper, claims: pd.DataFrame, collection: Collection, out: 
         found,
         registered(paper, claims, mine),
         certainty(claims),
+        pictures.advice(paper, collection),
         [item for item in drawn if item not in placed],
         [item for item in tables if item not in placed],
         [reported_grid(table, f"reported-{i}") for i, table in enumerate(paper.reported_tables, 1)],

@@ -96,9 +96,9 @@ def discoveries(claims: pd.DataFrame) -> pd.DataFrame:
     return claims.assign(survives=alive.reindex(claims.index).map({True: "yes", False: "no"}).fillna(""))
 
 
-def finished_rows(metrics: pd.DataFrame, paper: str, level: str) -> pd.DataFrame:
+def finished_rows(metrics: pd.DataFrame, paper: str, level: str, *, status: str = "ok") -> pd.DataFrame:
     """Return what statistics and tables see: the rows of one paper's finished runs at one level."""
-    mine = (metrics["paper"] == paper) & (metrics["level"] == level) & (metrics["status"] == "ok")
+    mine = (metrics["paper"] == paper) & (metrics["level"] == level) & (metrics["status"] == status)
     return metrics[mine].astype({"seed": int})
 
 

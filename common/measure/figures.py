@@ -1,7 +1,11 @@
 """What a paper's figures.py takes and gives: run folders in, figures and tables out.
 
     figures(runs: Runs) -> Iterable[Figure | Callable[[], Figure]]
-    tables(metrics: pd.DataFrame) -> Iterable[Table | Callable[[], Table]]
+    tables(metrics: pd.DataFrame) -> Iterable[Table | Callable[[], Table]]      (or of metrics and refused: see below)
+    advice(metrics: pd.DataFrame) -> Advice | None       (where a reader asks what to use)
+
+Tables and advice are made from the measured rows. A `tables` with a second parameter is given the rows that were refused too,
+with their reasons.
 
 Figures are drawn when the report is built, never during training. A function without arguments may stand for what it
 draws (`functools.partial(samples, run)`): if it raises, only its own place in the report is lost, while an exception
@@ -15,7 +19,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -104,6 +108,15 @@ class Table:
             )
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What to use, in sentences computed from the measured rows; the caption says from which, and what the numbers are."""
+
+    title: str
+    sentences: Sequence[str]
+    caption: str
+
+
 def marked(table: Table, kinds: Mapping[str, str], column: str) -> Table:
     """Return a table with what each row is, by the name in one of its columns; names without an entry are methods."""
     return replace(table, kinds=[kinds.get(name, "") for name in table.frame[column]])
@@ -159,6 +172,15 @@ class RunFolder:
             return dict(arrays)
 
 
+class Tip(NamedTuple):
+    """What pointing at a place of a panel says; the place is in the panel's own coordinates."""
+
+    axis: Axes
+    x: float
+    y: float
+    text: str
+
+
 @dataclass(frozen=True)
 class Figure:
     """A drawing with its title, caption and a text for those who cannot see it; `id` is unique within the paper.
@@ -179,6 +201,8 @@ class Figure:
     photographic: bool = False
     # where motion is the point: images [height, width, 3] of uint8 in order of time; the drawing is the still
     frames: Sequence[np.ndarray] = ()
+    # what its dots say when they are pointed at; in a panel without any, the dots of a line with a name say name and numbers
+    tips: Sequence[Tip] = ()
 
 
 class Runs:

@@ -210,6 +210,18 @@ def test_a_figure_that_fails_costs_its_own_place_only(pages):
     assert words.count("A figure could not be drawn.") == 1 and "Samples." in words
 
 
+def test_advice_is_computed_and_stands_before_the_findings(texts, pages):
+    page = texts["flow_paper/index.html"]
+    assert re.search(r"Take &lt;b&gt;method a&lt;/b&gt;: \d+ rows say so\.", page)
+    assert page.index('id="advice"') < page.index('class="finding"') and '<a href="#advice">Which should I use?</a>' in page
+    assert "Computed from the rows." in pages["flow_paper/index.html"].words
+
+
+def test_a_figure_carries_what_its_dots_say(texts):
+    found = re.search(r'data-tips="([^"]*)"', texts["flow_paper/index.html"]).group(1).splitlines()
+    assert len(found) > 2 and all(re.fullmatch(r"\d+\.\d\d \d+\.\d\d method [ab]: NFE \S+, error \S+", line) for line in found)
+
+
 def arguments(built, command, out, *more):
     _, results, plan, _ = built
     return [command, "--level", fabricate.LEVEL, "--results", str(results), "--runs", str(plan), "--out", str(out), *more]

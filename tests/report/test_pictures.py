@@ -1,6 +1,7 @@
 import base64
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import jinja2
 import matplotlib.pyplot as plt
@@ -12,7 +13,7 @@ from PIL import Image
 from common.measure.figures import Figure, RunFolder, Table, style
 from report.cost import by_experiment, distinct, machines, total
 from report.encode import LAST_SECONDS, SECONDS, TIMES, encode
-from report.pictures import Problem, _attempt, _checked
+from report.pictures import Problem, _attempt, _checked, tables
 from report.render import FOLDER
 
 
@@ -129,6 +130,19 @@ def test_each_failure_stays_in_its_place():
     first, second, third = _attempt(items, lambda item: item)
     assert first == Problem("ZeroDivisionError: division by zero") and second == 2
     assert third == Problem("KeyError: 'gone'")
+
+
+@pytest.mark.parametrize("parameters", ["metrics", "metrics, refused"])
+def test_tables_see_what_was_refused_if_they_ask_for_it(parameters, tmp_path):
+    (tmp_path / "figures.py").write_text(
+        f"from common.measure.figures import Table\ndef tables({parameters}):\n"
+        f"    yield from (Table(f't{{n}}', 't', 'c', rows) for n, rows in enumerate([{parameters}]))\n"
+    )
+    rows = pd.DataFrame(
+        {"paper": "p", "level": "laptop", "seed": [0.0, 1.0, 2.0, 3.0], "status": ["ok", "refused", "ok", "failed"]}
+    )
+    found = tables(SimpleNamespace(id="p", folder=tmp_path), SimpleNamespace(metrics=rows, level="laptop"))
+    assert [list(table.frame.seed) for table in found] == [[0, 2], [1]][: 1 + parameters.count(",")]
 
 
 def test_a_function_that_fails_at_once_is_one_problem():
