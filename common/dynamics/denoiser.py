@@ -95,7 +95,8 @@ class Denoiser(nn.Module, Answers):
         The velocity is c_x x + c_q times the backbone's answer, so its divergence is c_x dim + c_q times the backbone's. An input
         that is scaled by itself would add a term.
         """
-        if not hasattr(self.backbone, "divergence") or "own_scale" in f"{self.conditioning.x} {self.conditioning.t}":
+        scaled_by_itself = self.conditioning.x == "own_scale" or self.conditioning.t == "log_own_scale"
+        if scaled_by_itself or not hasattr(self.backbone, "divergence"):
             return super().velocity_divergence(x, t, chunk=chunk)
         require_known(self, t)
         t, dtype = as_time(t, x), next(self.backbone.parameters()).dtype
