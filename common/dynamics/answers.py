@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from common.dynamics.divergence import exact_divergence
 from common.dynamics.paths import GaussianPath, Prior, broadcast
 from common.errors import UnsupportedModelError
 
@@ -59,12 +60,18 @@ def convert(
     """Return the target quantity from the source quantity `output` at (x, t), in x's dtype."""
     if source == target:
         return output
-    t = as_time(t, x)
+    of_x, of_output = combination(path, source, target, as_time(t, x))
+    return broadcast(of_x, x) * x + broadcast(of_output, x) * output
+
+
+def combination(path: GaussianPath, source: Quantity, target: Quantity, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (c_x, c_q): the target is c_x x + c_q times the source."""
+    if source == target:
+        return torch.zeros_like(t), torch.ones_like(t)
     alpha, sigma = path.alpha(t), path.sigma(t)
     (q0, q1), (r0, r1) = functional(path, source, t), functional(path, target, t)
     determinant = alpha * q1 - sigma * q0
-    of_x, of_output = (r0 * q1 - r1 * q0) / determinant, (alpha * r1 - sigma * r0) / determinant
-    return broadcast(of_x, x) * x + broadcast(of_output, x) * output
+    return (r0 * q1 - r1 * q0) / determinant, (alpha * r1 - sigma * r0) / determinant
 
 
 class Answers:
@@ -109,6 +116,12 @@ class Answers:
     def velocity(self, x: Float[Tensor, "batch *shape"], t: Time) -> Float[Tensor, "batch *shape"]:
         """Return the probability-flow field E[alpha' x_0 + sigma' eps | x_t = x]."""
         return self.answer("velocity", x, t)
+
+    def velocity_divergence(
+        self, x: Float[Tensor, "batch *shape"], t: Tensor, *, chunk: int | None = None
+    ) -> Float[Tensor, " batch"]:
+        """Return the exact divergence of the velocity; `chunk` bounds how many dimensions are held in memory at once."""
+        return exact_divergence(lambda t, state: self.velocity(state, t), t, x, chunk=chunk)[1]
 
 
 class Answering(Answers):

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from common.dynamics.answers import Answers, Quantity, Time, as_time, level_of
+from common.dynamics.answers import Answers, Quantity, Time, as_time, combination, level_of, require_known
 from common.dynamics.paths import GaussianPath, broadcast
 
 StateInput = Literal["raw", "unit_variance", "own_scale"]
@@ -68,8 +68,11 @@ class Denoiser(nn.Module, Answers):
             return x
         if self.conditioning.x == "own_scale":
             return x / broadcast(own_scale(x), x)
-        variance = (self.path.alpha(t) * self.conditioning.data_std).square() + self.path.sigma(t).square()
-        return x / broadcast(variance.sqrt(), x)
+        return x / broadcast(self.state_std(t), x)
+
+    def state_std(self, t: Float[Tensor, "*times"]) -> Float[Tensor, "*times"]:
+        """Return the standard deviation of x_t, sqrt(alpha^2 data_std^2 + sigma^2)."""
+        return ((self.path.alpha(t) * self.conditioning.data_std).square() + self.path.sigma(t).square()).sqrt()
 
     def time_input(self, x: Float[Tensor, "batch *shape"], t: Float[Tensor, "*times"]) -> Float[Tensor, "*given"]:
         """Return what the backbone is given for t, for each sample where that is in x."""
@@ -83,6 +86,26 @@ class Denoiser(nn.Module, Answers):
         if kind == "index":
             return level_of(self.levels, t).to(t.dtype)
         return torch.zeros_like(t) if kind == "none" else t
+
+    def velocity_divergence(
+        self, x: Float[Tensor, "batch *shape"], t: Tensor, *, chunk: int | None = None
+    ) -> Float[Tensor, " batch"]:
+        """Return the exact divergence of the velocity, in closed form where the backbone has one: then nothing differentiates it.
+
+        The velocity is c_x x + c_q times the backbone's answer, so its divergence is c_x dim + c_q times the backbone's. An input
+        that is scaled by itself would add a term.
+        """
+        scaled_by_itself = self.conditioning.x == "own_scale" or self.conditioning.t == "log_own_scale"
+        if scaled_by_itself or not hasattr(self.backbone, "divergence"):
+            return super().velocity_divergence(x, t, chunk=chunk)
+        require_known(self, t)
+        t, dtype = as_time(t, x), next(self.backbone.parameters()).dtype
+        times = self.time_input(x, t).to(dtype).reshape(-1)
+        found = self.backbone.divergence(self.state_input(x, t).to(dtype), times).to(x.dtype)
+        if self.conditioning.x == "unit_variance":
+            found = found / self.state_std(t)
+        of_x, of_output = combination(self.path, self.prediction, "velocity", t)
+        return of_x * x[0].numel() + of_output * found
 
 
 def own_scale(x: Float[Tensor, "batch *shape"]) -> Float[Tensor, " batch"]:

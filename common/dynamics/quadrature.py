@@ -18,7 +18,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from common.dynamics.answers import Answers, require
-from common.dynamics.divergence import with_exact_divergence
 from common.dynamics.likelihood import LogLikelihood
 from common.dynamics.samplers.ode import integrate
 from common.dynamics.samplers.result import Counted
@@ -54,10 +53,9 @@ def log_likelihood_by_quadrature(
     grid = torch.cat([u.new_zeros(1), u, u.new_ones(1)])
     states = integrate(in_u, x, grid, method="dopri5", rtol=rtol, atol=atol)
 
-    field = with_exact_divergence(velocity, chunk=chunk)
     integral = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     for point, weight, state in zip(u.to(x.device), weights.tolist(), states[1:-1]):
-        divergence = field(start + span * point**2, state)[1]
+        divergence = model.velocity_divergence(state, start + span * point**2, chunk=chunk)
         integral += weight * 2 * span * point * divergence
     return LogLikelihood(model.path.prior_log_density(states[-1]) + integral, in_u.calls, states[-1])
 

@@ -101,6 +101,23 @@ MUTANTS = [
     (f"{L}/nets/unet.py", "torch.cat([h, skips.pop()], 1)", "torch.cat([h, 0 * skips.pop()], 1)", f"{TL}/nets"),
     (f"{L}/nets/unet.py", "mixed.transpose(-1, -2).reshape", "mixed.reshape", f"{TL}/nets"),
     (f"{L}/nets/mlp.py", "self.skip(times), flat", "0 * self.skip(times), flat", f"{TL}/nets"),
+    *(
+        (f"{L}/nets/mlp.py", old, new, f"{TD}/test_denoiser.py")
+        for old, new in (
+            ("1 + x * (1 - gate)", "1 - x * (1 - gate)"),
+            ("step.view(pushed.shape).mul_(inner)", "step.view(pushed.shape).mul_(outer)"),
+            ("(pushed * outer)", "pushed"),
+            ("+ dim * self.skip(times)", "+ self.skip(times)"),
+        )
+    ),
+    *(
+        (f"{D}/denoiser.py", old, new, f"{TD}/test_denoiser.py")
+        for old, new in (
+            ("found = found / self.state_std(t)", "pass"),
+            ("of_x * x[0].numel()", "of_x"),
+            ("if scaled_by_itself or not", "if not"),
+        )
+    ),
     (f"{L}/nets/embedding.py", "angles.cos(), angles.sin()", "angles.cos(), angles.cos()", f"{TL}/nets"),
     (
         f"{L}/training/loop.py",
@@ -230,7 +247,7 @@ WATCHED = {
     f"{L}/data/batches.py": f"{TL}/data",
     f"{L}/data/scale.py": f"{TL}/data",
     f"{L}/training/average.py": f"{TL}/training/test_loop.py",
-    f"{L}/nets/mlp.py": f"{TL}/nets",
+    f"{L}/nets/mlp.py": f"{TL}/nets {TD}/test_denoiser.py",
     f"{M}/metrics/density.py": f"{TM}/metrics/test_density.py",
     f"{M}/metrics/coverage.py": f"{TM}/metrics",
     f"{M}/metrics/frechet.py": f"{TM}/metrics",

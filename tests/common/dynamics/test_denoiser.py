@@ -3,10 +3,12 @@ import torch
 from torch import nn
 
 from common.dynamics import denoiser as denoisers
-from common.dynamics.answers import QUANTITIES, convert, level_of
+from common.dynamics.answers import QUANTITIES, Answers, convert, level_of
 from common.dynamics.denoiser import Conditioning, Denoiser
 from common.dynamics.paths import level_times, optimal_transport, ve, vp
 from common.errors import UnsupportedModelError
+from common.learning.nets import mlp
+from common.learning.nets.mlp import ResidualMLP
 
 F64 = torch.float64
 
@@ -126,3 +128,27 @@ def test_a_module_in_another_dtype_still_knows_its_levels(dtype, draw):
         model.noise(draw(3, 2), t)
         assert net.t.tolist() == [index]
     assert model.known_times.dtype == F64
+
+
+@pytest.mark.parametrize("t", [0.3, (0.1, 0.3, 0.6, 0.9)])
+@pytest.mark.parametrize("conditioning", [Conditioning(), Conditioning("unit_variance", "log_sigma", 0.5)])
+@pytest.mark.parametrize("prediction", QUANTITIES)
+def test_divergence_in_closed_form_is_the_differentiated_one(prediction, conditioning, t, draw, monkeypatch):
+    monkeypatch.setattr(mlp, "PUSHED", {"cpu": 24})  # rows of samples at a time, whose last share is smaller
+    net, x, t = ResidualMLP((2, 4), 16, 3), draw(4, 2, 4), torch.tensor(t, dtype=F64)
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    denoiser = Denoiser(net.double(), vp(), prediction, conditioning=conditioning)
+    torch.testing.assert_close(
+        denoiser.velocity_divergence(x, t), Answers.velocity_divergence(denoiser, x, t), rtol=1e-11, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("conditioning", [Conditioning("own_scale", "none"), Conditioning("raw", "log_own_scale")])
+def test_divergence_through_an_own_scale_is_differentiated(conditioning, draw):
+    net, x, t = ResidualMLP((3,), 8, 1), draw(4, 3), torch.tensor(0.3, dtype=F64)
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    denoiser = Denoiser(net.double(), vp(), "noise", conditioning=conditioning)
+    rows = [torch.func.jacrev(lambda x: denoiser.velocity(x[None], t)[0])(each).trace() for each in x]
+    torch.testing.assert_close(denoiser.velocity_divergence(x, t), torch.stack(rows), rtol=1e-11, atol=1e-11)
