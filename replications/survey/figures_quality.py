@@ -20,16 +20,17 @@ from replications.survey.names import mark, name
 
 
 class Compared(NamedTuple):
-    """An experiment of samplers x models, by what is measured of its samples."""
+    """An experiment of samplers x models, by what is measured of its samples; `of` begins the names of its figures."""
 
     metric: str
     label: str
     said: str
+    of: str = ""
 
 
 COMPARED = {
     "learned": Compared("feature_frechet", drawing.DISTANCE, "Fréchet distance of samples to test images in features"),
-    "learned_2d": Compared("mmd", drawing.MMD, "maximum mean discrepancy of samples from the density"),
+    "learned_2d": Compared("mmd", drawing.MMD, "maximum mean discrepancy of samples from the density", "plane-"),
 }
 
 
@@ -61,7 +62,7 @@ def pareto(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
     ]
     below(figure, [axes[0]], ncols=6, more=marks)
     return Figure(
-        f"pareto-{dataset}",
+        f"{what.of}pareto-{dataset}",
         f"What a sample is worth by what it costs: {dataset}",
         f"For every objective (colours) the samplers (marks) that no other beats at the same or a lower cost: {what.said}, means "
         "over replicates. Left: network evaluations; right: wall time of a sample, drawn in a batch on this machine. Thin "
@@ -81,7 +82,7 @@ def by_objective(found: list[RunFolder], experiment: str, dataset: str) -> Figur
     cells, models = averaged(cells_of(rows, what.metric)), drawing.variants(rows)
     figure, tips = small_panels(cells, models, what.label)
     return Figure(
-        f"by-objective-{dataset}",
+        f"{what.of}by-objective-{dataset}",
         f"Every sampler on every objective: {dataset}",
         f"{what.said[0].upper()}{what.said[1:]} against evaluations, means over replicates. Warm colours: samplers that draw "
         "noise on the way; cold: solvers of the flow. Wide grey: the front, what no sampler beats at as many evaluations. "
