@@ -97,15 +97,16 @@ def by_objective(found: list[RunFolder], experiment: str, dataset: str) -> Figur
 
 def small_panels(cells: pd.DataFrame, models: list[str], measure: str) -> tuple[Drawing, list[Tip]]:
     """Draw a panel for each model with a line for every sampler against evaluations; return it and what the dots say."""
-    figure, axes = panels(len(models), 2.1, per_line=3, sharex=True, sharey=True)
+    across = min((3, 4), key=lambda each: -len(models) % each)  # panels in a line, as few empty places as can be
+    figure, axes = panels(len(models), 2.1, per_line=across, sharex=True, sharey=True)
     tips = []
     for place, (axis, model) in enumerate(zip(axes, models)):
         axis.set(xscale="log", yscale="log", title=name(model))
         tips += drawing.by_cost(axis, cells[cells.variant == model], "nfe", measure)
         drawing.floor(axis, cells)
-        axis.set_ylabel(measure if place % 3 == 0 else "")
-        axis.set_xlabel("evaluations" if place >= len(models) - 3 else "")
-        axis.tick_params(labelbottom=place >= len(models) - 3)
+        axis.set_ylabel(measure if place % across == 0 else "")
+        axis.set_xlabel("evaluations" if place >= len(models) - across else "")
+        axis.tick_params(labelbottom=place >= len(models) - across)
     if len(cells):
         # one sampler that diverges shall not flatten all others
         low, most = min(cells.value.min(), cells.floor.min()), cells.value.max()
