@@ -79,8 +79,8 @@ def training(rows: pd.DataFrame, dataset: str) -> Table:
     caption = (
         "Every objective with one network, batches, times and noise. Training: wall time; memory: of the process, with whatever "
         "it had trained before. Distance: of samples by DPM-Solver++ after the last step. Steps to: how many it takes until "
-        "those samples are as many times as far as data. Noise scale: batch at which noise and signal of the trained network's gradient are equal. A number in brackets is how many "
-        "replicates it is of, where the others did not get there." + SPREAD
+        "those samples are as many times as far as data. Noise scale: batch at which noise and signal of the trained network's "
+        "gradient are equal. A number in brackets is how many replicates it is of, where the others did not get there." + SPREAD
     )
     frame = pd.DataFrame(lines).fillna("–")
     return marked(
