@@ -30,6 +30,8 @@ def tables(metrics: pd.DataFrame, refused: pd.DataFrame) -> Iterator[Table | Cal
         for dataset in dict.fromkeys(rows.dataset):
             mine = rows[rows.dataset == dataset]
             yield grid(mine, experiment, dataset)
+            if (mine.metric == "precision").any():
+                yield coverage(mine, dataset)
             if (mine.status == "refused").any():
                 yield refusals(mine, dataset)
     yield from report_tables_cost.tables(metrics)
@@ -59,6 +61,30 @@ def grid(rows: pd.DataFrame, experiment: str, dataset: str) -> Table:
     )
     table = Table(
         f"grid-table-{dataset}", f"Objective x sampler at {budget:g} evaluations: {dataset}", caption, pd.DataFrame(lines)
+    )
+    return marked(table, KINDS, "sampler")
+
+
+def coverage(rows: pd.DataFrame, dataset: str) -> Table:
+    """Return sampler x objective: precision and recall within a budget, and beneath them what data read."""
+    budget, metrics = budget_of(rows), ("precision", "recall")
+    found = [within(cells_of(rows, metric), budget).groupby(["method", "variant"]).value.mean() for metric in metrics]
+    both = pd.concat(found, axis=1, keys=metrics)
+    data = [rows[(rows.method == "data") & (rows.metric == metric)].value.mean() for metric in metrics]
+    texts = {cell: f"{precise:.2f} / {whole:.2f}" for cell, precise, whole in both.itertuples()}
+    models = variants(rows)
+    lines = [
+        {"sampler": name(sampler)} | {name(model): texts.get((sampler, model), "–") for model in models}
+        for sampler in samplers_of(both.reset_index())
+    ]
+    lines.append({"sampler": NAMES["data"]} | {name(model): "{:.2f} / {:.2f}".format(*data) for model in models})
+    caption = (
+        f"Precision / recall of samples against test images, by nearest neighbours in features, means over replicates; cells as "
+        f"in the table of distances, up to {budget:g} evaluations. Precision falls where samples are no digits, recall where "
+        "digits are missing."
+    )
+    table = Table(
+        f"coverage-{dataset}", f"Precision and recall at {budget:g} evaluations: {dataset}", caption, pd.DataFrame(lines)
     )
     return marked(table, KINDS, "sampler")
 

@@ -102,7 +102,7 @@ def cell(values: pd.Series) -> str:
 
 def partly(rows: pd.DataFrame, replicates: int) -> str:
     """Return mean and deviation, and of how many replicates where it is not of all."""
-    return cell(rows.value) + (f" ({len(rows)} of {replicates})" if 0 < len(rows) < replicates else "")
+    return rounded(rows.value) + (f" ({len(rows)} of {replicates})" if 0 < len(rows) < replicates else "")
 
 
 @cache

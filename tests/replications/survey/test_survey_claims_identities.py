@@ -83,6 +83,10 @@ def test_orders_are_the_furthest_from_theirs():
         for row in everywhere("order", ("heun", "edm_heun", "dpm_solver_pp_2m"), **second)
     ]
     assert value("first_order", *ones, *twos) == 0.7
+    # the furthest from its own order is not the furthest from the other's
+    assert value("first_order", *everywhere("order", ("euler", "ddim"), ddim_ve=1.4, ddim_vp=0.9)) == 1.4
+    steep = everywhere("order", ("heun", "edm_heun", "dpm_solver_pp_2m"), heun_ve=2.2)
+    assert value("second_order", *[row | {"value": row["value"] if row["value"] == 2.2 else 1.7} for row in steep]) == 1.7
     assert value("second_order", *ones, *twos) == 2.3
     assert JUDGED.inside("first_order", 1.0) and not JUDGED.inside("first_order", 2.0)
     assert JUDGED.inside("second_order", 2.0) and not JUDGED.inside("second_order", 1.0)

@@ -15,7 +15,7 @@ def tabled(tmp_path_factory):
 
 
 def test_each_is_there_once(tabled):
-    digits = [f"{kind}-digits" for kind in ("grid-table", "refusals")]
+    digits = [f"{kind}-digits" for kind in ("grid-table", "coverage", "refusals")]
     assert list(tabled) == [*digits, "grid-table-checkerboard", "cost-digits", "training-digits", "orders"]
     assert all(table.caption.endswith(".") and len(table.frame) for table in tabled.values())
 
@@ -29,6 +29,15 @@ def test_the_grid_at_a_budget(tabled):
     # the second replicate took 22 evaluations
     assert frame.loc["RK45", "DDPM, VP"] == "7 (1 of 2)" and frame.loc["mine (mine.py)", "NCSN"] == "0.9 ± 0"
     assert list(table.kinds) == ["", "", "", "", "", "floor"] and "at 20 evaluations" in table.title
+
+
+def test_precision_and_recall_within_the_budget(tabled):
+    table = tabled["coverage-digits"]
+    assert table.frame.loc[:, ["sampler", "FM, straight", "NCSN"]].to_numpy().tolist() == [
+        ["DDIM", "0.70 / 0.41", "–"],
+        ["data", "0.97 / 0.97", "0.97 / 0.97"],
+    ]
+    assert list(table.kinds) == ["", "floor"]
 
 
 def test_who_cannot_run_where_and_why(tabled):
@@ -56,7 +65,7 @@ def test_training(tabled):
         "0.2 ± 0",
         "–",
         "220 ± 28",
-        "2000 ± 0",
+        "2000",
         "3.05 ± 0.071",
     ]
     assert frame.loc["FM, straight", "steps to 2 x data"] == "900 (1 of 2)" and frame.loc["FM, straight", "bits/dim"] == "–"
