@@ -130,6 +130,7 @@ def check(browser: Browser, file: Path, folder: Path, screen: Screen, out: Path 
                 heard += checks.keyboard(page, asked)
             if screen.script:
                 heard += checks.controls(page)
+                heard += checks.dots(page)
             if screen.width == 1280 and screen.theme == "light":
                 heard += checks.printed(page, asked, out / f"{_name(file, folder)}.pdf" if out and screen.script else None)
             counts += Counter(asked.evaluate("it => it.counted()"))

@@ -13,6 +13,8 @@ from playwright.sync_api import JSHandle, Page
 SOURCE = Path(__file__).with_suffix(".js").read_text()
 BYTES, HEIGHT = 2_000_000, 12_000  # a page's file; its height in px at 1280 px, as it opens
 PAPER = {"width": 718, "height": 1000}  # px between the margins of an A4 sheet
+SIDES = (("x", "width"), ("y", "height"))
+SETTLED = 200  # ms, after which a page has stopped scrolling
 PATIENCE = 100  # times 100 ms for pictures to load
 
 
@@ -118,6 +120,30 @@ def controls(page: Page) -> Iterator[str]:
         page.keyboard.press("Escape")
         if page.locator("dialog.lightbox img").is_visible():
             yield "Escape does not close the enlarged figure"
+
+
+def dots(page: Page) -> Iterator[str]:
+    """Point at a dot of a figure that names its dots, and step to it by an arrow key; yield where it does not say what it is."""
+    images = page.locator("figure img[data-tips]").filter(visible=True)
+    if not images.count():
+        return
+    image, tip = images.first, page.locator("output.tip")
+    image.scroll_into_view_if_needed()
+    page.wait_for_timeout(SETTLED)
+    lines = [line.split(" ", 2) for line in image.get_attribute("data-tips").splitlines()]
+    box = image.bounding_box()
+    page.mouse.move(*(box[corner] + box[side] * float(lines[0][axis]) / 100 for axis, (corner, side) in enumerate(SIDES)))
+    if not tip.is_visible() or tip.inner_text() not in [text for *_, text in lines]:
+        yield "a dot of a figure that is pointed at does not say what it is"
+    page.mouse.move(0, 0)
+    if tip.is_visible():
+        yield "what a dot says stays when the pointer has left it"
+    image.locator("xpath=ancestor::button").focus()
+    page.wait_for_timeout(SETTLED)
+    page.keyboard.press("ArrowRight")
+    if not tip.is_visible() or tip.inner_text() != " ".join(lines[0][2].split()):
+        yield "an arrow key does not step to the first dot of a figure"
+    page.keyboard.press("Escape")
 
 
 def _lost(target: str, file: Path, folder: Path, own: Counter) -> str:

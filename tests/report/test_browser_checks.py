@@ -29,6 +29,7 @@ CLEAN = f"""<h1 id="top">Title</h1><p>Text with <a href="#top">a link</a>,
 <p hidden style="color: #fff; background: #fff">nobody sees this</p><p style="color: #757575; background: #fff">just enough</p>
 <script>document.querySelector("button").addEventListener("click", () => document.title = "clicked");</script>"""
 
+SPEAKING = f'<figure><button class="zoom"><img src="{DOT}" alt="a" data-tips="50 50 a dot"></button>'
 FAULTS = {  # what is said -> a page about which it is to be said
     "console: so it goes": "<script>console.error('so it goes')</script>a",
     "uncaught: missing is not defined": "<script>missing.call()</script>a",
@@ -79,6 +80,9 @@ FAULTS = {  # what is said -> a page about which it is to be said
     "on paper: scrolls sideways by": "<style>@media print { p { width: 900px } }</style><p>a</p>",
     "uncaught: paper is not defined": "<script>addEventListener('beforeprint', () => paper.call())</script>a",
     "a click on a figure does not enlarge it": f'<figure><button class="zoom"><img src="{DOT}" alt="a"></button></figure>a',
+    "a dot of a figure that is pointed at does not say": f"{SPEAKING}</figure>a",
+    "an arrow key does not step to the first dot": f'{SPEAKING}</figure><output class="tip">other</output>a',
+    "what a dot says stays when the pointer has left": f'{SPEAKING}</figure><output class="tip">a dot</output>a',
     "the filter of the claims leaves rows": (
         '<form class="filter"><input name="words"></form><table class="claims"><tbody><tr><td>a</td></tr></tbody></table>'
     ),
