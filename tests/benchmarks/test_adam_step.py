@@ -1,4 +1,4 @@
-"""The loop's Adam against torch's class: a step of the laptop level's network of the digits, and a process that takes one step."""
+"""The loop's Adam against torch's class: a step of the laptop level's network of digits, and a process that takes one step."""
 
 import resource
 import subprocess
