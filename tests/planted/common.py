@@ -187,7 +187,17 @@ MUTANTS = [
         "if False and any(digest(_told_by(Path(path)))",
         "tests/common/runs/test_kept.py",
     ),
-    (f"{L}/data/digits.py", 'derive_seed("digits split", replicate)', 'derive_seed("digits split")', f"{TL}/data/test_digits.py"),
+    *(
+        (f"{L}/data/digits.py", before, after, f"{TL}/data/test_digits.py")
+        for before, after in (
+            ('derive_seed("digits split", replicate)', 'derive_seed("digits split")'),
+            ("kept[replicate] if", "kept[0] if"),
+            ("else _drawn(replicate)", "else _drawn(0)"),
+            ("replicate >= len(kept) and not", "False and not"),
+            ("[*train, *validation, *test]", "[*validation, *train, *test]"),
+            ("rows[:, :-1]", "rows[:, 1:]"),
+        )
+    ),
     (f"{M}/rows.py", 'for name in what}), "smallest")', 'for name in what}), "largest")', f"{TM}/test_rows.py"),
     (f"{M}/rows.py", 'found["at"].max() if end == "largest"', 'found["at"].max() if end == "smallest"', f"{TM}/test_rows.py"),
     (f"{M}/rows.py", "np.log(table).mean", "table.mean", f"{TM}/test_rows.py"),
