@@ -181,6 +181,7 @@ MUTANTS = [
     (f"{M}/statistic_source.py", "node.body = node.body[1:] or", "node.body = node.body or", f"{TM}/test_statistic_source.py"),
     (f"{M}/rows.py", "max(axis=1) - floor", "min(axis=1) - floor", f"{TM}/test_rows.py"),
     (f"{R}/kept.py", 'and info["base_seed"] == base_seed', "", "tests/common/runs/test_kept.py"),
+    (f"{R}/kept.py", "if file and file.startswith(here)", "if file", "tests/common/runs/test_kept.py"),
     (
         f"{R}/kept.py",
         "if any(digest(_told_by(Path(path)))",
