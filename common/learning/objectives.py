@@ -65,7 +65,8 @@ def regression_loss(
     """Return each sample's weighted squared error, averaged over its dimensions; `predict(x, t)` is a denoiser or its wrapper."""
     path = objective.path
     error = predict(path.perturb(x0, t, noise), t) - target(path, objective.prediction, x0, t, noise)
-    return weight_at(path, objective.weight, t) * error.square().flatten(1).mean(1)
+    losses = error.square().flatten(1).mean(1)
+    return losses if objective.weight == "one" else weight_at(path, objective.weight, t) * losses
 
 
 def draw_times(

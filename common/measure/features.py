@@ -32,13 +32,12 @@ class FeatureNet(nn.Module):
 
     def __init__(self, channels: int, classes: int, *, generator: Generator) -> None:
         super().__init__()
-        convolution = partial(nn.utils.skip_init, nn.Conv2d, kernel_size=3, padding=1)
-        linear = partial(nn.utils.skip_init, nn.Linear)
-        self.convolutions = nn.ModuleList([convolution(a, b) for a, b in ((channels, 16), (16, 32), (32, 32))])
-        self.project = linear(32 * GRID**2, FEATURES)
-        self.classify = linear(FEATURES, classes)
+        # torch's own initialisation draws from the global generator; skipping it would import much of torch's compiler
+        with torch.random.fork_rng(devices=[]):
+            convolutions = [nn.Conv2d(a, b, kernel_size=3, padding=1) for a, b in ((channels, 16), (16, 32), (32, 32))]
+            self.convolutions, self.project = nn.ModuleList(convolutions), nn.Linear(32 * GRID**2, FEATURES)
+            self.classify = nn.Linear(FEATURES, classes)
         self.register_buffer("scale", torch.ones(()))
-        # skip_init above and this: torch's own initialisation would draw from the global generator
         for layer in (*self.convolutions, self.project, self.classify):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             nn.init.zeros_(layer.bias)

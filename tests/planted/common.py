@@ -181,13 +181,24 @@ MUTANTS = [
     (f"{M}/statistic_source.py", "node.body = node.body[1:] or", "node.body = node.body or", f"{TM}/test_statistic_source.py"),
     (f"{M}/rows.py", "max(axis=1) - floor", "min(axis=1) - floor", f"{TM}/test_rows.py"),
     (f"{R}/kept.py", 'and info["base_seed"] == base_seed', "", "tests/common/runs/test_kept.py"),
+    (f"{R}/kept.py", "if file and file.startswith(here)", "if file", "tests/common/runs/test_kept.py"),
     (
         f"{R}/kept.py",
         "if any(digest(_told_by(Path(path)))",
         "if False and any(digest(_told_by(Path(path)))",
         "tests/common/runs/test_kept.py",
     ),
-    (f"{L}/data/digits.py", 'derive_seed("digits split", replicate)', 'derive_seed("digits split")', f"{TL}/data/test_digits.py"),
+    *(
+        (f"{L}/data/digits.py", before, after, f"{TL}/data/test_digits.py")
+        for before, after in (
+            ('derive_seed("digits split", replicate)', 'derive_seed("digits split")'),
+            ("kept[replicate] if", "kept[0] if"),
+            ("else _drawn(replicate)", "else _drawn(0)"),
+            ("replicate >= len(kept) and not", "False and not"),
+            ("[*train, *validation, *test]", "[*validation, *train, *test]"),
+            ("rows[:, :-1]", "rows[:, 1:]"),
+        )
+    ),
     (f"{M}/rows.py", 'for name in what}), "smallest")', 'for name in what}), "largest")', f"{TM}/test_rows.py"),
     (f"{M}/rows.py", 'found["at"].max() if end == "largest"', 'found["at"].max() if end == "smallest"', f"{TM}/test_rows.py"),
     (f"{M}/rows.py", "np.log(table).mean", "table.mean", f"{TM}/test_rows.py"),
@@ -207,7 +218,17 @@ MUTANTS = [
     (f"{L}/fit.py", '"flip": flip, ', "", f"{TL}/test_shared_training.py"),
     (f"{L}/fit.py", ', "dequantise": dequantise}', "}", f"{TL}/test_shared_training.py"),
     (f"{L}/data/training.py", "generator if dequantise else None", "generator", f"{TL}/data/test_training.py"),
-    (f"{L}/training/loop.py", "eps=settings.epsilon", "eps=1e-8", f"{TL}/training/test_loop.py"),
+    *(
+        (f"{L}/training/adam.py", old, new, f"{TL}/training/test_adam.py {TL}/training/test_loop.py")
+        for old, new in (
+            ('"eps": settings.epsilon', '"eps": 1e-8'),
+            ("adamw if settings.weight_decay else adam", "adam"),
+            ('"beta1": settings.betas[0]', '"beta1": settings.betas[1]'),
+            ('"exp_avg", "exp_avg_sq", "step"', '"exp_avg_sq", "exp_avg", "step"'),
+            ("mine.copy_(saved[name])", "saved[name]"),
+            ("lr=learning_rate, **", "lr=1e-3, **"),
+        )
+    ),
     (f"{L}/fit.py", "model.pixel_range or PIXELS", "PIXELS", f"{TL}/test_shared_training.py"),
     *(
         (f"{L}/data/maf_tables.py", old, new, f"{TL}/data/test_maf_tables.py")

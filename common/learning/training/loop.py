@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from common.errors import RetraceError
+from common.learning.training.adam import Adam
 from common.learning.training.average import MovingAverage
 from common.learning.training.curve import LossCurve
 from common.learning.training.progress import Progress
@@ -63,7 +64,7 @@ def train(
         # cuDNN follows the weights' format, so the images need no conversion
         model.to(memory_format=torch.channels_last)
     average = MovingAverage(model, settings.ema_decay)
-    optimiser = _optimiser(model, settings, device)
+    optimiser = Adam(model.parameters(), settings, device)
     curve = LossCurve(settings.steps, device)
     parts = {"model": model, "average": average, "optimiser": optimiser, "curve": curve}
     leader = distributed.rank() == 0
@@ -106,7 +107,7 @@ def _stepper(
     network: nn.Module,
     loss: Loss,
     settings: TrainSettings,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Adam,
     seed: int,
     device: torch.device,
     *,
@@ -133,9 +134,7 @@ def _stepper(
         value.backward()
         if settings.clip_norm is not None:
             clip([parameter.grad for parameter in parameters if parameter.grad is not None], settings.clip_norm)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(settings, step)
-        optimiser.step()
+        optimiser.step(learning_rate(settings, step))
         return value.detach()
 
     return step_once
@@ -162,18 +161,6 @@ def learning_rate(settings: TrainSettings, step: int) -> float:
     if step < end:
         return settings.learning_rate
     return settings.learning_rate * (settings.steps - step) / max(1, settings.steps - end)
-
-
-def _optimiser(model: nn.Module, settings: TrainSettings, device: torch.device) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
-    return kind(
-        model.parameters(),
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        eps=settings.epsilon,
-        weight_decay=settings.weight_decay,
-        fused=device.type in ("cpu", "cuda"),
-    )
 
 
 def _has_dropout(model: nn.Module) -> bool:
