@@ -55,7 +55,8 @@ class LatentRate(nn.Module):
         super().__init__()
 
         def linear(inputs: int, outputs: int) -> nn.Linear:
-            layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+            with torch.random.fork_rng(devices=[]):  # torch's own initialisation draws from the global generator
+                layer = nn.Linear(inputs, outputs)
             nn.init.normal_(layer.weight, std=inputs**-0.5, generator=generator)
             nn.init.zeros_(layer.bias)
             return layer
