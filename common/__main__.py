@@ -1,7 +1,6 @@
 """`python -m common <experiment>`: jobs that several papers share."""
 
-import sys
-
 from common.runs.cli import main
+from common.runs.memory import leave
 
-sys.exit(main("common"))
+leave(main("common"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common.errors import RetraceError
 from common.runs.levels import LEVELS
+from common.runs.memory import leave
 from common.runs.settings import ROOT
 
 
@@ -85,4 +86,4 @@ def _run(options: argparse.Namespace, root: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

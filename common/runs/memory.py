@@ -1,14 +1,17 @@
-"""What a process does with memory: freed blocks are kept for the next step, and modules are nothing to collect.
+"""What a process does with memory: freed blocks are kept for the next step, and modules are nothing to collect, the end included.
 
 A training step on a CPU allocates the same megabytes as the one before. On Linux the C library gives large blocks back to the
 kernel and asks for them anew; every page is then mapped and zeroed again, which took up to a third of a step's time.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
+import os
 import sys
 from collections.abc import Iterator
+from typing import NoReturn
 
 # names and values of malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
@@ -41,3 +44,14 @@ def uncollected_imports() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def leave(status: int) -> NoReturn:
+    """End the process with an exit status; what was registered for the end is done, and output written.
+
+    `sys.exit` also takes every module apart, which is half a second once torch is loaded; the system frees the memory anyway.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

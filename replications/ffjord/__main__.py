@@ -1,7 +1,6 @@
 """`python -m replications.ffjord <experiment>`."""
 
-import sys
-
 from common.runs.cli import main
+from common.runs.memory import leave
 
-sys.exit(main("replications.ffjord"))
+leave(main("replications.ffjord"))

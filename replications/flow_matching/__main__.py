@@ -1,7 +1,6 @@
 """`python -m replications.flow_matching <experiment>`."""
 
-import sys
-
 from common.runs.cli import main
+from common.runs.memory import leave
 
-sys.exit(main("replications.flow_matching"))
+leave(main("replications.flow_matching"))

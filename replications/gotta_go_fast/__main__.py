@@ -1,7 +1,6 @@
 """`python -m replications.gotta_go_fast <experiment>`."""
 
-import sys
-
 from common.runs.cli import main
+from common.runs.memory import leave
 
-sys.exit(main("replications.gotta_go_fast"))
+leave(main("replications.gotta_go_fast"))

@@ -1,7 +1,6 @@
 """`python -m replications.ncsn <experiment>`."""
 
-import sys
-
 from common.runs.cli import main
+from common.runs.memory import leave
 
-sys.exit(main("replications.ncsn"))
+leave(main("replications.ncsn"))

@@ -3,8 +3,9 @@
 import sys
 
 from common.runs.cli import main
+from common.runs.memory import leave
 from replications.ncsnv2 import recommend
 
 if sys.argv[1:2] == ["recommend"]:
     sys.exit(recommend.main(sys.argv[2:]))
-sys.exit(main("replications.ncsnv2"))
+leave(main("replications.ncsnv2"))

@@ -1,7 +1,6 @@
 """`python -m replications.neural_ode <experiment>`."""
 
-import sys
-
 from common.runs.cli import main
+from common.runs.memory import leave
 
-sys.exit(main("replications.neural_ode"))
+leave(main("replications.neural_ode"))

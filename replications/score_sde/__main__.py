@@ -3,8 +3,9 @@
 import sys
 
 from common.runs.cli import main
+from common.runs.memory import leave
 from replications.score_sde.networks import importing
 
 if sys.argv[1:2] == ["import"]:
     sys.exit(importing.main(sys.argv[2:]))
-sys.exit(main("replications.score_sde"))
+leave(main("replications.score_sde"))

@@ -1,7 +1,6 @@
 """`python -m replications.survey <experiment>`."""
 
-import sys
-
 from common.runs.cli import main
+from common.runs.memory import leave
 
-sys.exit(main("replications.survey"))
+leave(main("replications.survey"))

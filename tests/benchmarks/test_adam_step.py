@@ -18,7 +18,7 @@ SETTINGS = TrainSettings(steps=1, batch=1, learning_rate=1e-3)
 START = "import torch; layer = torch.nn.Linear(2, 2); layer(torch.ones(1, 2)).sum().backward(); "
 OURS = (
     "from common.learning.training.adam import Adam; from common.learning.training.settings import TrainSettings as Settings; "
-    "Adam(layer.parameters(), Settings(steps=1, batch=1, learning_rate=1), torch.device('cpu')).step(1.0)"
+    "Adam(layer.parameters(), Settings(steps=1, batch=1, learning_rate=1)).step(1.0)"
 )
 TORCHS = "torch.optim.Adam(layer.parameters(), fused=True).step()"
 
@@ -47,7 +47,7 @@ def test_a_step_takes_three_quarters_of_torchs(capsys):
     network = build_backbone(MLPSettings(width=128, blocks=3), (1, 8, 8), seed=0)
     for parameter in network.parameters():
         parameter.grad = torch.full_like(parameter, 1e-3)
-    ours, theirs = Adam(network.parameters(), SETTINGS, torch.device("cpu")), torch.optim.Adam(network.parameters(), fused=True)
+    ours, theirs = Adam(network.parameters(), SETTINGS), torch.optim.Adam(network.parameters(), fused=True)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

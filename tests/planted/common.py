@@ -218,17 +218,13 @@ MUTANTS = [
     (f"{L}/fit.py", '"flip": flip, ', "", f"{TL}/test_shared_training.py"),
     (f"{L}/fit.py", ', "dequantise": dequantise}', "}", f"{TL}/test_shared_training.py"),
     (f"{L}/data/training.py", "generator if dequantise else None", "generator", f"{TL}/data/test_training.py"),
-    *(
-        (f"{L}/training/adam.py", old, new, f"{TL}/training/test_adam.py {TL}/training/test_loop.py")
-        for old, new in (
-            ('"eps": settings.epsilon', '"eps": 1e-8'),
-            ("adamw if settings.weight_decay else adam", "adam"),
-            ('"beta1": settings.betas[0]', '"beta1": settings.betas[1]'),
-            ('"exp_avg", "exp_avg_sq", "step"', '"exp_avg_sq", "exp_avg", "step"'),
-            ("mine.copy_(saved[name])", "saved[name]"),
-            ("lr=learning_rate, **", "lr=1e-3, **"),
-        )
-    ),
+    (f"{L}/training/adam.py", "eps=self.settings.epsilon", "eps=1e-8", f"{TL}/training/test_adam.py {TL}/training/test_loop.py"),
+    (f"{L}/training/adam.py", "part[0].grad is not None", "True", f"{TL}/training/test_adam.py"),
+    (f"{L}/training/adam.py", 'self.count.copy_(state["count"])', "pass", f"{TL}/training/test_adam.py"),
+    (f"{L}/training/adam.py", "torch._foreach_copy_(own, saved)", "pass", f"{TL}/training/test_adam.py"),
+    ("common/runs/memory.py", "os._exit(status)", "os._exit(0)", f"{TR}/test_memory.py"),
+    ("common/runs/memory.py", "    sys.stdout.flush()\n", "", f"{TR}/test_memory.py"),
+    ("common/runs/memory.py", "    atexit._run_exitfuncs()\n", "", f"{TR}/test_memory.py"),
     (f"{L}/fit.py", "model.pixel_range or PIXELS", "PIXELS", f"{TL}/test_shared_training.py"),
     *(
         (f"{L}/data/maf_tables.py", old, new, f"{TL}/data/test_maf_tables.py")

@@ -1,55 +1,58 @@
-"""Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019): torch's own update rule and kernels without its optimiser class.
+"""Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019) around torch's fused step.
 
-`torch.optim.Adam` imports torch's compiler when it is made, more than a second of every process that trains, and its step spends
-as long on groups and hooks as the kernel of a small network takes. The functions that it calls are torch's functional interface.
+torch.optim.Adam does the same, bit for bit, but its first step imports torch's compiler, more than a second of every process that
+trains, and it counts the steps of every parameter by itself, more than half of a small network's step.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim.adam import adam
-from torch.optim.adamw import adamw
+from torch import nn
 
 from common.learning.training.settings import TrainSettings
 
-NAMES = ("exp_avg", "exp_avg_sq", "step")  # torch's, in a saved state
-
 
 class Adam:
-    """Moves parameters by their gradients; with `settings.weight_decay` it is AdamW."""
+    """The moments of every parameter's gradient, and the step that they lead to; a weight decay is decoupled from them.
 
-    def __init__(self, parameters: Iterable[nn.Parameter], settings: TrainSettings, device: torch.device) -> None:
-        fused = device.type in ("cpu", "cuda")
-        counts = {"device": device if fused else "cpu"}
-        self._rows = [(each, torch.zeros_like(each), torch.zeros_like(each), torch.zeros((), **counts)) for each in parameters]
-        self._rule = adamw if settings.weight_decay else adam
-        self._options: dict[str, Any] = {
-            "fused": fused or None,
-            "amsgrad": False,
-            "maximize": False,
-            "beta1": settings.betas[0],
-            "beta2": settings.betas[1],
-            "weight_decay": settings.weight_decay,
-            "eps": settings.epsilon,
-        }
+    The parameters are of one type and on one device.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], settings: TrainSettings) -> None:
+        self.parameters, self.settings = list(parameters), settings
+        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.count = torch.zeros((), device=self.parameters[0].device)
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move every parameter that has a gradient; for the others no time passes."""
-        moved = [(parameter, parameter.grad, *state) for parameter, *state in self._rows if parameter.grad is not None]
-        if moved:
-            parameters, gradients, means, squares, counts = map(list, zip(*moved))
-            self._rule(parameters, gradients, means, squares, [], counts, lr=learning_rate, **self._options)
+        """Move every parameter that has a gradient."""
+        self.count += 1
+        moved = [part for part in zip(self.parameters, self.means, self.squares) if part[0].grad is not None]
+        parameters, means, squares = map(list, zip(*moved))
+        torch._fused_adamw_(
+            parameters,
+            [parameter.grad for parameter in parameters],
+            means,
+            squares,
+            [],
+            [self.count] * len(moved),
+            lr=learning_rate,
+            beta1=self.settings.betas[0],
+            beta2=self.settings.betas[1],
+            weight_decay=self.settings.weight_decay,
+            eps=self.settings.epsilon,
+            amsgrad=False,
+            maximize=False,
+        )
 
-    def state_dict(self) -> dict[str, dict[int, dict[str, Tensor]]]:
-        """Return what `load_state_dict` needs to go on, as torch's Adam arranges it."""
-        return {"state": {place: dict(zip(NAMES, state)) for place, (_, *state) in enumerate(self._rows)}}
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to go on."""
+        return {"means": self.means, "squares": self.squares, "count": self.count}
 
-    @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state, this one's or torch's, which has nothing of a parameter that never moved."""
-        for place, saved in state["state"].items():
-            for name, mine in zip(NAMES, self._rows[place][1:]):
-                mine.copy_(saved[name])
+        """Go on from a saved state."""
+        self.count.copy_(state["count"])
+        for own, saved in ((self.means, state["means"]), (self.squares, state["squares"])):
+            torch._foreach_copy_(own, saved)

@@ -64,7 +64,7 @@ def train(
         # cuDNN follows the weights' format, so the images need no conversion
         model.to(memory_format=torch.channels_last)
     average = MovingAverage(model, settings.ema_decay)
-    optimiser = Adam(model.parameters(), settings, device)
+    optimiser = Adam(model.parameters(), settings)
     curve = LossCurve(settings.steps, device)
     parts = {"model": model, "average": average, "optimiser": optimiser, "curve": curve}
     leader = distributed.rank() == 0

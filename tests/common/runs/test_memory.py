@@ -1,5 +1,6 @@
-"""Freed memory stays with the process, and modules are left alone by the collector."""
+"""Freed memory stays with the process, modules are left alone by the collector, and the end is short."""
 
+import os
 import subprocess
 import sys
 
@@ -56,3 +57,22 @@ def test_what_is_imported_is_frozen_once_and_the_collector_works_again(then):
     script = IMPORTS.format(then=then)
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["True"] * 5
+
+
+END = """
+import atexit
+from common.runs.memory import leave
+class Told:
+    def __del__(self):
+        print("taken apart")
+told = Told()
+atexit.register(print, "registered")
+print("said", end=" ")
+leave(3)
+"""
+
+
+def test_the_end_says_what_was_said_and_takes_nothing_apart():
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", END], capture_output=True, text=True, env=buffered)
+    assert (done.returncode, done.stdout.split()) == (3, ["said", "registered"])
