@@ -31,6 +31,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-component-update", "--disable-sync"]
 HEIGHTS = {1280: 800, 390: 844}  # px, of the window by its width
 TALLEST = 16_000  # px of a screenshot; Chromium repeats itself beyond
+LARGEST = (1280, 800)  # px of a picture for the README
 PREVIEW = 150_000  # bytes of a picture for the README
 WORKERS = 2  # browsers side by side
 
@@ -59,19 +60,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check every page of a report in a headless browser.")
     parser.add_argument("report", type=Path, help="folder with index.html and */index.html")
     parser.add_argument("--out", type=Path, help="folder for the screenshots and printed pages")
-    parser.add_argument("--preview", type=Path, metavar="DIR", help="write preview-index.png and preview-paper.png there instead")
+    parser.add_argument("--preview", type=Path, metavar="DIR", help="write the README's pictures, preview-*.png, there instead")
     parser.add_argument("--paper", default="flow_matching", help="whose page preview-paper.png shows; default %(default)s")
+    parser.add_argument("--figure", default="survey/grid-digits", help="what preview-figure.png shows; default %(default)s")
     options = parser.parse_args(arguments)
     folder = options.report.resolve()
     files = [file for file in [folder / "index.html", *sorted(folder.glob("*/index.html"))] if file.is_file()]
-    shown = [folder / "index.html", folder / options.paper / "index.html"] if options.preview else files[:1]
+    beside, _, figure = options.figure.partition("/")
+    drawn = folder / beside / "figures" / f"{figure}.png"
+    shown = [folder / path / "index.html" for path in (".", options.paper, beside)] if options.preview else files[:1]
     if not executable() or not set(shown) <= set(files) or not files:
         missing = f"{folder} lacks pages; build them first" if executable() else "no Chromium on PATH; apt-get install chromium"
         print(f"error: {missing}", file=sys.stderr)
         return 2
     if options.preview:
         with browsing() as browser:
-            preview(browser, *shown, options.preview)
+            preview(browser, *shown[:2], drawn, options.preview)
         return 0
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -148,12 +152,14 @@ def photograph(page: Page, stem: Path) -> None:
     )
 
 
-def preview(browser: Browser, index: Path, paper: Path, out: Path) -> None:
-    """Write the first screens of the index and of a paper's page, light, in as many colours as fit into PREVIEW bytes."""
+def preview(browser: Browser, index: Path, paper: Path, figure: Path, out: Path) -> None:
+    """Write the first screens of the index and of a paper's page, light, and a figure, in as many colours as fit into PREVIEW."""
     with window(browser, Screen()) as page:
-        for name, file in {"index": index, "paper": paper}.items():
-            checks.visit(page, file, script=True)
-            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        for name, file in {"index": index, "paper": paper, "figure": figure}.items():
+            if file != figure:
+                checks.visit(page, file, script=True)
+            picture = Image.open(figure if file == figure else io.BytesIO(page.screenshot())).convert("RGB")
+            picture.thumbnail(LARGEST)
             for colours in (256, 128, 64, 32, 16):
                 picture.quantize(colours, dither=Image.Dither.NONE).save(out / f"preview-{name}.png", optimize=True)
                 if (out / f"preview-{name}.png").stat().st_size < PREVIEW:

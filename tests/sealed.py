@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from common.runs.folders import digest
 
 
@@ -12,3 +14,8 @@ def seal(folder: Path, **info: Any) -> None:
     files = {str(file.relative_to(folder)): digest(file) for file in sorted(folder.rglob("*")) if file.is_file()}
     files.pop("run.json", None)
     (folder / "run.json").write_text(json.dumps({**info, "files": files}))
+
+
+def split(metrics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the measured and the refused rows, as the report gives them to tables."""
+    return metrics[metrics["status"] == "ok"], metrics[metrics["status"] == "refused"]

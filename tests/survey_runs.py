@@ -150,11 +150,6 @@ def metrics_of(runs):
     return pd.concat([each.metrics for each in runs], ignore_index=True)
 
 
-def split(metrics):
-    """The measured and the refused rows, as the report gives them."""
-    return metrics[metrics.status == "ok"], metrics[metrics.status == "refused"]
-
-
 def named(axis):
     """Lines of a panel that the legend names, by their names."""
     return {line.get_label(): line for line in axis.lines if not line.get_label().startswith("_")}

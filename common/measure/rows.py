@@ -81,8 +81,8 @@ class Rows:
         if where.get("dataset") == "first":
             where["dataset"] = first_data_set(found, self.experiment)
         end = where.pop("at", None)
-        for column, value in where.items():
-            found = found[found[column] == value]
+        if where:  # one frame, not one for each condition
+            found = found[np.logical_and.reduce([found[column] == value for column, value in where.items()])]
         if end in ("largest", "smallest"):
             end = found["at"].max() if end == "largest" else found["at"].min()
         return found if end is None else found[found["at"] == end]

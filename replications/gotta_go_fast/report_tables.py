@@ -20,14 +20,15 @@ LEARNED = {"feature_frechet": "distance", "leftover_noise": "noise left"}
 SPREAD = " Mean ± s.d. over replicates."
 
 
-def tables(metrics: pd.DataFrame) -> Iterator[Table]:
-    """Yield the tables that the rows present allow."""
+def tables(metrics: pd.DataFrame, refused: pd.DataFrame) -> Iterator[Table]:
+    """Yield the tables that the measured and the refused rows allow."""
+    every = pd.concat([metrics, refused], ignore_index=True)
     makers: dict[str, tuple[Callable[[pd.DataFrame], Table], ...]] = {
         **dict.fromkeys(ON_MODELS, (table1, learned_variants)),
         "exact_toy": (exact_toy, exact_variants, off_the_shelf),
     }
     for experiment, made in makers.items():
-        rows = metrics[metrics.experiment == experiment]
+        rows = every[every.experiment == experiment]
         if len(rows):
             yield from (make(in_order(rows, NAMES)) for make in made)
 

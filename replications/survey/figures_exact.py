@@ -25,7 +25,7 @@ from replications.survey.fronts import averaged, cells_of
 from replications.survey.names import line_shade, mark, name
 
 STARTS = 4  # whose ways are drawn
-EVERY = 3  # times between two frames
+EVERY = 5  # times between two frames
 HOW = {"ode": "flow (ODE)", "sde": "reverse SDE"}
 LOOKS: dict[str, dict[str, Any]] = {"sde": {"linewidth": 0.8, "alpha": 0.75}, "ode": {"linewidth": 2.2}}
 

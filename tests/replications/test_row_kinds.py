@@ -1,10 +1,12 @@
 """Floors and trivial baselines are rows of their own kind, in every table of the committed reference that has them."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from common.measure.claims import finished_rows, paper_module
 from common.measure.figures import read_metrics
 from common.runs.settings import ROOT
+from report.pictures import tables
 
 MARKED = {
     "ffjord": {
@@ -37,6 +39,10 @@ MARKED = {
         "sampler-settings": {"data": "floor"},
         "interpolation": {"data": "floor", "blend of both ends": "baseline"},
     },
+    "survey": {
+        **{name: {"data": "floor"} for name in ("grid-table-digits", "coverage-digits", "grid-table-checkerboard")},
+        "training-digits": {"data": "floor", "uniform density": "baseline"},
+    },
     "neural_ode": {
         "spirals": {"mean of the observed points": "baseline", "last observed point": "baseline"},
         "probes": {"one observation, linear": "baseline", "one observation, nearest neighbours": "baseline"},
@@ -48,9 +54,8 @@ MARKED = {
 @pytest.mark.parametrize("paper", sorted(MARKED))
 def test_rows_that_are_no_method_are_marked(paper):
     (file,) = (ROOT / "results" / "reference").glob("laptop-*/metrics.csv")
-    rows = finished_rows(read_metrics(file), paper, "laptop")
-    found = {}
-    for table in paper_module(ROOT / "replications" / paper, "figures").tables(rows):
+    collection, found = SimpleNamespace(metrics=read_metrics(file), level="laptop"), {}
+    for table in tables(SimpleNamespace(id=paper, folder=ROOT / "replications" / paper), collection):
         cells = table.frame.astype(str).to_numpy().tolist()
         marked = [(row, kind) for row, kind in zip(cells, table.kinds) if kind]
         if marked:

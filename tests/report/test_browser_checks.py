@@ -168,12 +168,14 @@ def test_the_command_fails_and_names_page_and_screens(report, two_screens, capsy
     ]
 
 
-def test_the_previews_are_small_first_screens(chromium, report, tmp_path):
+def test_the_previews_are_small_first_screens_and_a_figure(chromium, report, tmp_path):
     (report / "index.html").write_text(HEAD + CLEAN)
-    browser.preview(chromium, report / "index.html", report / "paper" / "index.html", tmp_path)
-    for name in ("index", "paper"):
-        file = tmp_path / f"preview-{name}.png"
-        assert Image.open(file).size == (1280, 800) and file.stat().st_size < browser.PREVIEW
+    figure = report / "paper" / "figure.png"
+    Image.effect_noise((2000, 500), 50).save(figure)
+    browser.preview(chromium, report / "index.html", report / "paper" / "index.html", figure, tmp_path)
+    for name, size in {"index": (1280, 800), "paper": (1280, 800), "figure": (1280, 320)}.items():
+        assert Image.open(tmp_path / f"preview-{name}.png").size == size
+    assert all((tmp_path / f"preview-{name}.png").stat().st_size < browser.PREVIEW for name in ("index", "paper"))
 
 
 def test_a_missing_page_is_an_error(report, tmp_path, capsys):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ggf_runs import FULL, KINDS, MODELS, SAMPLERS, SDES, TOLERANCES, VARIANTS, drawings, named, nfe_at, run
+from sealed import split
 
 from common.measure.figures import Runs
 from replications.gotta_go_fast import figures_toy
@@ -24,7 +25,7 @@ def drawn(runs):
 
 @pytest.fixture(scope="module")
 def tabled(runs):
-    return {table.id: table for table in tables(pd.concat([each.metrics for each in runs]))}
+    return {table.id: table for table in tables(*split(pd.concat([each.metrics for each in runs])))}
 
 
 def test_each_is_there_once_and_says_what_it_shows(drawn, tabled):
@@ -154,7 +155,7 @@ def test_what_is_absent_leaves_a_gap(absent, tmp_path):
         assert name(absent[0]) not in named(found[which].figure.axes[0])
     assert len(found["exact-evaluations"].figure.axes[1].patches) == len(TOLERANCES)
     assert not next(axis for axis in found["pictures-digits"].figure.axes if axis.get_ylabel() == "GGF, 0.5").images
-    assert len(list(tables(pd.concat([each.metrics for each in left])))) == 5
+    assert len(list(tables(*split(pd.concat([each.metrics for each in left]))))) == 5
 
 
 def test_cells_of_the_tables(tabled):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ggf_runs import OTHERS, PUBLISHED, TOLERANCES, drawings, named, nfe_at, run
+from sealed import split
 
 from replications.gotta_go_fast.figures import tables
 from replications.gotta_go_fast.names import name, shade
@@ -25,10 +26,10 @@ def test_published_networks(tmp_path):
         assert named(found["evaluations-cifar10"].figure.axes[0])[name(model)].get_color() == shade(model)
     (axis,) = found["speed-lsun_church256"].figure.axes
     assert axis.get_title() == "VE, 256 pixels" and named(axis)["GGF"].get_ydata()[0] == pytest.approx(2.09)
-    made = {table.id: table.frame for table in tables(pd.concat([each.metrics for each in ours]))}
+    made = {table.id: table.frame for table in tables(*split(pd.concat([each.metrics for each in ours])))}
     assert set(made) == {"table1", "learned-variants"} and made["learned-variants"].model.tolist() == ["VP"] * 3 + ["VE"] * 3
     table1 = made["table1"]
     ggf = table1[(table1.sampler == "GGF") & (table1.tolerance == "0.1") & (table1.dataset == "cifar10")].iloc[0]
     assert ggf["VP: NFE"] == "201 ± 1.4" and ggf["VE, 256 pixels: NFE"] == "–"
-    alone = {table.id: table.frame for table in tables(ours[-1].metrics)}
+    alone = {table.id: table.frame for table in tables(*split(ours[-1].metrics))}
     assert "VE, 256 pixels: NFE" in alone["table1"] and alone["learned-variants"].empty

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from survey_runs import FLOOR, KINDS, NFE, OBJECTIVES, PATHS, drawings, metrics_of, named, run, split, value
+from sealed import split
+from survey_runs import FLOOR, KINDS, NFE, OBJECTIVES, PATHS, drawings, metrics_of, named, run, value
 
 from common.dynamics.paths import PATHS as LAWS
 from common.measure.figures import Runs

@@ -1,7 +1,8 @@
 """Cells of the survey's tables."""
 
 import pytest
-from survey_runs import FLOOR, KINDS, metrics_of, run, split
+from sealed import split
+from survey_runs import FLOOR, KINDS, metrics_of, run
 
 from common.learning.nets.build import MLPSettings
 from replications.survey.figures import tables
