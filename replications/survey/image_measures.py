@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from common.evaluation.yardstick import Yardstick
-from common.measure.metrics.coverage import Coverage, coverage
+from common.measure.metrics.coverage import Coverage, coverage, radii
 from common.measure.metrics.frechet import frechet_distance
 from common.runs.folders import row
 
@@ -21,6 +21,7 @@ class Measures(NamedTuple):
     neighbours: int
     floor: float
     shares: Coverage  # precision and recall of training images
+    radii: Float[np.ndarray, " n"]  # of the test images
 
     def rows(self, images: Float[Tensor, "n c h w"], **labels: Any) -> list[Row]:
         """Return the rows of images in [-1, 1]: values beyond are clipped."""
@@ -32,7 +33,7 @@ class Measures(NamedTuple):
 
     def _rows(self, found: np.ndarray, labels: Row) -> list[Row]:
         reference = self.yardstick.reference
-        shares = coverage(reference, found, neighbours=self.neighbours)
+        shares = coverage(reference, found, neighbours=self.neighbours, real_radii=self.radii)
         return [
             row("feature_frechet", frechet_distance(found, reference), floor=self.floor, **labels),
             row("precision", shares.precision, floor=self.shares.precision, **labels),
@@ -42,5 +43,6 @@ class Measures(NamedTuple):
 
 def measures(yardstick: Yardstick, n: int, neighbours: int) -> Measures:
     """Return what measures n samples, with the floors of n training images."""
-    shares = coverage(yardstick.reference, yardstick.training[:n], neighbours=neighbours)
-    return Measures(yardstick, neighbours, yardstick.floor(n), shares)
+    reach = radii(yardstick.reference, neighbours)
+    shares = coverage(yardstick.reference, yardstick.training[:n], neighbours=neighbours, real_radii=reach)
+    return Measures(yardstick, neighbours, yardstick.floor(n), shares, reach)

@@ -26,22 +26,30 @@ class Coverage(NamedTuple):
     coverage: float
 
 
-def coverage(real: Float[np.ndarray, "n d"], samples: Float[np.ndarray, "m d"], *, neighbours: int = 5) -> Coverage:
+def coverage(
+    real: Float[np.ndarray, "n d"],
+    samples: Float[np.ndarray, "m d"],
+    *,
+    neighbours: int = 5,
+    real_radii: Float[np.ndarray, " n"] | None = None,
+) -> Coverage:
     """Return the four numbers of `samples` against `real`; compare only equal n, m and k = `neighbours`.
 
-    Holds n x n, m x m and n x m distances in memory. Raises `RetraceError` for sets of fewer than k + 2 points.
+    `real_radii` are `radii(real, neighbours)` where they are known: most of the time where several samples meet the same real
+    points. Holds n x n, m x m and n x m distances in memory. Raises `RetraceError` for sets of fewer than k + 2 points.
     """
     from scipy.spatial.distance import cdist
 
     real, samples = as_pair(real, samples, least=neighbours + 2)
     distances = cdist(real, samples)
-    in_real, in_samples = distances <= _radii(real, neighbours)[:, None], distances <= _radii(samples, neighbours)
+    reach = radii(real, neighbours) if real_radii is None else real_radii
+    in_real, in_samples = distances <= reach[:, None], distances <= radii(samples, neighbours)
     precision, recall = in_real.any(axis=0).mean(), in_samples.any(axis=1).mean()
     density, covered = in_real.sum(axis=0).mean() / neighbours, in_real.any(axis=1).mean()
     return Coverage(float(precision), float(recall), float(density), float(covered))
 
 
-def _radii(points: Float[np.ndarray, "n d"], neighbours: int) -> Float[np.ndarray, " n"]:
+def radii(points: Float[np.ndarray, "n d"], neighbours: int) -> Float[np.ndarray, " n"]:
     """Return each point's distance to its k-th neighbour; the nearest of all is the point itself."""
     from scipy.spatial.distance import cdist
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from common.errors import RetraceError
-from common.measure.metrics.coverage import coverage
+from common.measure.metrics.coverage import coverage, radii
 
 LINE = np.arange(10.0)[:, None]  # with k = 1, every ball has radius 1
 
@@ -35,3 +35,9 @@ def test_equal_distributions():
 def test_too_few_points_for_the_neighbours():
     with pytest.raises(RetraceError, match="second set: 6 points; at least 7"):
         coverage(normal(20, 0), normal(6, 1), neighbours=5)
+
+
+def test_radii_that_are_known_are_taken():
+    real, samples = normal(30, 0), normal(20, 1)
+    assert coverage(real, samples, real_radii=radii(real, 5)) == coverage(real, samples)
+    assert coverage(real, samples, real_radii=np.full(30, 1e9)).precision == 1 > coverage(real, samples).precision
