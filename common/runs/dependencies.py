@@ -20,6 +20,7 @@ def graph(root: Path = ROOT) -> grimp.ImportGraph:
     return grimp.build_graph(*PACKAGES, cache_dir=str(root / ".snakemake" / "grimp"))
 
 
+@functools.cache  # the graph is walked once per experiment, not once per job
 def sources(*modules: str) -> list[str]:
     """Return the source files, relative to the root, that the modules need: their own and those they import."""
     needed = set(modules)

@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from common.errors import SettingsError
 
 
+@functools.lru_cache(maxsize=1024)  # the plan asks for the same few overrides for every run
 def parse(text: str, where: str) -> Any:
     """Return the content of a YAML text. Raises `SettingsError` that starts with `where`."""
     try:
