@@ -24,8 +24,11 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     """Run experiments of one paper (or of `common`) and return the exit status: 0, 1 a run failed, 2 bad input."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = parser(package).parse_args(arguments)
-    if options.gpus > 1 and not launch.started_by_torchrun():
-        launch.become_torchrun(options.gpus, package, arguments)
+    if not launch.started_by_torchrun():
+        if options.device == "auto":
+            launch.take_gpus(options.gpus)
+        if options.gpus > 1:
+            launch.become_torchrun(options.gpus, package, arguments)
     keep_freed_memory()
     threads = max(1, options.threads // launch.processes())
     # before NumPy is loaded: its linear algebra would take every core, beside the other jobs

@@ -1,7 +1,9 @@
 """A call with several GPUs starts itself again under torchrun."""
 
+import os
 import sys
 
+import processes
 import pytest
 
 from common.errors import RetraceError
@@ -68,3 +70,62 @@ def test_each_process_has_a_gpu_of_its_own_and_too_few_are_named(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(RetraceError, match=r"4 processes were started, and this machine has 2 GPUs; start as many \(--gpus 2\)"):
         distributed.own_device(torch.device("cuda"))
+
+
+@pytest.fixture
+def four(tmp_path, monkeypatch):
+    """A folder with the devices of four GPUs, and locks of its own."""
+    for name in ("nvidia0", "nvidia1", "nvidia2", "nvidia3", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(launch.tempfile, "tempdir", None)
+    yield tmp_path
+    launch.tempfile.tempdir = None
+
+
+def visible(devices, number):
+    """What a job of its own sees: printed, and held until the process is ended."""
+    launch.tempfile.tempdir = str(devices)
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    launch.take_gpus(number, devices)
+    print(os.environ.get("CUDA_VISIBLE_DEVICES", "all"), flush=True)
+    os.execv("/bin/sleep", ["sleep", "60"])  # as torchrun takes a call's place
+
+
+def test_jobs_side_by_side_have_gpus_of_their_own_and_give_them_back(four):
+    def job(number, name):
+        started, said = processes.start(visible, four, number, output=four / name), ""
+        while not said:
+            assert started.is_alive()
+            said = (four / name).read_text().strip() if (four / name).exists() else ""
+        return started, said
+
+    jobs = [job(number, name) for number, name in ((1, "one"), (2, "two"), (2, "too few"), (1, "last"))]
+    assert [said for _, said in jobs] == ["0", "1,2", "all", "3"], "where too few are free none is taken"
+    for started, _ in jobs[:2]:
+        started.kill()
+        processes.status(started)
+    jobs.append(job(3, "again"))
+    assert jobs[-1][1] == "0,1,2"
+    for started, _ in jobs[2:]:
+        started.kill()
+
+
+def test_whoever_has_chosen_keeps_the_choice(four, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    launch.take_gpus(1, four)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3" and not list(four.glob("retrace-*"))
+
+
+@pytest.mark.parametrize("number", [0, 5])
+def test_jobs_without_a_gpu_take_none_and_too_many_are_left_to_the_device(four, number):
+    launch.take_gpus(number, four)
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ and not list(four.glob("retrace-*"))
+
+
+def test_one_gpu_is_no_choice(four):
+    for number in (1, 2, 3):
+        (four / f"nvidia{number}").unlink()
+    launch.take_gpus(1, four)
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
