@@ -4,6 +4,7 @@ import math
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DASH = "–"
+ROUNDING = 1e-9  # of a number: below that an interval says how sums were rounded
 
 
 def number(x: float | None, digits: int = 4) -> str:
@@ -19,10 +20,10 @@ def number(x: float | None, digits: int = 4) -> str:
 def estimate(mean: float, low: float, high: float) -> tuple[str, str]:
     """Return a mean and its interval, "0.632" and "[0.611, 0.653]", with two digits of the half-width.
 
-    The interval is empty where it is unknown (one seed) or a single point.
+    The interval is empty where it is unknown (one seed) or a single point but for rounding.
     """
     half = (high - low) / 2
-    if not math.isfinite(half) or half <= 0:
+    if not math.isfinite(half) or half <= ROUNDING * max(abs(low), abs(high)):
         return number(mean), ""
     decimals = 1 - math.floor(math.log10(half))
     exponent = math.floor(math.log10(max(abs(low), abs(high))))

@@ -36,6 +36,7 @@ from planted import (
     score_sde_claims,
     score_sde_networks,
     survey_claims,
+    survey_report,
     teaching,
 )
 
@@ -60,6 +61,7 @@ PLANTED = (
     ggf_claims,
     flow_matching,
     survey_claims,
+    survey_report,
     teaching,
 )
 MUTANTS = [mutant for part in PLANTED for mutant in part.MUTANTS]

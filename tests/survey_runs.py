@@ -75,6 +75,8 @@ def training_rows(seed):
     rows = [row("feature_frechet", FLOOR, method="data", variant="train split", floor=FLOOR, dataset="digits")]
     for objective, factor in OBJECTIVES.items():
         labels = {"dataset": "digits", "method": objective}
+        costs = {"parameters": 144449, "training_rate": 5000 / factor, "training_memory": 300 + seed}
+        rows += [row(metric, value, **labels) for metric, value in costs.items()]
         for step in (100, 1000):
             where = {"axis": "step", "at": step, "seconds": factor * step / 100, "nfe": 20, "n": 100}
             rows.append(row("feature_frechet", factor * 100 / step, floor=FLOOR, **where, **labels))

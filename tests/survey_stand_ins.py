@@ -42,9 +42,9 @@ def write_model(context, folder, data, objective, backbone):
         for raw in (False, True):
             scale = step / 4 * (0.9 if raw else 1.0)
             write_weights(folder / snapshot_file(step, raw=raw), {name: scale * weight for name, weight in weights.items()})
-    rows = [row("final_training_loss", 1.0, seconds=SECONDS)]
+    rows = [row("final_training_loss", 1.0, seconds=SECONDS), row("parameters", 7.0)]
     outcome = Outcome(rows, weights=weights, model=model.model_dump(mode="json"))
-    write_run(folder, outcome, {**INFO, "settings": {"train": STATES}})
+    write_run(folder, outcome, {**INFO, "settings": {"train": STATES}, "peak_memory_mb": 300.0})
 
 
 def context_of(experiment, level, tmp_path):

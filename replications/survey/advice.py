@@ -64,7 +64,13 @@ def ratio(a: pd.Series, b: pd.Series) -> str:
 
 def called(cell: tuple[str, str]) -> str:
     """Return what a cell is called in a sentence."""
-    return f"{name(cell[1])} on {name(cell[0])}"
+    return f"{spoken(cell[1])} on {spoken(cell[0])}"
+
+
+def spoken(key: str) -> str:
+    """Return a name as it stands in a sentence, which has commas of its own: "FM (straight)"."""
+    head, _, rest = name(key).partition(", ")
+    return f"{head} ({rest})" if rest else head
 
 
 def best(cells: pd.DataFrame, budget: int) -> str:
@@ -82,7 +88,7 @@ def best(cells: pd.DataFrame, budget: int) -> str:
     return (
         f"With at most {budget} evaluations take {called(first)}, with {nfe:.0f}: {ratio(table[first], floor)} times the "
         f"distance of data, the least of {len(order)} pairs in {wins} of {len(table)} replicates; the next, {called(second)}, is "
-        f"{ratio(table[second], table[first])} times as far, and {alike} of the others cannot be told from the first."
+        f"{ratio(table[second], table[first])} times as far, and {alike or 'none'} of the others cannot be told from the first."
     )
 
 
@@ -165,8 +171,8 @@ def cheapest_training(rows: pd.DataFrame) -> str:
             order = np.log(whole).mean().sort_values(kind="stable").index
             never = set(rows.method[(rows.metric == "feature_frechet") & (rows.axis == "step")]) - set(whole.columns)
             return (
-                f"To train least take {name(order[0])}: its samples come within {quality:g} times the distance of data after "
-                f"{np.exp(np.log(whole[order[0]]).mean()):.0f} steps, {name(order[1])}'s after "
+                f"To train least take {spoken(order[0])}: its samples come within {quality:g} times the distance of data after "
+                f"{np.exp(np.log(whole[order[0]]).mean()):.0f} steps, {spoken(order[1])}'s after "
                 f"{ratio(whole[order[1]], whole[order[0]])} times as many{not_reached(never)}."
             )
     return ""

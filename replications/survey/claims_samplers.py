@@ -71,8 +71,9 @@ corrector_per_evaluation = over(
 # all of Section 3: errors by evaluations
 def _by_evaluations(metrics: pd.DataFrame, found: Rows, variants: Iterable[str]) -> dict[str, pd.DataFrame]:
     """Return seeds x evaluations for each sampler and model that has two or more."""
-    cells = found.cells(metrics[metrics["status"] == "ok"], ("method", "variant"))
-    curves = {str(cell): found.also(**cell).along(metrics) for cell in cells if cell["variant"] in variants}
+    mine = found.table(metrics)
+    cells = found.cells(mine[mine["status"] == "ok"], ("method", "variant"))
+    curves = {str(cell): found.also(**cell).along(mine) for cell in cells if cell["variant"] in variants}
     return {name: curve for name, curve in curves.items() if curve.shape[1] > 1}
 
 

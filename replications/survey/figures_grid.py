@@ -60,7 +60,7 @@ def grid(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     return Figure(
-        f"grid-{dataset}",
+        f"{what.of}grid-{dataset}",
         f"Objective x sampler at {budget:g} evaluations: {dataset}",
         f"{what.said[0].upper()}{what.said[1:]}, means over replicates; data read {floor:.3g}. Of every sampler the cell of most "
         f"evaluations up to {budget:g} that it was given, of an adaptive one by what it took. {REFUSED}: cannot run on that "

@@ -20,16 +20,17 @@ from replications.survey.names import mark, name
 
 
 class Compared(NamedTuple):
-    """An experiment of samplers x models, by what is measured of its samples."""
+    """An experiment of samplers x models, by what is measured of its samples; `of` begins the names of its figures."""
 
     metric: str
     label: str
     said: str
+    of: str = ""
 
 
 COMPARED = {
     "learned": Compared("feature_frechet", drawing.DISTANCE, "Fréchet distance of samples to test images in features"),
-    "learned_2d": Compared("mmd", drawing.MMD, "maximum mean discrepancy of samples from the density"),
+    "learned_2d": Compared("mmd", drawing.MMD, "maximum mean discrepancy of samples from the density", "plane-"),
 }
 
 
@@ -61,7 +62,7 @@ def pareto(found: list[RunFolder], experiment: str, dataset: str) -> Figure:
     ]
     below(figure, [axes[0]], ncols=6, more=marks)
     return Figure(
-        f"pareto-{dataset}",
+        f"{what.of}pareto-{dataset}",
         f"What a sample is worth by what it costs: {dataset}",
         f"For every objective (colours) the samplers (marks) that no other beats at the same or a lower cost: {what.said}, means "
         "over replicates. Left: network evaluations; right: wall time of a sample, drawn in a batch on this machine. Thin "
@@ -81,7 +82,7 @@ def by_objective(found: list[RunFolder], experiment: str, dataset: str) -> Figur
     cells, models = averaged(cells_of(rows, what.metric)), drawing.variants(rows)
     figure, tips = small_panels(cells, models, what.label)
     return Figure(
-        f"by-objective-{dataset}",
+        f"{what.of}by-objective-{dataset}",
         f"Every sampler on every objective: {dataset}",
         f"{what.said[0].upper()}{what.said[1:]} against evaluations, means over replicates. Warm colours: samplers that draw "
         "noise on the way; cold: solvers of the flow. Wide grey: the front, what no sampler beats at as many evaluations. "
@@ -96,15 +97,16 @@ def by_objective(found: list[RunFolder], experiment: str, dataset: str) -> Figur
 
 def small_panels(cells: pd.DataFrame, models: list[str], measure: str) -> tuple[Drawing, list[Tip]]:
     """Draw a panel for each model with a line for every sampler against evaluations; return it and what the dots say."""
-    figure, axes = panels(len(models), 2.1, per_line=3, sharex=True, sharey=True)
+    across = min((3, 4), key=lambda each: -len(models) % each)  # panels in a line, as few empty places as can be
+    figure, axes = panels(len(models), 2.1, per_line=across, sharex=True, sharey=True)
     tips = []
     for place, (axis, model) in enumerate(zip(axes, models)):
         axis.set(xscale="log", yscale="log", title=name(model))
         tips += drawing.by_cost(axis, cells[cells.variant == model], "nfe", measure)
         drawing.floor(axis, cells)
-        axis.set_ylabel(measure if place % 3 == 0 else "")
-        axis.set_xlabel("evaluations" if place >= len(models) - 3 else "")
-        axis.tick_params(labelbottom=place >= len(models) - 3)
+        axis.set_ylabel(measure if place % across == 0 else "")
+        axis.set_xlabel("evaluations" if place >= len(models) - across else "")
+        axis.tick_params(labelbottom=place >= len(models) - across)
     if len(cells):
         # one sampler that diverges shall not flatten all others
         low, most = min(cells.value.min(), cells.floor.min()), cells.value.max()

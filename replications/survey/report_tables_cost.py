@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from functools import cache, partial
 
 import pandas as pd
-import torch
 
 from common.errors import RetraceError
 from common.experiments import train
+from common.learning.nets.mlp import parameter_count
 from common.measure.figures import Table, marked, mean_and_deviation
 from common.runs import settings as settings_of
 from replications.survey.drawing import samplers_of
@@ -16,6 +16,7 @@ from replications.survey.names import NAMES, name
 from replications.survey.own_rows import beside
 
 SPREAD = " Mean ± s.d. over replicates."
+COSTS = {"parameters": "parameters", "training_rate": "images a second", "training_memory": "peak memory, MB"}
 KINDS = {"uniform density": "baseline", NAMES["data"]: "floor"}
 
 
@@ -61,7 +62,10 @@ def training(rows: pd.DataFrame, dataset: str) -> Table:
     part_of, lines = partial(partly, replicates=rows.seed.nunique()), []
     for method in dict.fromkeys(rows.method[~rows.method.isin(["data", "uniform"])]):
         last = curve[curve.method == method].sort_values("at").groupby("seed").last()
-        line = {"objective": name(method), "training, s": cell(last.seconds), "distance": cell(last.value)}
+        mine = rows[rows.method == method]
+        line = {"objective": name(method), "training, s": cell(last.seconds)}
+        line |= {title: rounded(mine.value[mine.metric == metric]) for metric, title in COSTS.items()}
+        line["distance"] = cell(last.value)
         for quality, found in rows[rows.metric == "steps_to_quality"].groupby("at"):
             line[f"steps to {quality:g} x data"] = part_of(found[found.method == method])
         line["noise scale"] = part_of(trained[trained.method == method])
@@ -73,10 +77,10 @@ def training(rows: pd.DataFrame, dataset: str) -> Table:
     if len(uniform):
         lines.append({"objective": "uniform density", "bits/dim": cell(uniform)})
     caption = (
-        "Every objective with one network, batches, times and noise. Training: wall time. Distance: of samples by DPM-Solver++ "
-        "after the last step. Steps to: how many it takes until those samples are as many times as far as data. Noise scale: "
-        "batch at which noise and signal of the trained network's gradient are equal. A number in brackets is how many "
-        "replicates it is of, where the others did not get there." + network(dataset, rows.level.iloc[0]) + SPREAD
+        "Every objective with one network, batches, times and noise. Training: wall time; memory: of the process, with whatever "
+        "it had trained before. Distance: of samples by DPM-Solver++ after the last step. Steps to: how many it takes until "
+        "those samples are as many times as far as data. Noise scale: batch at which noise and signal of the trained network's "
+        "gradient are equal. A number in brackets is how many replicates it is of, where the others did not get there." + SPREAD
     )
     frame = pd.DataFrame(lines).fillna("–")
     return marked(
@@ -85,8 +89,10 @@ def training(rows: pd.DataFrame, dataset: str) -> Table:
 
 
 def rounded(values: pd.Series) -> str:
-    """Return mean and deviation of large numbers, without decimals."""
-    return f"{values.mean():.0f}" + (f" ± {values.std():.0f}" if len(values) > 1 else "")
+    """Return mean and deviation of large numbers, without decimals; one that is the same in all replicates has none."""
+    if values.empty:
+        return "–"
+    return f"{values.mean():.0f}" + (f" ± {values.std():.0f}" if values.nunique() > 1 else "")
 
 
 def cell(values: pd.Series) -> str:
@@ -106,6 +112,5 @@ def network(dataset: str, level: str) -> str:
         described = train.description(settings_of.resolve("common", "train", level, [f"data={dataset}"]))
     except RetraceError:
         return ""
-    with torch.device("meta"):  # counted, not made
-        weights = described.backbone.build(described.shape).parameters()
-    return f" The network has {sum(each.numel() for each in weights):,} parameters.".replace(",", "\N{NO-BREAK SPACE}")
+    weights = parameter_count(described.backbone.build(described.shape))
+    return f" The network has {weights:,} parameters.".replace(",", "\N{NO-BREAK SPACE}")

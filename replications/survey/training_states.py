@@ -1,6 +1,7 @@
 """A finished training of an objective: where its states are, what they cost, and their samples as images."""
 
 import csv
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,9 @@ class Trained(NamedTuple):
     described: ModelSettings
     steps: dict[float, int]  # by share of the training
     seconds: float  # of the whole training
+    images: int  # that it saw, with repetition
+    parameters: float
+    memory: float  # MB at the most, of the process that trained it and what it trained before
 
     @property
     def pixels(self) -> tuple[float, float]:
@@ -38,13 +42,12 @@ def trained(data: str, name: str, shares: Iterable[float], context: Context) -> 
     folder = context.model(data, name)
     schedule = schedule_of(folder)
     steps = {share: schedule.snapshot_near(share) for share in shares}
-    return Trained(folder, read_description(folder), steps, seconds_of(folder))
-
-
-def seconds_of(folder: Path) -> float:
-    """Return the seconds that a training took, without what was resumed twice or read before it."""
     with verified(folder, "metrics.csv").open(newline="") as stream:
-        return float(next(each["seconds"] for each in csv.DictReader(stream) if each["metric"] == "final_training_loss"))
+        rows = {each["metric"]: each for each in csv.DictReader(stream)}
+    # without what was resumed twice or read before it
+    seconds, parameters = float(rows["final_training_loss"]["seconds"]), float(rows["parameters"]["value"])
+    memory = json.loads((folder / "run.json").read_text())["peak_memory_mb"]
+    return Trained(folder, read_description(folder), steps, seconds, schedule.steps * schedule.batch, parameters, memory)
 
 
 def as_images(x: Tensor, pixels: tuple[float, float]) -> Tensor:

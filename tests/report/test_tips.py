@@ -41,7 +41,7 @@ def test_dots_of_named_lines_say_name_and_numbers_where_they_are():
 
 def test_categories_go_by_their_names_and_what_is_not_finite_or_not_in_the_panel_is_silent():
     drawing, axis = plain()
-    axis.plot([1, np.nan, 3, 30], [1, 2, 2, 2], "o", label="runs")
+    axis.plot([1, np.nan, 3, 12], [1, 2, 2, 2], "o", label="runs")  # 12 is in the drawing, right of the panel
     axis.set_yticks([1, 2], ["first", "second"])
     assert [place.text for place in places(figure(drawing))] == ["runs: NFE 1, first", "runs: NFE 3, second"]
 

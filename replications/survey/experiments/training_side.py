@@ -4,7 +4,8 @@ Every trained objective of the suite; nothing is trained here. Rows have the obj
 
     gradients   `loss`, `gradient_noise`, `gradient_signal` and `gradient_noise_share` along the axis "t", with the state of the
                 training as `variant` (early, trained); `gradient_noise_total` and `noise_scale` for all times together
-    cost        `feature_frechet` along the axis "step" with the seconds that the training had taken; `steps_to_quality`
+    cost        `feature_frechet` along the axis "step" with the seconds that the training had taken; `steps_to_quality`;
+                `parameters`, `training_rate` and `training_memory`
     weighting   `nll` and its differences on the same images, for the objectives that are compared; their `feature_frechet` is the
                 last of the curve
 
@@ -99,7 +100,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         for variant, share in {"early": settings.early, "trained": 1.0}.items():
             rows += gradient_rows(model, share, settings, context, {"variant": variant, **labels})
         found, shown = curve_rows(model, measure, settings, context, labels)
-        rows += found
+        rows += [*found, *cost_rows(model, labels)]
         pictures |= {name: shown} if shown is not None else {}
     rows += quality_rows(rows, measure.floor(settings.samples), settings)
     weighted, bits = likelihood_rows(models, measure, settings, context)
@@ -124,6 +125,15 @@ def gradient_rows(model: Trained, share: float, settings: Settings, context: Con
     else:
         rows.append(refused("noise_scale", "its mean gradient is lost in its noise; take more batches", **more))
     return [*rows, *(each for one, part in zip(found, total.shares) for each in bin_rows(one, part, more))]
+
+
+def cost_rows(model: Trained, labels: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of what a training took."""
+    return [
+        row("parameters", model.parameters, unit="1", **labels),
+        row("training_rate", model.images / model.seconds, unit="images/s", seconds=model.seconds, n=model.images, **labels),
+        row("training_memory", model.memory, unit="MB", **labels),
+    ]
 
 
 def bin_rows(found: BinNoise, share: float, labels: Mapping[str, Any]) -> list[Row]:

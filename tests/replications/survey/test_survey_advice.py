@@ -32,11 +32,17 @@ def test_it_is_five_sentences_that_name_data_level_and_replicates(metrics):
 def test_the_best_pair_and_the_next(metrics):
     few, many, *_ = advice(suite(metrics)).sentences
     least = math.sqrt(1.1) * value("fm_ot", "dpm_solver_pp_2m", 10, 0) / 0.5
-    assert few.startswith("With at most 10 evaluations take DPM-Solver++ 2M on FM, straight, with 10: " + f"{least:.2f} [")
+    assert few.startswith("With at most 10 evaluations take DPM-Solver++ 2M on FM (straight), with 10: " + f"{least:.2f} [")
     # DDIM on the same and DPM-Solver++ on the next objective are both exactly twice as far
     assert "the least of 9 pairs in 2 of 2 replicates; the next, " in few and "is 2.00 [2.00, 2.00] times as far" in few
-    assert few.endswith("and 0 of the others cannot be told from the first.") and many.startswith("With at most 50")
+    assert few.endswith("and none of the others cannot be told from the first.") and many.startswith("With at most 50")
     assert "with 50: " in many and "the least of 12 pairs" in many  # with RK45 at a tolerance, and NCSN's DDIM at ten
+
+
+def test_an_exact_score_is_not_advised(metrics):
+    rows = suite(metrics)
+    exact = rows[rows.variant == "fm_ot"].assign(variant="empirical_vp", value=0.01)
+    assert advice(pd.concat([rows, exact])).sentences == advice(rows).sentences
 
 
 def test_a_users_own_sampler_takes_part(metrics):
@@ -71,7 +77,7 @@ def test_the_cheapest_training(metrics):
     said = advice(suite(metrics)).sentences[4]
     steps = 100 * math.sqrt(1.2)
     assert (
-        f"within 4 times the distance of data after {steps:.0f} steps, DDPM, VP's after 2.00 [2.00, 2.00] times as many" in said
+        f"within 4 times the distance of data after {steps:.0f} steps, DDPM (VP)'s after 2.00 [2.00, 2.00] times as many" in said
     )
     without = suite(metrics)[suite(metrics).experiment != "training_side"]
     assert len(advice(without).sentences) == 4
@@ -91,7 +97,7 @@ def test_ratios_are_geometric_and_paired():
     assert ratio(a, b).startswith("4.00 [") and low < 4
     # Student's 95 % quantile of one degree of freedom, times the standard error of the mean of log 2 and log 8
     assert math.log(high / 4) == pytest.approx(6.3138 * math.log(4) / 2, rel=1e-3)
-    assert apart(pd.Series([2.0, 2.1]), b) and not apart(pd.Series([0.5, 2.0]), b)
+    assert apart(pd.Series([2.0, 2.1]), b) and apart(b, pd.Series([2.0, 2.1])) and not apart(pd.Series([0.5, 2.0]), b)
 
 
 def test_only_models_that_have_both_families_are_compared():

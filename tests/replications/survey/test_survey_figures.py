@@ -27,7 +27,8 @@ def drawn(runs):
 def test_each_is_there_once_and_says_what_it_shows(runs, drawn):
     kinds = ["pareto", "by-objective"]
     quality = [f"{kind}-{data}" for data in ("digits", "checkerboard") for kind in kinds]
-    grids = ["grid-digits", "grid-checkerboard", "samples-digits", "points-checkerboard"]
+    quality = [*quality[:2], *(f"plane-{each}" for each in quality[2:])]
+    grids = ["grid-digits", "plane-grid-checkerboard", "samples-digits", "points-checkerboard"]
     exact = ["ways", "flow-error-mixture_2d", "exact-mixture_2d"]
     assert list(drawn) == [*quality, *grids, *exact, "during-training-digits", "gradients-digits", "likelihood-digits"]
     ids = [*drawn, *(table.id for table in tables(*split(metrics_of(runs))))]
@@ -46,17 +47,19 @@ def test_every_sampler_has_a_mark_and_objectives_have_colours_of_their_own():
     assert mark("mine (mine.py)") not in MARKS.values() and name("mine (mine.py)") == "mine (mine.py)"
 
 
-@pytest.mark.parametrize(("which", "objectives"), [("digits", 3), ("checkerboard", 2)])
+@pytest.mark.parametrize(("which", "objectives"), [("pareto-digits", 3), ("plane-pareto-checkerboard", 2)])
 def test_the_front_is_what_no_sampler_beats(drawn, which, objectives):
-    left, right = drawn[f"pareto-{which}"].figure.axes
+    left, right = drawn[which].figure.axes
     for objective in list(OBJECTIVES)[:objectives]:
         line = named(left)[name(objective)]
         # DPM-Solver++ is the best at every budget, unless it is a user's own
         nfe = [
-            each for each in NFE if which != "digits" or value(objective, "dpm_solver_pp_2m", each, 0) * MEAN > 0.9 or each < 20
+            each
+            for each in NFE
+            if "digits" not in which or value(objective, "dpm_solver_pp_2m", each, 0) * MEAN > 0.9 or each < 20
         ]
         expected = [MEAN * value(objective, "dpm_solver_pp_2m", each, 0) for each in nfe]
-        if which == "digits":
+        if "digits" in which:
             nfe, expected = [5, 10, 20], [*expected[:2], 0.9]
         np.testing.assert_allclose(line.get_xdata(), nfe)
         np.testing.assert_allclose(line.get_ydata(), expected)
@@ -94,6 +97,8 @@ def test_cells_of_the_grid_and_why_some_have_no_number(drawn):
     # NCSN has a cell of ten evaluations, RK45 one of 14 in one replicate
     assert texts[2, 1] == f"{MEAN * value('ncsn', 'ddim', 10, 0):.3g}" and texts[0, 3] == "7" and texts[0, 4] == "0.9"
     assert len(figure.tips) == 15 and figure.photographic
+    models = list(map(name, OBJECTIVES))
+    assert all(tip.text.startswith(f"{models[int(tip.y)]} by {samplers[int(tip.x)]}: ") for tip in figure.tips)
 
 
 def test_a_cell_that_cannot_run_says_why(tmp_path, monkeypatch):

@@ -39,12 +39,14 @@ def test_a_front_falls_with_its_cost():
 def test_within_a_budget_most_evaluations_count_and_not_the_best():
     table = cells(("a", 5, 0, 5, 1.0, 1), ("a", 20, 0, 19, 2.0, 1), ("a", 50, 0, 49, 0.5, 1), ("b", 50, 0, 49, 0.5, 1))
     assert within(table, 20)[["method", "at"]].to_numpy().tolist() == [["a", 20]]
+    assert within(table, 49)[["method", "at"]].to_numpy().tolist() == [["a", 50], ["b", 50]]
 
 
 def test_the_best_within_a_budget_is_chosen_by_the_mean_over_all_replicates():
     # at 5 evaluations better on average, at 20 in the first replicate; at 10 a replicate is missing
     both = (("a", 5, 0, 5, 2.0, 1), ("a", 5, 1, 5, 2.0, 1), ("a", 20, 0, 20, 1.0, 1), ("a", 20, 1, 20, 9.0, 1))
-    table = cells(*both, ("a", 10, 0, 10, 0.1, 1))
+    # and another sampler, the best of all, has the first replicate alone
+    table = cells(*both, ("a", 10, 0, 10, 0.1, 1), ("b", 10, 0, 10, 0.01, 1))
     found = best_within(table, 20)
     assert found["at"].tolist() == [5, 5] and found.seed.tolist() == [0, 1]
     assert best_within(table, 4).empty

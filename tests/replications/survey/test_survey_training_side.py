@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from ncsnv2_stand_ins import STATES
 from survey_stand_ins import SECONDS, context_of, small_data
 
 from common.errors import SettingsError
@@ -65,6 +66,9 @@ def test_a_run_of_every_level(level, data, run_of):
     curves = by(rows, "feature_frechet", "method", "at")
     assert {method for method, at in curves if at == 4} == objectives
     assert all(curves[method, 2]["seconds"] == SECONDS / 2 and curves[method, 4]["seconds"] == SECONDS for method in objectives)
+    images = STATES["steps"] * STATES["batch"]
+    for metric, expected in {"parameters": 7, "training_rate": images / SECONDS, "training_memory": 300}.items():
+        assert [row["value"] for row in by(rows, metric, "method").values()] == [expected] * len(objectives)
     assert {row["floor"] > 0 for row in measured if row["metric"] == "feature_frechet"} == {True}
     assert {method for (method,) in by(rows, "nll", "method")} == {*settings.weighted, "uniform"}
     assert len(by(rows, "nll_difference", "method", "variant")) == 3
