@@ -66,13 +66,13 @@ def test_one_paper_may_be_named_without_brackets():
 def test_failures_say_which_why_and_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     job = next(job for job in workflow.plan(["flow_matching"], config(level="smoke")) if job.name == "flow_matching_table1")
-    assert workflow.failures([job], "smoke", 0) == ""
+    assert workflow.failures([job], "smoke", 0.0) == ""
     folder = tmp_path / job.runs[0].folder
     folder.mkdir(parents=True)
     (folder / "failure.json").write_text('{"message": "too few images"}')
     (tmp_path / job.log).parent.mkdir(parents=True)
     (tmp_path / job.log).write_text("\n".join(f"line {number}" for number in range(20)))
-    said = workflow.failures([job], "smoke", 0)
+    said = workflow.failures([job], "smoke", 0.0)
     assert f"failed: {job.runs[0].folder}\n  too few images" in said and "    line 19\n" in said and "line 11\n" not in said
     assert said.endswith("snakemake --cores --config level=smoke")
     (folder / "metrics.csv").write_text("old")
