@@ -32,7 +32,8 @@ until_true() { # SECONDS COMMAND...: wait for it
 }
 
 [ "$(id -u)" = 0 ] || fail "run it as root: slurmd starts jobs"
-[ "$(nproc)" -ge 2 ] || fail "a job of two processes needs two cores"
+CORES=$(getconf _NPROCESSORS_ONLN) # nproc listens to OMP_NUM_THREADS
+[ "$CORES" -ge 2 ] || fail "a job of two processes needs two cores"
 for name in munged mungekey slurmctld slurmd snakemake; do
   command -v "$name" >/dev/null || fail "$name is missing: apt install slurm-wlm munge; make setup"
 done
@@ -90,7 +91,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 MpiDefault=none
 GresTypes=gpu
-NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(free -m | awk '/^Mem/ {print int($2 * 0.9)}') Gres=gpu:2 State=UNKNOWN
+NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$CORES RealMemory=$(free -m | awk '/^Mem/ {print int($2 * 0.9)}') Gres=gpu:2 State=UNKNOWN
 PartitionName=gpu Nodes=$HOST Default=YES MaxTime=INFINITE State=UP
 CONF
 echo "Name=gpu File=$STATE/gpu[0-1]" >"$STATE/gres.conf"
