@@ -1,5 +1,6 @@
 import os
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -23,6 +24,7 @@ try:
 except RetraceError as error:
     raise WorkflowError(str(error)) from None
 
+BEGAN = time.time()
 LEVEL = config["level"]
 EXTRA = retrace.extra_files(config)
 
@@ -52,7 +54,7 @@ onstart:
 
 # A failed run must not cost the reader the others: the report is built from what is there and names what is missing.
 onerror:
-    print(retrace.failures(JOBS, LEVEL), file=sys.stderr)
+    print(retrace.failures(JOBS, LEVEL, BEGAN), file=sys.stderr)
     retrace.write_plan(PLAN, RUNS_CHOSEN)
     shell(
         f"python -m report all --level {LEVEL} --runs {PLAN} --papers {' '.join(CHOSEN)} --out {PAGES} || true"

@@ -3,7 +3,8 @@
 
 ENVIRONMENT = workflow.source_path("../environment.yml")
 RESULTS = f"{retrace.RESULTS}/{LEVEL}"
-RUN_JOB = "{params.job} --threads {threads} --wait > {log} 2>&1"
+# a change of GPUs, as of threads, is no reason to make anew what is there: so neither is in the params
+RUN_JOB = "{params.job} --threads {threads} --gpus {resources.gpu} --wait > {log} 2>&1"
 PAPERS = retrace.papers()
 JOBS = retrace.plan(PAPERS, config)
 RUNS = retrace.runs_by_paper(PAPERS, JOBS)
@@ -33,7 +34,7 @@ for job in JOBS:
         priority: job.priority
         conda:
             ENVIRONMENT
-        threads: 1
+        threads: max(1, job.resources["gpu"])
         resources:
             **job.resources,
         params:

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from planted import (
+    clusters,
     common,
     ffjord,
     flow_matching,
@@ -43,6 +44,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 240  # a mutant that hangs is noticed too
 PLANTED = (
     common,
+    clusters,
     neural_ode,
     ncsn,
     ncsnv2_claims,

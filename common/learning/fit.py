@@ -73,4 +73,4 @@ def regressed(
         t = draw_times(objective.path, len(x0), known_times=objective.known_times, **drawn)
         return scale * regression_loss(network, objective, x0, t=t, noise=torch.randn(x0.shape, **drawn)).mean()
 
-    return train_run(context, denoiser, loss, train, seed=seed, of=of, kept=lambda model: model.backbone)
+    return train_run(context, denoiser, loss, train, seed=seed, of=of, kept=lambda model: model.backbone, shared=True)

@@ -27,7 +27,7 @@ class PlannedRun(NamedTuple):
 
 
 def check_numbers(options: argparse.Namespace) -> None:
-    """Raise `SettingsError` unless seeds and threads are possible."""
+    """Raise `SettingsError` unless seeds, threads and GPUs are possible."""
     wrong = next((seed for seed in options.seed if seed < 0), None)
     if wrong is not None:
         raise SettingsError(f"--seed {wrong}: replicates are counted from 0")
@@ -36,6 +36,8 @@ def check_numbers(options: argparse.Namespace) -> None:
     most = os.cpu_count() or 1
     if not 1 <= options.threads <= most:
         raise SettingsError(f"--threads {options.threads}: choose from 1 to {most}, the cores of this machine")
+    if options.gpus < 0:
+        raise SettingsError(f"--gpus {options.gpus}: must be a whole number from 0 on")
     if options.base_seed is not None and options.base_seed < 0:
         raise SettingsError(f"--base-seed {options.base_seed}: must be a whole number from 0 on")
 

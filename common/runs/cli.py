@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import RetraceError
+from common.runs import launch
 from common.runs import settings as settings_of
 from common.runs.call import check_experiments, planned
 from common.runs.levels import LEVELS, WHERE
@@ -23,10 +24,16 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     """Run experiments of one paper (or of `common`) and return the exit status: 0, 1 a run failed, 2 bad input."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = parser(package).parse_args(arguments)
+    if not launch.started_by_torchrun():
+        if options.device == "auto":
+            launch.take_gpus(options.gpus)
+        if options.gpus > 1:
+            launch.become_torchrun(options.gpus, package, arguments)
     keep_freed_memory()
+    threads = max(1, options.threads // launch.processes())
     # before NumPy is loaded: its linear algebra would take every core, beside the other jobs
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(options.threads)
+        os.environ[variable] = str(threads)
     try:
         check_experiments(package, options.experiments)
         settings_of.check_level(options.level)
@@ -43,7 +50,7 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     from common.runs import distributed
     from common.runs.execute import execute, remove_training_states, shown_command
 
-    command = shown_command(package, arguments)
+    command, options.threads = shown_command(package, arguments), threads
     succeeded = [execute(run, options, command) for run in runs]
     if all(succeeded):
         remove_training_states([run.out for run in runs])
@@ -90,6 +97,13 @@ def parser(package: str) -> argparse.ArgumentParser:
     )
     add("--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads of this job; default %(default)s")
+    add(
+        "--gpus",
+        type=int,
+        default=1,
+        metavar="N",
+        help="GPUs that share every batch of a training, by torchrun; default: one or none",
+    )
     add("--base-seed", type=int, metavar="N", help="root of all seeds; default: base_seed of config/config.yaml")
     add("--wait", action="store_true", help="wait where another process is at work on the same run, instead of refusing")
     add("--show-settings", action="store_true", help="print the resolved settings of the first run and stop")

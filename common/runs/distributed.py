@@ -5,7 +5,8 @@ import os
 import torch
 from torch import nn
 
-from common.errors import SettingsError
+from common.errors import RetraceError, SettingsError
+from common.runs import launch
 
 
 def rank() -> int:
@@ -15,7 +16,7 @@ def rank() -> int:
 
 def world() -> int:
     """Return the number of processes, 1 without torchrun."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return launch.processes()
 
 
 def share(batch: int) -> int:
@@ -26,10 +27,13 @@ def share(batch: int) -> int:
 
 
 def own_device(device: torch.device) -> torch.device:
-    """Return the GPU of this process on its machine; other devices are shared."""
-    if device.type == "cuda" and world() > 1:
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return device
+    """Return the GPU of this process on its machine; other devices are shared. Raises `RetraceError` if there are too few."""
+    if device.type != "cuda" or world() == 1:
+        return device
+    own, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if own >= there:
+        raise RetraceError(f"{world()} processes were started, and this machine has {there} GPUs; start as many (--gpus {there})")
+    return torch.device("cuda", own)
 
 
 def wrapped(model: nn.Module, device: torch.device) -> nn.Module:

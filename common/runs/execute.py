@@ -99,8 +99,9 @@ def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 def shown_command(package: str, arguments: Sequence[str]) -> str:
-    """Return the command that makes this run again, torchrun included."""
-    start = ["torchrun", f"--nproc_per_node={distributed.world()}"] if distributed.world() > 1 else ["python"]
+    """Return the command that makes this run again, with torchrun where it was called (`--gpus` calls it)."""
+    by_hand = distributed.world() > 1 and not any(word.startswith("--gpus") for word in arguments)
+    start = ["torchrun", f"--nproc_per_node={distributed.world()}"] if by_hand else ["python"]
     return shlex.join([*start, "-m", package, *arguments])
 
 

@@ -94,17 +94,36 @@ def age_failed(jobs: Iterable[Job]) -> None:
             os.utime(folder / "metrics.csv", (LONG_AGO, LONG_AGO))
 
 
-def failures(jobs: Iterable[Job], level: str) -> str:
-    """Return what a person needs to know of the failed runs: which, why, the end of each log, and the next command."""
+def failures(jobs: Iterable[Job], level: str, since: float) -> str:
+    """Return what a person needs to know of the failed runs: which, why, the end of each log, and the next command.
+
+    So too of jobs that were ended from outside (cancelled, killed, out of time or memory) in a call that began at `since`, in
+    seconds as of `time.time`: they leave no reason, and Snakemake does not name them where it is told to be quiet.
+    """
     lines = []
     for job in jobs:
         records = [Path(run.folder) / "failure.json" for run in job.runs]
         if failed := [record for record in records if record.is_file()]:
             for record in failed:
                 lines += [f"failed: {record.parent}", f"  {_message(record)}"]
-            lines += [f"  the end of {job.log}:", *(f"    {line}" for line in _end(Path(job.log)))]
+        elif _broken_off(job, since):
+            lines.append(
+                f"broken off: {job.name}: cancelled, killed, or out of time or memory; the next call resumes its training"
+            )
+        else:
+            continue
+        lines += [f"  the end of {job.log}:", *(f"    {line}" for line in _end(Path(job.log)))]
     again = f"snakemake --cores --config level={level}"
     return "\n".join([*lines, f"What succeeded is kept. After mending the cause: {again}"]) if lines else ""
+
+
+def _broken_off(job: Job, since: float) -> bool:
+    """Return whether a job has started and not finished all its runs."""
+
+    def written(file: str | Path) -> bool:
+        return Path(file).is_file() and Path(file).stat().st_mtime >= since
+
+    return written(job.log) and not all(written(Path(run.folder, "metrics.csv")) for run in job.runs)
 
 
 def _message(record: Path) -> str:

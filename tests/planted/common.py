@@ -139,7 +139,7 @@ MUTANTS = [
     ),
     (f"{L}/training/average.py", "1 - self._kept", "self._kept", f"{TL}/training"),
     (f"{L}/training/average.py", '"kept": self._kept', '"kept": 1.0', f"{TL}/training"),
-    (f"{L}/training/run.py", "seed, world, settings", "seed, settings", f"{TL}/test_shared_training.py"),
+    (f"{L}/training/run.py", "name, seed, settings", "name, settings", f"{TL}/test_shared_training.py"),
     (f"{L}/training/run.py", ", of.model_dump())", ")", f"{TL}/test_shared_training.py"),
     (
         f"{L}/training/state.py",

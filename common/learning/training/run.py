@@ -49,6 +49,7 @@ def train_run(
     of: Settings,
     name: str = "",
     kept: Callable[[nn.Module], nn.Module] = lambda model: model,
+    shared: bool = False,
 ) -> Trained:
     """Train `model` and return the average of its weights, resuming this run's own training if it was broken off.
 
@@ -56,9 +57,17 @@ def train_run(
     seed or schedule is another training, which neither resumes this one nor overwrites its state. `name` tells several trainings
     of a run apart. At `settings.snapshots` equally spaced steps the raw and the averaged weights of `kept(model)` are written
     beside the results.
+
+    `settings.batch` is the whole batch: a `loss` that is `shared` is the mean over this process's share of it
+    (`distributed.share`), so the gradient that the processes average is the whole batch's. Any other loss is for one process:
+    several raise `RetraceError`.
     """
-    world = distributed.world()  # each process draws its own share, so another number of them is another training
-    mark = fingerprint(context.paper, context.experiment, name, seed, world, settings.model_dump(), of.model_dump())
+    if not shared and (world := distributed.world()) > 1:
+        raise RetraceError(
+            f"this training draws whole batches: {world} processes would train on {world} times train.batch = {settings.batch}; "
+            "start one (--gpus 1, or without torchrun)"
+        )
+    mark = fingerprint(context.paper, context.experiment, name, seed, settings.model_dump(), of.model_dump())
     return train(
         model,
         loss,

@@ -212,9 +212,7 @@ def test_every_setting_of_a_training_is_in_its_mark(tmp_path, monkeypatch):
     run.train_run(context, model, loss, base.train.model_copy(update={"clip_norm": None}), seed=0, of=base)
     run.train_run(context, model, loss, base.train, seed=1, of=base)
     run.train_run(context, model, loss, base.train, seed=0, of=base, name="other")
-    monkeypatch.setattr(run.distributed, "world", lambda: 2)
-    run.train_run(context, model, loss, base.train, seed=0, of=base)
-    assert len(set(marks)) == len(marks) == len(changes) + 4
+    assert len(set(marks)) == len(marks) == len(changes) + 3
 
 
 def test_the_check_before_a_run_looks_at_every_data_set_of_the_level(monkeypatch):

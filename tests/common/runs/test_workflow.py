@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -65,18 +66,36 @@ def test_one_paper_may_be_named_without_brackets():
 def test_failures_say_which_why_and_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     job = next(job for job in workflow.plan(["flow_matching"], config(level="smoke")) if job.name == "flow_matching_table1")
-    assert workflow.failures([job], "smoke") == ""
+    assert workflow.failures([job], "smoke", 0.0) == ""
     folder = tmp_path / job.runs[0].folder
     folder.mkdir(parents=True)
     (folder / "failure.json").write_text('{"message": "too few images"}')
     (tmp_path / job.log).parent.mkdir(parents=True)
     (tmp_path / job.log).write_text("\n".join(f"line {number}" for number in range(20)))
-    said = workflow.failures([job], "smoke")
+    said = workflow.failures([job], "smoke", 0.0)
     assert f"failed: {job.runs[0].folder}\n  too few images" in said and "    line 19\n" in said and "line 11\n" not in said
     assert said.endswith("snakemake --cores --config level=smoke")
     (folder / "metrics.csv").write_text("old")
     workflow.age_failed([job])
     assert (folder / "metrics.csv").stat().st_mtime < 10**6
+
+
+def test_a_job_that_was_ended_from_outside_is_named(tmp_path, monkeypatch):
+    """It leaves no reason: what tells is a log of this call and a run that is not done."""
+    monkeypatch.chdir(tmp_path)
+    job = next(job for job in workflow.plan(["flow_matching"], config(level="smoke")) if job.name == "flow_matching_table1")
+    (tmp_path / job.log).parent.mkdir(parents=True)
+    (tmp_path / job.log).write_text("step 30/60\n")
+    for run in job.runs:
+        assert "broken off: flow_matching_table1: cancelled, killed" in (said := workflow.failures([job], "smoke", 100.0))
+        assert said.count("broken off") == 1 and "    step 30/60\n" in said
+        (tmp_path / run.folder).mkdir(parents=True)
+        (tmp_path / run.folder / "metrics.csv").write_text("")
+    assert workflow.failures([job], "smoke", 100.0) == "", "all runs are done"
+    os.utime(tmp_path / job.runs[0].folder / "metrics.csv", (50, 50))
+    assert "broken off" in workflow.failures([job], "smoke", 100.0), "what is there is of an earlier call"
+    os.utime(tmp_path / job.log, (50, 50))
+    assert workflow.failures([job], "smoke", 100.0) == "", "a job that waited for another has not started"
 
 
 def test_a_page_alone_knows_of_no_first_page_unless_there_is_one(tmp_path):
