@@ -43,6 +43,10 @@ rule all:
 
 # Before any compute: settings, claims, data and disk of this level. Not a rule: every run would have to depend on it.
 onstart:
+    if workflow.local_exec:
+        # Nobody starts a hundred jobs a second here. To keep that limit the scheduler would look at every input of all jobs that are
+        # ready once a second, and once more for each job that has ended: a sixth of a core in the end.
+        workflow.scheduler.job_rate_limiter = None
     # of a job's runs those that stand are kept, unless this call is told to make them anew
     forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
     os.environ[KEEP] = "" if forced else "1"
