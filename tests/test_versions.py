@@ -1,6 +1,7 @@
 """pyproject.toml is the one source of versions; the lock and environment.yml agree with it."""
 
 import ast
+import inspect
 import re
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import yaml
 from packaging.requirements import Requirement
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 from common.runs.settings import ROOT
 
@@ -94,3 +96,9 @@ def test_nothing_of_the_tree_is_installed():
     assert Path(common.__file__).is_relative_to(ROOT)
     assert "site-packages" not in common.__file__
     assert PROJECT["tool"]["uv"]["package"] is False and "build-system" not in PROJECT
+
+
+def test_snakemakes_scheduler_has_the_limit_that_the_workflow_takes_away():
+    used = [line.strip() for line in inspect.getsource(JobScheduler).splitlines() if "self.job_rate_limiter" in line]
+    assert {"if self.job_rate_limiter is not None:", "if self.job_rate_limiter is None:"} <= set(used)
+    assert "workflow.scheduler.job_rate_limiter = None" in (ROOT / "Snakefile").read_text()
