@@ -88,8 +88,13 @@ def best(cells: pd.DataFrame, budget: int) -> str:
     return (
         f"With at most {budget} evaluations take {called(first)}, with {nfe:.0f}: {ratio(table[first], floor)} times the "
         f"distance of data, the least of {len(order)} pairs in {wins} of {len(table)} replicates; the next, {called(second)}, is "
-        f"{ratio(table[second], table[first])} times as far, and {alike or 'none'} of the others cannot be told from the first."
+        f"{ratio(table[second], table[first])} times as far, and {others_told(alike)}."
     )
+
+
+def others_told(alike: int) -> str:
+    """Say how many of the others cannot be told from the first."""
+    return f"{alike} of the others cannot be told from the first" if alike else "all others can be told from the first"
 
 
 def apart(one: pd.Series, other: pd.Series) -> bool:
