@@ -1,15 +1,11 @@
 """Tables of costs: what a network and a sample take; and what an objective is to its training."""
 
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 
 import pandas as pd
 
-from common.errors import RetraceError
-from common.experiments import train
-from common.learning.nets.mlp import parameter_count
 from common.measure.figures import Table, marked, mean_and_deviation
-from common.runs import settings as settings_of
 from replications.survey.drawing import samplers_of
 from replications.survey.fronts import cells_of
 from replications.survey.names import NAMES, name
@@ -24,14 +20,14 @@ def tables(metrics: pd.DataFrame) -> Iterator[Table]:
     """Yield the tables that the rows present allow, one of a kind for each data set."""
     rows = beside(metrics)
     for dataset in dict.fromkeys(rows.dataset):
-        yield sampling(rows[rows.dataset == dataset], dataset)
+        yield sampling(rows[rows.dataset == dataset], dataset, network(metrics, dataset))
     rows = metrics[metrics.experiment == "training_side"]
     for dataset in dict.fromkeys(rows.dataset):
         yield training(rows[rows.dataset == dataset], dataset)
 
 
-def sampling(rows: pd.DataFrame, dataset: str) -> Table:
-    """Return sampler x budget: evaluations and samples a second, over all trained models."""
+def sampling(rows: pd.DataFrame, dataset: str, size: str) -> Table:
+    """Return sampler x budget: evaluations and samples a second, over all trained models; `size` says how large they are."""
     cells = cells_of(rows, "feature_frechet")
     cells = cells[~cells.variant.str.startswith("empirical")].assign(speed=lambda each: 1000 / each.each)
     lines = []
@@ -50,7 +46,7 @@ def sampling(rows: pd.DataFrame, dataset: str) -> Table:
     caption = (
         "What a sample takes, those of a cell drawn in batches on the machine of the runs: evaluations (NFE), mean over trained "
         "objectives; samples a second, the median over objectives; and on how many objectives it ran. Seconds compare within one "
-        "machine." + network(dataset, rows.level.iloc[0]) + SPREAD
+        "machine." + size + SPREAD
     )
     return Table(f"cost-{dataset}", f"What a sample takes: {dataset}", caption, pd.DataFrame(lines))
 
@@ -105,12 +101,7 @@ def partly(rows: pd.DataFrame, replicates: int) -> str:
     return rounded(rows.value) + (f" ({len(rows)} of {replicates})" if 0 < len(rows) < replicates else "")
 
 
-@cache
-def network(dataset: str, level: str) -> str:
-    """Return the size of the network that a level's shared models have on a data set, in words; "" where that is not known."""
-    try:
-        described = train.description(settings_of.resolve("common", "train", level, [f"data={dataset}"]))
-    except RetraceError:
-        return ""
-    weights = parameter_count(described.backbone.build(described.shape))
-    return f" The network has {weights:,} parameters.".replace(",", "\N{NO-BREAK SPACE}")
+def network(metrics: pd.DataFrame, dataset: str) -> str:
+    """Return the size of the network that all objectives share on a data set, in words; "" where no training was measured."""
+    found = metrics.value[(metrics.metric == "parameters") & (metrics.dataset == dataset)]
+    return f" The network has {found.iloc[0]:,.0f} parameters.".replace(",", "\N{NO-BREAK SPACE}") if len(found) else ""
