@@ -1,3 +1,4 @@
+import atexit
 import os
 import sys
 import time
@@ -26,7 +27,16 @@ except RetraceError as error:
 
 BEGAN = time.time()
 LEVEL = config["level"]
+SEEDS = config["seeds"][LEVEL]
 EXTRA = retrace.extra_files(config)
+
+
+if retrace.dry_run(sys.argv[1:]):
+    # last, below the list of jobs
+    atexit.register(
+        shell,
+        f"python -m replications forecast --line --level {LEVEL} --papers {' '.join(CHOSEN)} --seeds {SEEDS} >&2 || true",
+    )
 
 
 include: "common/rules.smk"
@@ -52,7 +62,7 @@ onstart:
     os.environ[KEEP] = "" if forced else "1"
     extra = " ".join(["--extra", *EXTRA] if EXTRA else [])
     shell(
-        f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)} {extra}"
+        f"python -m replications check --level {LEVEL} --papers {' '.join(CHOSEN)} --seeds {SEEDS} {extra}"
     )
 
 

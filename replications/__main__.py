@@ -15,6 +15,7 @@ from common.runs.folders import check_writable
 from common.runs.plan import measured, requested
 from common.runs.settings import package_folder
 from replications import slices
+from replications.forecast import command as forecast
 
 
 def main() -> int:
@@ -27,6 +28,7 @@ def main() -> int:
     check.add_argument("--papers", nargs="*", metavar="PAPER", help="default: all")
     check.add_argument("--extra", nargs="*", default=[], metavar="FILE.py", help="your own files, which the survey takes")
     check.add_argument("--results", type=Path, default=Path("results"))
+    check.add_argument("--seeds", type=int, metavar="N", help="replicates, for the forecast; default: the configuration's")
     add = commands.add_parser("register", help="write down what the claims are judged by, before their run").add_argument
     add("--papers", nargs="*", metavar="PAPER", help="default: all")
     add("--looked-at", nargs="*", type=int, default=[], metavar="SEED", help="base seeds that settings were chosen with")
@@ -35,11 +37,19 @@ def main() -> int:
     books.add_argument("--papers", nargs="*", metavar="PAPER", help="default: all that have one")
     books.add_argument("--out", type=Path, default=Path("notebooks"))
     slices.add_arguments(commands.add_parser("slices", help="how fast the image models of a level train on this device"))
+    forecast.add_arguments(commands.add_parser("forecast", help="what a level costs: work, memory, disk, hours on a device"))
+    forecast.add_count_arguments(
+        commands.add_parser("count", help="count the work of a level's runs, which the forecast is made from")
+    )
     options = parser.parse_args()
     if options.command == "notebooks":
         return notebooks(options)
     if options.command == "slices":
         return slices.command(options)
+    if options.command == "forecast":
+        return forecast.command(options)
+    if options.command == "count":
+        return forecast.count(options)
     if options.command == "register":
         return register_all(options)
     if options.command == "list":
@@ -52,6 +62,7 @@ def main() -> int:
         for note in not_as_registered(options.papers or workflow.papers()):
             print(f"note: {note}", file=sys.stderr)
         print(f"level {options.level}: settings, claims, data and disk are in order")
+        forecast.announce(options)
     return 2 if problems else 0
 
 

@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m report", description="Collect the runs of a level and write its report.")
     commands = parser.add_subparsers(dest="command", required=True)
     helps = {
-        "collect": "write results/<level>/metrics.csv and claims.csv",
+        "collect": "write results/<level>/metrics.csv, claims.csv and costs.csv",
         "index": "collect, and write the first page; the papers' pages stand beside it",
         "paper": "write the pages of the papers named by --papers",
         "all": "collect, and write every page",
@@ -63,7 +63,8 @@ def _run(options: argparse.Namespace, root: Path) -> int:
     # here, not above: --help should not wait for pandas and matplotlib
     from common.measure.claims import discoveries
     from report.build import build_index, build_paper
-    from report.collect import collect, judge_all, load_papers, of_paper, read_plan, write_tables
+    from report.collect import collect, judge_all, load_papers, of_paper, read_plan, write_table, write_tables
+    from report.cost import by_experiment, table
 
     plan = read_plan(options.runs or options.results / options.level / "runs.txt")
     papers = load_papers(root, options.papers)
@@ -71,6 +72,7 @@ def _run(options: argparse.Namespace, root: Path) -> int:
     claims = judge_all(papers, collection)
     if options.command != "paper":
         write_tables(options.results / options.level, collection.metrics, claims)
+        write_table(options.results / options.level / "costs.csv", table(by_experiment(collection.runs)))
     if options.command == "collect":
         return 0
     out = options.out or Path("report/build") / options.level
@@ -81,7 +83,7 @@ def _run(options: argparse.Namespace, root: Path) -> int:
             whole = options.command == "all" or options.whole
             print(f"wrote {build_paper(of_paper(collection, paper), paper, own, out / paper.id, whole=whole)}", flush=True)
     if options.command != "paper":
-        print(f"wrote {build_index(collection, papers, claims, out)}")
+        print(f"wrote {build_index(collection, papers, claims, out, options.results)}")
     return 0
 
 

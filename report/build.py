@@ -68,6 +68,7 @@ class Index:
     failed: Sequence[Unfinished]
     not_run: Sequence[tuple[str, Sequence[Unfinished]]]
     experiments: Sequence[cost.ExperimentCost]
+    ahead: Sequence[cost.Ahead]
     beside: Beside | None
     citation: str
 
@@ -88,8 +89,10 @@ class PaperPage:
     run_citation: str
 
 
-def build_index(collection: Collection, papers: Sequence[Paper], claims: pd.DataFrame, out: Path) -> Path:
-    """Write `out/index.html`, `out/metrics.csv` and `out/claims.csv`; return the page's path.
+def build_index(
+    collection: Collection, papers: Sequence[Paper], claims: pd.DataFrame, out: Path, results: Path = Path("results")
+) -> Path:
+    """Write `out/index.html`, `out/metrics.csv` and `out/claims.csv`; return the page's path. `results` has the level's forecast.
 
     The pages of the papers stand in folders of their own beside it, and their headline pictures are taken from there.
     """
@@ -103,6 +106,7 @@ def build_index(collection: Collection, papers: Sequence[Paper], claims: pd.Data
         [run for run in collection.unfinished if run.status == "failed"],
         _grouped([run for run in collection.unfinished if run.status == "not run"]),
         cost.by_experiment(collection.runs),
+        cost.forecasts(collection.level, results),
         beside(collection.level, claims),
         _run_citation(collection, source),
     )

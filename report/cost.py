@@ -1,11 +1,19 @@
-"""What the runs cost and where they ran, from their run.json files."""
+"""What the runs cost and where they ran, from their run.json files, and what had been forecast of them."""
 
+import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from common.measure.figures import RunFolder
+from common.runs.levels import LEVELS
+from common.runs.settings import ROOT
+
+FORECASTS = ROOT / "results" / "reference" / "forecast"  # of levels that few machines can try
 
 MACHINE = ("cpu", "cores", "memory_gb", "device", "threads", "platform", "python")
 
@@ -71,6 +79,57 @@ def by_experiment(runs: Iterable[RunFolder]) -> list[ExperimentCost]:
         )
         for (paper, experiment), group in sorted(groups.items())
     ]
+
+
+def table(experiments: Iterable[ExperimentCost]) -> pd.DataFrame:
+    """Return the costs as a table, one line for each experiment: wall and CPU seconds, start-up among them, peak megabytes."""
+    rows = [
+        {
+            "paper": entry.paper,
+            "experiment": entry.experiment,
+            "runs": entry.cost.runs,
+            "seconds": round(entry.cost.seconds, 1),
+            "cpu_seconds": round(entry.cost.cpu, 1),
+            "startup_seconds": round(entry.cost.startup, 1),
+            "peak_memory_mb": round(entry.cost.memory),
+        }
+        for entry in experiments
+    ]
+    return pd.DataFrame(
+        rows, columns=["paper", "experiment", "runs", "seconds", "cpu_seconds", "startup_seconds", "peak_memory_mb"]
+    )
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What was forecast of a level: seconds of each paper's experiments, all replicates, and of which device."""
+
+    level: str
+    device: str
+    seconds: Mapping[tuple[str, str], float]
+
+    @property
+    def total(self) -> float:
+        """Seconds in all."""
+        return sum(self.seconds.values())
+
+
+def forecasts(level: str, results: Path) -> list[Ahead]:
+    """Return what the check before its first job forecast of a level, and the committed forecasts of the larger ones."""
+    later = sorted(FORECASTS.glob("*.csv"), key=lambda file: LEVELS.index(file.name.split("-")[0]))
+    later = [file for file in later if LEVELS.index(file.name.split("-")[0]) > LEVELS.index(level)]
+    own = results / level / "forecast.csv"
+    return [_ahead(file) for file in [*([own] if own.is_file() else []), *later]]
+
+
+def _ahead(file: Path) -> Ahead:
+    lines = list(csv.DictReader(file.read_text().splitlines()))
+    found: dict[tuple[str, str], float] = {}
+    for line in lines:
+        key = line["paper"], line["experiment"]
+        found[key] = found.get(key, 0.0) + 3600 * float(line["hours"])
+    devices = dict.fromkeys(line["device"] for line in lines)
+    return Ahead(lines[0]["level"] if lines else "", next((name for name in devices if name != "cpu"), "cpu"), found)
 
 
 def machines(runs: Iterable[RunFolder]) -> list[Machine]:

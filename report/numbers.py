@@ -40,7 +40,7 @@ def _power(exponent: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return seconds as a reader says them: "4.2 s", "12 min 5 s", "3 h 20 min"."""
+    """Return seconds as a reader says them: "4.2 s", "12 min 5 s", "3 h 20 min", "21 d 9 h"."""
     if seconds is None or math.isnan(seconds):
         return DASH
     if seconds < 59.95:
@@ -49,7 +49,10 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min"
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days} d {hours} h"
 
 
 def plural(count: int, word: str) -> str:

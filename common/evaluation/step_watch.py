@@ -5,7 +5,7 @@ import time
 import torch
 from torch import nn
 
-from common.measure.step_cost import Operations
+from common.measure.work import Tally
 
 # before the first step that counts: memory is taken, convolutions are chosen, networks are compiled, clocks go up
 WARM_UP, WARM_UP_SHARE = 5, 0.25  # steps at the least, and share of the seconds
@@ -58,7 +58,7 @@ class Watch:
         self.device, self.enough, self.clock = device, seconds, Clock(device)
         self.start_seconds, self.operations, self.peak_memory = float("nan"), None, None
         self.model: nn.Module | None = None
-        self._counter, self._counting, self._begun = Operations() if counts else None, False, time.perf_counter()
+        self._counter, self._counting, self._begun = Tally() if counts else None, False, time.perf_counter()
 
     def __call__(self, step: int, model: nn.Module, averaged: nn.Module) -> None:
         """Look on after a step."""
@@ -101,4 +101,4 @@ class Watch:
         if self._counting:
             self._counting = False
             self._counter.__exit__(None, None, None)
-            self.operations = self._counter.total
+            self.operations = self._counter.total.flops

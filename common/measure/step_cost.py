@@ -1,39 +1,19 @@
 """What a training step costs beside another: floating-point operations, counted by torch's own formulas, and time by turns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from common.measure.metrics.density import standard_error
 from common.measure.timing import interleaved_seconds
+from common.measure.work import counted
 from common.runs.folders import refused, row
-
-
-class Operations(TorchDispatchMode):
-    """Adds up what operations cost while it is entered.
-
-    (torch's own FlopCounterMode hooks the leaves, which a gradient inside a loss forbids.)
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if cost := flop_registry.get(func._overloadpacket):
-            self.total += cost(*args, **(kwargs or {}), out_val=out)
-        return out
 
 
 def operations(work: Callable[[], Any]) -> int:
     """Return the floating-point operations of matrix products and convolutions, backward passes included."""
-    with Operations() as counter:
-        work()
-    return counter.total
+    return int(counted(work).flops)
 
 
 def compared_costs(

@@ -15,7 +15,7 @@ from common.runs.dependencies import job_sources
 from common.runs.entries import Entry, entries, owner
 from common.runs.extra import extra_files
 from common.runs.layout import RESULTS, extra_folder, model_folder
-from common.runs.resources import check_names, read_table, resources
+from common.runs.resources import check_names, forecast_file, read_table, resources
 
 ONE_RUN_PER_JOB = ("gpu", "paper")
 MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}
@@ -116,9 +116,10 @@ def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
                     follower = jobs.pop()
                     place = next(place for place, job in enumerate(jobs) if job.name == f"{paper}_{entry.joins}")
                     jobs[place] = _joined(jobs[place], follower, experiment)
-    file = config.get("resources")
-    table = read_table(file)
-    check_names(file, table, (job.name for job in jobs))
+    own = config.get("resources")
+    table = read_table(own or forecast_file(level))
+    if own:
+        check_names(own, table, (job.name for job in jobs))
     return [job._replace(resources=resources(job.name, table, job.resources)) for job in jobs]
 
 

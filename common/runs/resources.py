@@ -6,8 +6,9 @@
     train_imagenet128_*: {gpu: 8, mem_mb: 128000, runtime: 2880}
     ncsn_*: {runtime: 600}
 
-What no line says, for lack of a line or of a key, falls back to what the plan gives by level: a GPU where the experiment takes
-one, `memory_mb` of its entry in jobs.yaml or else the level's, and the level's minutes.
+Without one the level's own table counts, config/resources/<level>.yaml, which is made from the forecast. What no line says, for
+lack of a line or of a key, falls back to what the plan gives by level: a GPU where the experiment takes one, `memory_mb` of its
+entry in jobs.yaml or else the level's, and the level's minutes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ from pydantic import Field
 
 from common.errors import SettingsError
 from common.runs import settings as settings_of
-from common.runs.settings import Settings, hint, validated
+from common.runs.settings import ROOT, Settings, hint, validated
 
 
 class Resources(Settings):
@@ -40,6 +41,12 @@ def read_table(file: str | None) -> dict[str, dict[str, int]]:
         raise SettingsError(f"{file}: must map jobs to what they ask, e.g. `train_cifar10_*: {{gpu: 2}}`")
     lines = {str(name): validated(Resources, line, where=f"{file}: {name}") for name, line in content.items()}
     return {name: line.model_dump(exclude_none=True) for name, line in lines.items()}
+
+
+def forecast_file(level: str) -> str | None:
+    """Return the committed table of a level, which `python -m replications forecast --resources` writes, if it has one."""
+    file = ROOT / "config" / "resources" / f"{level}.yaml"
+    return str(file) if file.is_file() else None
 
 
 def resources(job: str, table: Mapping[str, Mapping[str, int]], fallback: Mapping[str, int]) -> dict[str, int]:

@@ -5,6 +5,7 @@ Nothing here imports torch: Snakemake reads it again for every call, and `snakem
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,11 @@ __all__ = ["RESULTS", "extra_files", "free_stale_lock", "papers", "plan", "runs_
 def use_this_python() -> None:
     """Let jobs run with the Python of this snakemake, whether its environment is activated or not."""
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def dry_run(arguments: Sequence[str]) -> bool:
+    """Return whether snakemake was called to say what it would do: a workflow cannot ask it while it is read."""
+    return any(word in ("--dry-run", "--dryrun") or re.fullmatch("-[a-zA-Z]*n[a-zA-Z]*", word) for word in arguments)
 
 
 def check_config(config: Mapping[str, Any]) -> list[str]:

@@ -90,8 +90,7 @@ def run(settings: Settings, context: Context) -> Outcome:
     test = drawn(catalogue.load(settings.data, "test", context.seed), settings.test_images, context.generator("test images"))
     x = noisy(test, "test", context)
     train = noisy(catalogue.load(settings.data, "train", context.seed), "train", context)
-    rows = [*baseline_rows(train, x, test.grey_values, settings), *size_rows(settings.data)]
-    rows.append(nearest_row("data", x[: settings.samples], train, settings))
+    rows: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {"data": half(x[: settings.samples])}
     for name, model in settings.models.items():
         trained = fitted(name, model, settings, context, test.grey_values)
@@ -105,7 +104,9 @@ def run(settings: Settings, context: Context) -> Outcome:
         )
         rows.append(nearest_row(name, samples, train, settings))
         arrays |= {f"samples_{name}": half(samples), f"loss_{name}": trained.losses, "loss_steps": trained.loss_steps}
-    return Outcome(rows, arrays)
+    of_data = [*baseline_rows(train, x, test.grey_values, settings), *size_rows(settings.data)]
+    of_data.append(nearest_row("data", x[: settings.samples], train, settings))
+    return Outcome([*of_data, *rows], arrays)
 
 
 def noisy(split: ImageSplit, purpose: str, context: Context) -> Images:

@@ -60,7 +60,9 @@ def check(settings: Settings) -> None:
 
 
 def run(settings: Settings, context: Context) -> Outcome:
-    """Measure every model's latents, and train the second networks."""
+    """Train the second networks, and measure every model's latents."""
+    # first, so that a training that fails does so before hours of sampling
+    second = {name: second_network(name, settings, context) for name in settings.identified}
     given = latent_uses.given(settings, context)
     rows, arrays = given.references(settings), {}
     for name in settings.objectives:
@@ -68,7 +70,7 @@ def run(settings: Settings, context: Context) -> Outcome:
         rows += of_uses
         arrays |= {key: halved(images.clamp(-1, 1)) for key, images in pictures.items()}
     for name in settings.identified:
-        of_both, latents = agreement_rows(name, given, settings, context)
+        of_both, latents = agreement_rows(name, second[name], given, settings, context)
         rows += of_both
         arrays |= {key: halved(part) for key, part in latents.items()}
     return Outcome(rows, arrays=arrays)
@@ -108,10 +110,9 @@ def second_network(name: str, settings: Settings, context: Context) -> Denoiser:
     return model.eval().requires_grad_(False).to(context.device)
 
 
-def agreement_rows(name: str, given: Given, settings: Settings, context: Context) -> Rows:
+def agreement_rows(name: str, second: Denoiser, given: Given, settings: Settings, context: Context) -> Rows:
     """Return how far states of the shared model, and a Gaussian, agree with a second network on latents."""
-    second, x = second_network(name, settings, context), given.test[: settings.encoded]
-    path, t_min = second.path, EPS[second.path.name]
+    x, path, t_min = given.test[: settings.encoded], second.path, EPS[second.path.name]
     reference = latents_of(second, x, settings.tolerance)
     linear = gaussian_latents(path, x, given.train.images.to(x), t_min) / path.prior_std
     compared: list[tuple[dict, Tensor]] = [({"variant": "Gaussian flow"}, linear)]

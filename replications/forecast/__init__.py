@@ -1,0 +1,1 @@
+"""What a level costs, before it is spent: `python -m replications forecast`."""
