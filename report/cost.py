@@ -44,6 +44,13 @@ class ExperimentCost:
     cost: Cost
     commands: Sequence[str]
 
+    @property
+    def shown_seeds(self) -> str:
+        """The replicates, "0–4" where none is missing."""
+        first, last = self.seeds[0], self.seeds[-1]
+        whole = len(self.seeds) > 2 and list(self.seeds) == list(range(first, last + 1))
+        return f"{first}–{last}" if whole else ", ".join(map(str, self.seeds))
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -104,7 +111,7 @@ def table(experiments: Iterable[ExperimentCost]) -> pd.DataFrame:
 class Ahead:
     """What was forecast of a level: seconds of each paper's experiments, all replicates, and of which device."""
 
-    level: str
+    title: str
     device: str
     seconds: Mapping[tuple[str, str], float]
 
@@ -119,17 +126,18 @@ def forecasts(level: str, results: Path) -> list[Ahead]:
     later = sorted(FORECASTS.glob("*.csv"), key=lambda file: LEVELS.index(file.name.split("-")[0]))
     later = [file for file in later if LEVELS.index(file.name.split("-")[0]) > LEVELS.index(level)]
     own = results / level / "forecast.csv"
-    return [_ahead(file) for file in [*([own] if own.is_file() else []), *later]]
+    levels = [_ahead(f"{file.name.split('-')[0]} level", file) for file in later]
+    return [_ahead("Forecast", own), *levels] if own.is_file() else levels
 
 
-def _ahead(file: Path) -> Ahead:
+def _ahead(title: str, file: Path) -> Ahead:
     lines = list(csv.DictReader(file.read_text().splitlines()))
     found: dict[tuple[str, str], float] = {}
     for line in lines:
         key = line["paper"], line["experiment"]
         found[key] = found.get(key, 0.0) + 3600 * float(line["hours"])
     devices = dict.fromkeys(line["device"] for line in lines)
-    return Ahead(lines[0]["level"] if lines else "", next((name for name in devices if name != "cpu"), "cpu"), found)
+    return Ahead(title, next((name for name in devices if name != "cpu"), "cpu"), found)
 
 
 def machines(runs: Iterable[RunFolder]) -> list[Machine]:

@@ -22,6 +22,7 @@ from planted import (
     common,
     ffjord,
     flow_matching,
+    forecast,
     ggf_claims,
     ggf_experiments,
     ggf_solver,
@@ -63,6 +64,7 @@ PLANTED = (
     survey_claims,
     survey_report,
     teaching,
+    forecast,
 )
 MUTANTS = [mutant for part in PLANTED for mutant in part.MUTANTS]
 WATCHED = {file: tests for part in PLANTED for file, tests in part.WATCHED.items()}

@@ -8,6 +8,7 @@
       features: true                                            # takes the feature network of its data sets, or of [these]
       writes: [samples.npz]                                     # besides metrics.csv and run.json
       replicates: {laptop: 1}                                   # if fewer than the level's; or {laptop: {digits: 1}}
+      shares: true                                              # several GPUs may share its training's batches
       joins: gradients                                          # does its runs in that experiment's process, on a CPU
     extra: file                                               # is run on the user's own files, which this setting takes
 
@@ -60,6 +61,9 @@ class Entry(Settings):
     first: bool = Field(default=False, description="whether the others wait for it, so that it starts before them")
     long: bool = Field(default=False, description="whether it is among the longest, which start before the short ones")
     gpu: bool = Field(default=True, description="whether it asks for a GPU where there is one")
+    shares: bool = Field(
+        default=False, description="whether its training may share every batch among several GPUs (`train_run(shared=True)`)"
+    )
     memory_mb: int | None = Field(default=None, gt=0, description="memory to ask of a cluster, if not the level's")
 
     def sets(self, level: str) -> list[str]:

@@ -15,7 +15,7 @@ from common.runs.dependencies import job_sources
 from common.runs.entries import Entry, entries, owner
 from common.runs.extra import extra_files
 from common.runs.layout import RESULTS, extra_folder, model_folder
-from common.runs.resources import check_names, forecast_file, read_table, resources
+from common.runs.resources import check_gpus, check_names, forecast_file, read_table, resources
 
 ONE_RUN_PER_JOB = ("gpu", "paper")
 MINUTES = {"smoke": 10, "laptop": 30, "gpu": 240, "paper": 2880}
@@ -32,7 +32,10 @@ class Run(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One job of the workflow: `name` is its rule, `command` what a person would type."""
+    """One job of the workflow: `name` is its rule, `command` what a person would type.
+
+    shares: the whole batch of its training, if several GPUs may share it, or else 0.
+    """
 
     name: str
     target: str
@@ -45,6 +48,7 @@ class Job(NamedTuple):
     benchmark: str
     priority: int
     resources: dict[str, int]
+    shares: int = 0
 
 
 def runs_of(
@@ -120,7 +124,10 @@ def plan(papers: Sequence[str], config: Mapping[str, Any]) -> list[Job]:
     table = read_table(own or forecast_file(level))
     if own:
         check_names(own, table, (job.name for job in jobs))
-    return [job._replace(resources=resources(job.name, table, job.resources)) for job in jobs]
+    jobs = [job._replace(resources=resources(job.name, table, job.resources)) for job in jobs]
+    for job in jobs:
+        check_gpus(own, job.name, job.resources["gpu"], job.shares)
+    return jobs
 
 
 def _joined(leader: Job, follower: Job, following: str) -> Job:
@@ -150,7 +157,7 @@ def _parts(runs: list[Run], level: str) -> list[list[Run]]:
 
 def _shared_jobs(papers: Sequence[str], seeds: Sequence[int], config: Mapping[str, Any]) -> list[Job]:
     level, extra, jobs = config["level"], extra_files(config), []
-    train = Entry(writes=["arrays.npz", "weights.safetensors"], first=True)
+    train = Entry(writes=["arrays.npz", "weights.safetensors"], first=True, shares=True)
     for data, objectives in requested(papers, level, extra).items():
         runs = [shared_model(level, data, objective, seed) for objective in objectives for seed in seeds]
         for part in _parts(runs, level):
@@ -205,6 +212,7 @@ def _job(
     words = [f"python -m {package} {experiment}", f"--level {level}"]
     words += [f"--seed {' '.join(map(str, dict.fromkeys(run.seed for run in part)))}", f"--base-seed {config['base_seed']}"]
     words += [f"--results {RESULTS}", *(f"--sweep {key}={','.join(values)}" for key, values in sweep.items())]
+    settings = settings_of.raw(package, experiment, level, [f"data={part[0].values['data']}"] if package == "common" else ())
     return Job(
         name=name,
         target=paper,
@@ -212,7 +220,7 @@ def _job(
         runs=list(part),
         inputs={"code": job_sources(package, experiment), **inputs},
         outputs=[f"{run.folder}/{file}" for run in part for file in ("metrics.csv", "run.json", *entry.writes)],
-        settings=settings_of.raw(package, experiment, level, [f"data={part[0].values['data']}"] if package == "common" else ()),
+        settings=settings,
         log=f"{results}/logs/{paper}/{name}.log",
         benchmark=f"{results}/benchmarks/{paper}/{name}.tsv",
         priority=2 if entry.first else 1 if entry.long else 0,
@@ -221,6 +229,7 @@ def _job(
             "runtime": MINUTES[level],
             "mem_mb": entry.memory_mb or MEMORY_MB[level],
         },
+        shares=settings["train"]["batch"] if entry.shares else 0,
     )
 
 

@@ -54,6 +54,14 @@ def resources(job: str, table: Mapping[str, Mapping[str, int]], fallback: Mappin
     return {**fallback, **next((line for name, line in table.items() if fnmatchcase(job, name)), {})}
 
 
+def check_gpus(file: str | None, job: str, gpus: int, batch: int) -> None:
+    """Raise `SettingsError` if a job is to have several GPUs that cannot share the batch of its training; 0: it shares none."""
+    if gpus > 1 and not batch:
+        raise SettingsError(f"{file}: {job}: gpu: {gpus}: this job computes on one GPU; give it 1, and more jobs side by side")
+    if gpus > 1 and batch % gpus:
+        raise SettingsError(f"{file}: {job}: gpu: {gpus}: does not divide its whole batch of {batch}; give it a number that does")
+
+
 def check_names(file: str | None, table: Iterable[str], jobs: Iterable[str]) -> None:
     """Raise `SettingsError` if a line of the table fits no job: its job would get the fallback, without a word."""
     jobs = list(jobs)

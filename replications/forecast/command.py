@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, metavar="N", help="replicates; default: the level's of config/config.yaml")
     add("--jobs", action="store_true", help="a line for each run instead of each experiment")
     add("--csv", type=Path, metavar="FILE.csv", help="write the hours of each run")
+    add("--overview", action="store_true", help="the README's table of all levels, as Markdown")
     add("--line", action="store_true", help="the sums in a line")
     add("--json", action="store_true", help="every run as JSON, unrounded")
     add(
@@ -45,9 +46,13 @@ def command(options: argparse.Namespace) -> int:
         check(options)
         from replications.forecast.ahead import summary, write_csv
         from replications.forecast.lines import lines
+        from replications.forecast.overview import overview
         from replications.forecast.resources import write_resources
         from replications.forecast.show import table
 
+        if options.overview:
+            print(overview())
+            return 0
         found = lines(options.level, options.papers or workflow.papers(), seeds_of(options), options.device)
         if options.resources:
             write_resources(options.resources, found)

@@ -23,7 +23,7 @@ from replications.forecast.rows import COUNTED, REST, TRAINING, Row, merge
 from replications.forecast.runs import Planned, planned
 from replications.forecast.sizes import schedules
 
-SECONDS = 120.0  # of a run that is started
+SECONDS, FEW = 600.0, 32  # of a run that is started; images or rows of its data
 
 
 def count_all(options: argparse.Namespace) -> int:
@@ -70,7 +70,7 @@ def started(run: Planned) -> list[Row]:
 def seen(run: Planned, batch: int, most: int) -> list[Seen]:
     """Return the trainings of a run that were started with a batch. Raises what the run raises before its first one."""
     found: list[Seen] = []
-    with stand_ins(), place(run.paper, run.experiment, run.level) as context, limited(SECONDS):
+    with stand_ins(FEW), place(run.paper, run.experiment, run.level) as context, limited(SECONDS):
         try:
             rehearsed_all(load(run.package, run.experiment).run, run.settings, context, batch, most, found)
         except Exception as error:

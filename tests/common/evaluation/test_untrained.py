@@ -1,5 +1,7 @@
 """Models that nobody has trained: made when they are asked for, by the run that would train them."""
 
+import json
+
 import pytest
 
 from common.errors import RetraceError
@@ -50,7 +52,9 @@ def test_a_papers_own_model_is_made_by_its_run():
 
 
 def test_a_feature_network_is_made_in_a_step(context):
-    net = read_feature_net(context.features("digits"))
+    folder = context.features("digits")
+    assert json.loads((folder / "run.json").read_text())["settings"]["steps"] == 1
+    net = read_feature_net(folder)
     assert net.convolutions[0].weight.shape[1] == 1 and len(net.classify.bias) == 10
 
 

@@ -66,6 +66,10 @@ def test_what_is_kept_for_the_backward_pass_leaves_out_weights_and_counts_a_tens
     with Kept(linear.parameters()) as kept:
         torch.exp(linear(x))  # and its own output
     assert kept.total == 4 * (x.numel() + 3 * 7)
+    two = nn.Sequential(linear, nn.Linear(7, 2))
+    with Kept(two.parameters()) as kept:
+        two(x)  # what enters each, and the second one's weights for the gradient of what entered
+    assert kept.total == 4 * (x.numel() + 3 * 7)
 
 
 def test_sizes_of_evaluations():

@@ -4,9 +4,12 @@ import pytest
 import yaml
 
 from common.errors import SettingsError
+from common.runs import plan as plan_of
+from common.runs.entries import entries
 from common.runs.plan import MEMORY_MB, MINUTES, plan
-from common.runs.resources import read_table, resources
+from common.runs.resources import forecast_file, read_table, resources
 from common.runs.settings import ROOT
+from common.runs.workflow import papers
 
 FALLBACK = {"gpu": 1, "mem_mb": 16000, "runtime": 240}
 
@@ -39,15 +42,44 @@ def test_of_several_lines_that_fit_the_first_counts():
     assert resources("train_digits_fm_ot_seed1", lines, FALLBACK) == {"gpu": 4, "mem_mb": 16000, "runtime": 60}
 
 
-def test_the_plan_asks_by_level_without_a_table():
+def test_the_plan_asks_by_level_without_a_table(monkeypatch):
+    monkeypatch.setattr(plan_of, "forecast_file", lambda level: None)
     jobs = {job.name: job.resources for job in plan(["flow_matching"], config("gpu"))}
     assert jobs["train_cifar10_fm_ot_seed0"] == {"gpu": 1, "mem_mb": MEMORY_MB["gpu"], "runtime": MINUTES["gpu"]}
     assert jobs["flow_matching_gradients_seed0"] == {"gpu": 0, "mem_mb": MEMORY_MB["gpu"], "runtime": MINUTES["gpu"]}
     assert jobs["features_cifar10_seed0"]["mem_mb"] == 4000, "of its own entry"
 
 
-def test_the_plan_asks_what_the_table_says_and_nothing_else_changes(table):
+def test_the_plan_asks_what_the_forecast_says_unless_a_table_is_named(table):
+    own = read_table(forecast_file("gpu"))["train_cifar10_fm_ot_seed*"]
+    jobs = {job.name: job.resources for job in plan(["flow_matching"], config("gpu"))}
+    assert jobs["train_cifar10_fm_ot_seed3"] == {"gpu": 1, **own}
+    named = config("gpu", resources=table("features_*: {runtime: 20}\n"))
+    jobs = {job.name: job.resources for job in plan(["flow_matching"], named)}
+    assert jobs["train_cifar10_fm_ot_seed3"] == {"gpu": 1, "mem_mb": MEMORY_MB["gpu"], "runtime": MINUTES["gpu"]}
+    assert forecast_file("laptop") is None
+
+
+def test_only_trainings_that_can_share_a_batch_get_several_gpus(table):
+    for text, problem in (
+        ("flow_matching_table1_cifar10_seed0: {gpu: 2}", "flow_matching_table1_cifar10_seed0: gpu: 2: this job computes on one"),
+        ("train_cifar10_fm_ot_seed1: {gpu: 3}", r"train_cifar10_fm_ot_seed1: gpu: 3: does not divide its whole batch of 128"),
+    ):
+        with pytest.raises(SettingsError, match=rf"table.yaml: {problem}"):
+            plan(["flow_matching"], config("gpu", resources=table(text)))
+    plan(["flow_matching"], config("gpu", resources=table("train_cifar10_fm_ot_seed1: {gpu: 4}")))
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_what_may_share_is_what_common_s_own_fit_trains(paper):
+    for name, entry in entries(f"replications.{paper}").items():
+        source = (ROOT / "replications" / paper / "experiments" / f"{name}.py").read_text()
+        assert entry.shares == (entry.first and "from common.learning.fit import fitted" in source), name
+
+
+def test_the_plan_asks_what_the_table_says_and_nothing_else_changes(table, monkeypatch):
     file = table("train_cifar10_fm_ot_*: {gpu: 8, mem_mb: 90000, runtime: 5}\nfeatures_*: {runtime: 20}\n")
+    monkeypatch.setattr(plan_of, "forecast_file", lambda level: None)
     before, after = (plan(["flow_matching"], config("gpu", **more)) for more in ({}, {"resources": file}))
     changed = {new.name: new.resources for old, new in zip(before, after) if old != new}
     trained = {f"train_cifar10_fm_ot_seed{seed}": {"gpu": 8, "mem_mb": 90000, "runtime": 5} for seed in range(5)}

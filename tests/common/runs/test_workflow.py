@@ -35,6 +35,16 @@ def test_bad_config_is_answered_with_key_value_and_remedy(changes, words):
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
+@pytest.mark.parametrize("words", [["-n"], ["--cores", "2", "--dry-run"], ["ncsn", "-np"], ["--dryrun"]])
+def test_a_dry_run_is_told_from_its_words(words):
+    assert workflow.dry_run(words)
+
+
+@pytest.mark.parametrize("words", [["--cores"], ["ncsn", "--cores", "4"], ["--config", "level=gpu"], ["-c", "1"], ["--notemp"]])
+def test_other_calls_are_no_dry_runs(words):
+    assert not workflow.dry_run(words)
+
+
 def test_sources_of_a_job_are_what_it_imports_and_nothing_else():
     sources = dependencies.job_sources("common", "train")
     assert (

@@ -7,8 +7,8 @@ from common.measure.devices import DEVICES
 from common.measure.work import Work
 from common.runs.resources import read_table, resources
 from replications.forecast import lines as lines_of
-from replications.forecast.lines import STATE, TOGETHER, TRAINED, WEIGHT, in_memory, line, on_disk
-from replications.forecast.resources import LEAST_MINUTES, PROCESS_MB, minutes, pattern, write_resources
+from replications.forecast.lines import STATE, TOGETHER, TRAINED, WEIGHT, in_memory, line, on_disk, precision
+from replications.forecast.resources import LEAST_MINUTES, PROCESS_MB, megabytes, minutes, pattern, write_resources
 from replications.forecast.runs import Planned
 from replications.forecast.scaled import Forecast
 from replications.forecast.show import hours, short, summed, table
@@ -74,7 +74,10 @@ def test_sums_are_over_replicates_and_memory_is_the_largest(run):
     found = line(run, "h100")
     cells = summed("both", [found, found._replace(memory=5e9)])
     assert cells[:5] == ("both", "6", "6", "6k", "30M")
+    assert cells[5:7] == ("6.01", "1M")  # a training's and the rest's
     assert cells[7] == "5.0"
+    assert cells[8] == f"{6 * found.disk / 1e9:.1f}"
+    assert cells[9:] == ("h100", hours(2 * found.hours))
 
 
 def test_the_table_has_a_line_for_each_experiment_paper_and_the_sum(run):
@@ -89,4 +92,16 @@ def test_the_table_has_a_line_for_each_experiment_paper_and_the_sum(run):
 
 def test_numbers_are_short():
     assert [short(value) for value in (12, 1234, 2.5e6, 3e9, 4.56e13)] == ["12", "1.23k", "2.5M", "3G", "45.6T"]
+    assert [short(value) for value in (999, 1000, 1e6)] == ["999", "1k", "1M"]
     assert [hours(value) for value in (0.0123, 3.21, 1234.5)] == ["0.012", "3.2", "1234"]
+
+
+def test_products_are_in_the_precision_of_the_training():
+    assert precision([PLAN]) == precision([]) == "tf32"
+    assert precision([PLAN.model_copy(update={"precision": "bf16"})]) == "bf16"
+
+
+def test_a_processor_s_memory_has_training_and_state(run):
+    found = line(run, "h100")._replace(memory=2.5e9)
+    assert megabytes(found) == PROCESS_MB + 3000
+    assert megabytes(found._replace(device="cpu")) == PROCESS_MB + 5000

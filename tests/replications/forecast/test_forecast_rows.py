@@ -3,11 +3,13 @@
 import pytest
 
 from common.errors import RetraceError
-from common.measure.work import Work
+from common.measure.work import Size, Work
 from common.runs import workflow
 from common.runs.plan import plan
+from replications.forecast import rows
 from replications.forecast.rows import REST, TRAINING, Row, file_of, merge, read
-from replications.forecast.runs import configured, planned
+from replications.forecast.runs import Planned, configured, planned
+from replications.forecast.sizes import schedules, size
 
 ONE = Row("p", "e", "v", TRAINING, "name", 10, 100, 4, 1.0, 2.5e9, 3e12, 4.0, 1.25, "mark")
 OTHER = Row("p", "e", "w", REST, "", 0, 0, 0, 1.0, 2.0, 3.0, 0.0, 1.0, "mark")
@@ -48,3 +50,54 @@ def test_the_runs_are_those_of_the_workflow(level):
     if level == "gpu":
         wanting = {job.target for job in jobs if job.resources["gpu"]}
         assert {run.paper for run in found if run.gpu} == wanting
+
+
+def test_rows_are_those_of_an_experiment_or_of_one_of_its_runs(monkeypatch):
+    monkeypatch.setattr(rows, "read", lambda level: (ONE, OTHER, ONE._replace(experiment="f")))
+    assert rows.of("gpu", "p", "e") == [ONE, OTHER]
+    assert rows.of("gpu", "p", "e", "w") == [OTHER]
+    assert rows.of("gpu", "p", "e", "") == []
+
+
+@pytest.fixture(scope="module")
+def models():
+    """The model that each run of the gpu level takes."""
+    return {run.key: run.takes for run in planned("gpu", workflow.papers(), 1)}
+
+
+def test_runs_take_the_first_shared_model_of_their_data(models):
+    assert models["flow_matching", "table1", "cifar10"] == ("common", "train", "cifar10-fm_ot")
+    assert models["gotta_go_fast", "learned", "fashion_mnist"] == ("common", "train", "fashion_mnist-ddpm_vp")
+
+
+def test_runs_take_a_paper_s_own_model_of_their_data_and_kind(models):
+    assert models["ncsn", "samples", "cifar10"] == ("ncsn", "train_refinenet", "cifar10-ncsn")
+    assert models["ncsnv2", "losses", "fashion_mnist"] == ("ncsnv2", "train_refinenet", "fashion_mnist-ncsnv2")
+    # the first of all kinds is a ResNet
+    assert models["neural_ode", "solver_control", "fashion_mnist"] == ("neural_ode", "train_classifier", "fashion_mnist-ode_net")
+
+
+def test_another_paper_s_model_is_that_paper_s():
+    found = {run.key: run.takes for run in planned("paper", ["gotta_go_fast"], 1)}
+    assert found["gotta_go_fast", "published", "cifar10"] == ("score_sde", "train_ncsnpp", "cifar10-ddpmpp_vp")
+
+
+def test_what_trains_its_own_takes_none_and_every_model_is_a_run(models):
+    assert models["ffjord", "images", "cifar10"] is None
+    assert models["common", "train", "cifar10-fm_ot"] is None
+    assert {model for model in models.values() if model} <= set(models)
+
+
+def test_a_level_s_trainings_and_size_are_those_of_the_paper():
+    manifold = Planned("replications.ncsn", "manifold", {"data": "cifar10"}, "paper")
+    assert schedules(manifold) == [manifold.settings.train] * 4
+    assert size(manifold) == Size(1, 1)
+
+
+def test_a_feature_network_s_steps_are_three_evaluations_each_and_not_counted_as_a_training():
+    features = Planned("common", "features", {"data": "cifar10"}, "gpu")
+    steps, batch = features.settings.steps, features.settings.batch
+    assert size(features) == Size(3 * steps, 3 * steps * batch)
+    assert schedules(features) == []
+    shared = Planned("common", "train", {"data": "cifar10", "objective": "fm_ot"}, "gpu")
+    assert (schedules(shared), size(shared)) == ([shared.settings.train], Size(1, 1))

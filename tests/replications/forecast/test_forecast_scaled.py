@@ -130,3 +130,56 @@ def test_the_lower_run_is_the_one_most_like_it(world, monkeypatch):
     world.tables["laptop"] = [rest(one.key, 0, 0), rest(two.key, 0, 0)]
     assert scaled.below(world.high._replace(values={"data": "cifar10", "kind": "b"})) == two
     assert scaled.below(world.high._replace(values={"data": "moons", "kind": "c"})) == one
+
+
+def test_the_larger_of_the_counted_levels_is_scaled_up_if_it_has_the_experiment(world, monkeypatch):
+    smallest = world.low._replace(level="smoke")
+    levels = {"smoke": smallest, "laptop": world.low}
+    monkeypatch.setattr(scaled, "index", lambda level: {world.low.key: levels[level]})
+    world.tables["smoke"] = [rest(world.low.key, 1, 1)]
+    assert scaled.below(world.high) == smallest
+    world.tables["laptop"] = [rest(world.low.key, 2, 2)]
+    assert scaled.below(world.high) == world.low
+    assert scaled.below(smallest) == smallest
+
+
+def test_published_networks_are_scaled_from_the_learned_ones(world, monkeypatch):
+    learned = Planned("replications.gotta_go_fast", "learned", {"data": "digits"}, "laptop")
+    monkeypatch.setattr(scaled, "index", lambda level: {learned.key: learned})
+    world.tables["laptop"] = [rest(learned.key, 0, 0)]
+    published = Planned("replications.gotta_go_fast", "published", {"data": "cifar10"}, "paper")
+    assert scaled.below(published) == learned
+
+
+def test_what_takes_a_model_evaluates_it_whatever_it_trains_besides(world):
+    """As classifiers of noisy images do, which guide a model's samples."""
+    world.tables["laptop"] = [
+        rest(world.low.key, 0, 6000),
+        training(world.low.key, 12.0),
+        training(("common", "train", "digits-fm_ot"), 120.0),
+    ]
+    world.tables["gpu"] = [training(world.high.key, 12.0, parameters=10), training(MODEL, 240.0)]
+    world.plans["gpu"] = [plan(5)]
+    found = scaled.forecast(world.high)
+    assert found.rest.flops == 2 * 6000
+    assert found.evaluations == pytest.approx(600)
+    assert found.parameters == 100
+
+
+def test_memory_is_that_of_the_largest_of_all_networks(world):
+    world.tables["laptop"] = [rest(world.low.key, 0, 0)]
+    small, large = training(world.high.key, 1.0, batch=4), training(world.high.key, 1.0, batch=64, parameters=7)
+    world.tables["gpu"] = [small, large]
+    world.plans["gpu"] = [plan(1), plan(1)]
+    found = scaled.forecast(world.high._replace(takes=None))
+    assert (found.parameters, found.kept) == (100, 8.0 * 64)
+
+
+def test_the_rest_of_a_counted_level_is_as_it_was_counted(world):
+    """Whatever the size of the run is."""
+    model = training(("common", "train", "digits-fm_ot"), 120.0)
+    world.tables["laptop"] = [rest(world.low.key, 7, 80), model]
+    world.sizes = {"laptop": Size(3, 9), "gpu": Size(1, 1)}
+    found = scaled.forecast(world.low)
+    assert found.rest == Work(7, 80, 160)
+    assert found.evaluations == pytest.approx(80 / 10)
