@@ -35,7 +35,7 @@ def summary(found: Sequence[Line]) -> str:
     for device in dict.fromkeys(line.device for line in found):
         total = sum(line.hours for line in found if line.device == device)
         what = "one core" if device == "cpu" else f"one {DEVICES[device].title}"
-        parts.append(f"{hours(total)} hours of {what}" if total >= 1 else f"{60 * total:.0f} minutes of {what}")
+        parts.append(f"{hours(total)} h of {what}" if total >= 1 else f"{60 * total:.0f} min of {what}")
     disk = sum(line.replicates * line.disk for line in found) / GIGA
     memory = max((line.memory for line in found if line.device != "cpu"), default=0.0) / GIGA
     return ", ".join(parts) + (f"; up to {memory:.0f} GB on a GPU" if memory else "") + f"; {disk:.1f} GB of weights and states"

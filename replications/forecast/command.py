@@ -65,7 +65,7 @@ def command(options: argparse.Namespace) -> int:
         elif options.json:
             print(json.dumps([line.record() for line in found], indent=1))
         else:
-            print(table(found, options.device, jobs=options.jobs))
+            print(table(found, jobs=options.jobs))
     except RetraceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -5,14 +5,13 @@ from typing import Any, NamedTuple
 
 from common.learning.training.settings import TrainSettings
 from common.measure.devices import DEVICES
-from common.runs.plan import ONE_RUN_PER_JOB
-from replications.forecast.runs import Planned, planned
+from common.runs.plan import ONE_RUN_PER_JOB, plan
+from replications.forecast.runs import Planned, configured, planned
 from replications.forecast.scaled import Forecast, forecast
 from replications.forecast.sizes import schedules
 
 # bytes of a parameter: weights, gradients, Adam's two moments and the average; the training state on disk has no gradients
 WEIGHT, TRAINED, STATE = 4, 20, 16
-TOGETHER = 8  # runs that share a process on a CPU, about: 382 in 46 at the laptop level
 
 
 class Line(NamedTuple):
@@ -52,11 +51,13 @@ class Line(NamedTuple):
 
 def lines(level: str, papers: Sequence[str], seeds: int, device: str) -> list[Line]:
     """Return the forecast of every run that the papers need at a level. Raises `RetraceError` where a count is missing."""
-    return [line(run, device) for run in planned(level, papers, seeds)]
+    every = list(planned(level, papers, seeds))
+    jobs = len(plan(papers, {**configured(), "level": level, "seeds": {level: seeds}, "extra": None, "resources": None}))
+    return [line(run, device, jobs / sum(len(run.seeds) for run in every)) for run in every]
 
 
-def line(run: Planned, device: str) -> Line:
-    """Return the forecast of a run and its replicates; what wants no GPU is done by a core of a CPU."""
+def line(run: Planned, device: str, jobs: float = 1.0) -> Line:
+    """Return the forecast of a run and its replicates, of `jobs` jobs each; what wants no GPU is done by a core of a CPU."""
     alone = run.level in ONE_RUN_PER_JOB
     name = device if run.gpu and alone else "cpu"
     how, found, plans, times = DEVICES[name], forecast(run), schedules(run), len(run.seeds) / 3600
@@ -74,7 +75,7 @@ def line(run: Planned, device: str) -> Line:
         on_disk(found, plans),
         how.seconds(found.training, precision(plans)) * times,
         how.seconds(found.rest, "tf32") * times,
-        how.process / (1 if alone else TOGETHER) * times,
+        how.process * jobs * times,
         found.scaled_from,
     )
 

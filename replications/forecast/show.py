@@ -9,7 +9,7 @@ HEAD = ("", "runs", "trainings", "steps", "evaluations", "PFLOP", "parameters", 
 PETA, GIGA = 1e15, 1e9
 
 
-def table(lines: Sequence[Line], device: str, *, jobs: bool = False) -> str:
+def table(lines: Sequence[Line], *, jobs: bool = False) -> str:
     """Return the forecast, by experiment or run by run, by paper, and in all."""
     rows = [HEAD]
     for paper in dict.fromkeys(line.paper for line in lines):
@@ -22,7 +22,7 @@ def table(lines: Sequence[Line], device: str, *, jobs: bool = False) -> str:
     shown = [
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) for row in rows
     ]
-    return "\n".join([*shown, "", *notes(lines, device)])
+    return "\n".join([*shown, "", *notes(lines)])
 
 
 def _by_experiment(lines: Sequence[Line]) -> list[list[Line]]:
@@ -65,12 +65,13 @@ def hours(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.3f}"
 
 
-def notes(lines: Sequence[Line], device: str) -> list[str]:
+def notes(lines: Sequence[Line]) -> list[str]:
     """Return what the numbers are."""
-    how = DEVICES[device]
-    shares = "measured on it" if how.measured else "assumed to be those measured on an H100"
+    found = ["hours of all replicates, one after the other; of a page or of the workflow itself there are none"]
+    for name in dict.fromkeys(line.device for line in lines):
+        shares = "measured on it" if DEVICES[name].measured else "assumed to be those measured on an H100"
+        found.append(f"{name}: {DEVICES[name].title}; what it reaches of its peak is {shares}")
     scaled = sorted({line.scaled_from for line in lines} - {""})
-    found = [f"{how.title}: shares of its peak {shares}; hours of all replicates, one after the other"]
     if scaled:
         found.append(
             f"evaluations besides training: scaled from the {' and '.join(scaled)} level's counts by the settings of both"

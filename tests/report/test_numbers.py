@@ -57,6 +57,8 @@ def test_estimate_has_two_digits_of_the_half_width(values, text):
         (725, "12 min 5 s"),
         (3599.7, "1 h 0 min"),
         (12000, "3 h 20 min"),
+        (47.9 * 3600, "47 h 54 min"),
+        (22.1 * 86400, "22 d 2 h"),
         (None, "–"),
     ],
 )

@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from common.errors import RetraceError
+from common.measure.devices import DEVICES
 from common.measure.work import Work
 from common.runs import workflow
+from common.runs.plan import plan
 from replications.forecast import ahead, command, count
 from replications.forecast import lines as lines_of
 from replications.forecast.ahead import COLUMNS, summary, write_csv
@@ -99,7 +101,7 @@ def test_a_line_has_hours_memory_and_disk(counted, capsys):
     assert called(*PAPER, "--line") == 0
     (said,) = capsys.readouterr().out.splitlines()
     assert said.startswith("forecast: ")
-    assert "hours of one NVIDIA H100 SXM" in said and "of one core" in said and "GB of weights and states" in said
+    assert "h of one NVIDIA H100 SXM" in said and "of one core" in said and "GB of weights and states" in said
 
 
 def test_csv_has_the_hours_of_every_run(counted, tmp_path, capsys):
@@ -124,7 +126,7 @@ def test_without_options_it_is_a_table_by_experiment_or_by_run(counted, capsys):
     assert called(*PAPER) == 0
     short = capsys.readouterr().out
     assert called(*PAPER, "--jobs") == 0
-    assert short.splitlines()[-5].startswith("in all") and "learned cifar10" not in short
+    assert "\nin all " in short and "learned cifar10" not in short
     assert "learned cifar10" in capsys.readouterr().out
 
 
@@ -155,9 +157,19 @@ def test_a_summary_adds_the_hours_of_each_device(counted):
     core = core._replace(**none, training_hours=0.2, memory=9e9, disk=0.0, device="cpu")
     # disk: of both replicates
     rest = "up to 3 GB on a GPU; 6.0 GB of weights and states"
-    assert summary([on_gpu, core, other]) == f"3.5 hours of one NVIDIA H100 SXM, 12 minutes of one core; {rest}"
-    assert summary([core]) == "12 minutes of one core; 0.0 GB of weights and states"
+    assert summary([on_gpu, core, other]) == f"3.5 h of one NVIDIA H100 SXM, 12 min of one core; {rest}"
+    assert summary([core]) == "12 min of one core; 0.0 GB of weights and states"
     assert ahead.summary([]).endswith("0.0 GB of weights and states")
+
+
+def test_every_job_starts_once(counted):
+    """On a CPU runs share a job; at the larger levels each has its own."""
+    for level, device in (("laptop", "cpu"), ("gpu", "h100")):
+        config = {**configured(), "level": level, "seeds": {level: 3}}
+        own = [line for line in lines(level, ["gotta_go_fast"], 3, "h100") if line.device == device]
+        jobs = [job for job in plan(["gotta_go_fast"], config) if level == "laptop" or job.resources["gpu"]]
+        started = 3600 * sum(line.start_hours for line in own) / DEVICES[device].process
+        assert started == pytest.approx(len(jobs))
 
 
 def counted_by(*words):

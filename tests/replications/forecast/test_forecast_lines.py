@@ -7,7 +7,7 @@ from common.measure.devices import DEVICES
 from common.measure.work import Work
 from common.runs.resources import read_table, resources
 from replications.forecast import lines as lines_of
-from replications.forecast.lines import STATE, TOGETHER, TRAINED, WEIGHT, in_memory, line, on_disk, precision
+from replications.forecast.lines import STATE, TRAINED, WEIGHT, in_memory, line, on_disk, precision
 from replications.forecast.resources import LEAST_MINUTES, PROCESS_MB, megabytes, minutes, pattern, write_resources
 from replications.forecast.runs import Planned
 from replications.forecast.scaled import Forecast
@@ -41,7 +41,7 @@ def test_what_wants_no_gpu_is_a_core_s(run):
 
 
 def test_runs_of_a_laptop_share_their_start(run):
-    assert line(run._replace(level="laptop"), "h100").start_hours == pytest.approx(3 * DEVICES["cpu"].process / TOGETHER / 3600)
+    assert line(run._replace(level="laptop"), "h100", 0.125).start_hours == pytest.approx(3 * DEVICES["cpu"].process / 8 / 3600)
 
 
 def test_memory_and_disk_by_hand():
@@ -82,12 +82,12 @@ def test_sums_are_over_replicates_and_memory_is_the_largest(run):
 
 def test_the_table_has_a_line_for_each_experiment_paper_and_the_sum(run):
     found = line(run, "h100")
-    text = table([found, found._replace(paper="q", experiment="f")], "h100")
+    text = table([found, found._replace(paper="q", experiment="f")])
     assert [words.split()[0] for words in text.splitlines()[1:6]] == ["e", "p", "f", "q", "in"]
     assert "measured on it" in text
-    assert "assumed" in table([found], "l40s")
+    assert "assumed" in table([line(run, "l40s")])
     assert "laptop level's counts" in text
-    assert "e cifar10-a" in table([found], "h100", jobs=True)
+    assert "e cifar10-a" in table([found], jobs=True)
 
 
 def test_numbers_are_short():

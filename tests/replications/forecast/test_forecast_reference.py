@@ -125,5 +125,5 @@ def test_the_readme_has_the_table():
 
 
 def test_a_level_in_a_line(found):
-    assert "minutes of one core" in summary(found["laptop"])
-    assert "hours of one NVIDIA H100" in summary(found["gpu"])
+    assert "min of one core" in summary(found["laptop"])
+    assert "h of one NVIDIA H100" in summary(found["gpu"])

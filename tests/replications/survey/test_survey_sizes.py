@@ -88,6 +88,13 @@ def test_a_single_noise_level_has_no_samples():
     assert is_size(sizes.training_side(one), 3 * 2 * 8, 3 * 2 * 8 * 32)
 
 
+def test_a_network_of_ten_noise_levels_is_sampled_over_these():
+    ten = settings_of("training_side", "laptop", "objectives=[ncsn]", "weighted=[]", "nfe=20")
+    gradients = sizes.training_side(ten.model_copy(update={"states": []}))
+    found = sizes.training_side(ten)
+    assert is_size(found, gradients.calls + 5 * 10, gradients.samples + 5 * 10 * 300)
+
+
 def test_points_of_the_identities_are_work_and_no_calls():
     few, many = (sizes.identities(settings_of("identities", level)) for level in ("laptop", "gpu"))
     assert is_size(many, few.calls, 10 * few.samples)
