@@ -140,21 +140,28 @@ def rehearsed(run: Callable[[Any, Context], Any], settings: Settings, context: C
 def rehearsed_all(
     run: Callable[[Any, Context], Any], settings: Settings, context: Context, batch: int, most: int, found: list[Seen]
 ) -> None:
-    """Start a run whose trainings end after two steps each, and leave it with the `most`th one; they are added to `found`.
+    """Start a run whose trainings end after three steps each, and leave it with the `most`th one; they are added to `found`.
 
     Between trainings the run does what it always does. Raises what it raises; what was found until then stays.
     """
 
     def watch(train: Callable[..., Trained], model: nn.Module, loss: Any, *, settings: TrainSettings, **how: Any) -> Trained:
-        lens = Lens(model, {2}, leave=len(found) + 1 == most)
+        lens, last = Lens(model, {2}, leave=len(found) + 1 == most), False
         try:
-            return train(model, loss, settings=settings, **_looking(how, lens))
+            done = train(model, loss, settings=settings, **_looking(how, lens))
+        except Enough:
+            last = True
         finally:
             lens.close()
-            found.append(_seen(model, settings, how, lens))
+        # not of a training that failed: its step may have been counted in part
+        found.append(_seen(model, settings, how, lens))
+        if last:
+            raise Enough
+        return done
 
+    # the last step of a training averages and checks the weights once more, so the counted one is not the last
     with trainings(watch), contextlib.suppress(Enough):
-        run(small(settings, batch, steps=2), context)
+        run(small(settings, batch, steps=3), context)
 
 
 def _looking(how: Mapping[str, Any], lens: Lens) -> dict[str, Any]:

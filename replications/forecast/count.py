@@ -1,13 +1,14 @@
 """`python -m replications count`: count the work of a level's runs, for the forecast.
 
 A run of the smoke or laptop level is done once more from beginning to end, with the models that the workflow has left in
-`--results`. Of the larger levels each training is started, with few samples a step and noise for data, and left after two steps.
+`--results`. Of the larger levels each training is started, with few samples a step and noise for data, and left soon.
 """
 
 import argparse
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ import torch
 from common.evaluation.rehearsal import BATCHES, Seen, observed, place, rehearsed_all
 from common.evaluation.slice_table import limited
 from common.learning.data.stand_ins import stand_ins
+from common.learning.training.settings import TrainSettings
 from common.measure.work import Work
 from common.runs import settings as settings_of
 from common.runs import workflow
@@ -29,11 +31,14 @@ SECONDS, FEW = 600.0, 32  # of a run that is started; images or rows of its data
 def count_all(options: argparse.Namespace) -> int:
     """Count run by run; return the exit status, 1 if some could not be counted."""
     torch.set_num_threads(1)
-    failed = 0
-    for run in planned(options.level, workflow.papers(), 1):
+    failed, every = 0, list(planned(options.level, workflow.papers(), 1))
+    chosen = [run for run in every if not options.only or any(part in "/".join(run.key) for part in options.only)]
+    if not chosen:
+        names = " ".join(options.only)
+        print(f"error: --only {names}: no run of the {options.level} level has that in its name", file=sys.stderr)
+        return 2
+    for run in chosen:
         label = "/".join(run.key)
-        if options.only and not any(part in label for part in options.only):
-            continue
         begun = time.perf_counter()
         try:
             rows = whole(run, options.results) if run.level in COUNTED else started(run)
@@ -60,11 +65,11 @@ def started(run: Planned) -> list[Row]:
     """Start a run's trainings with two small batches and return their rows, at the level's batches; none if it trains nothing.
 
     What differs between the two is a sample's, and the rest the weights'. Where a run needs too long from one training to the
-    next, or more of the one before than two steps have made, it ends with what was seen.
+    next, or more of the one before than a few steps have made, it ends with what was seen.
     """
     plans = schedules(run)
     small, large = ([] if not plans else seen(run, batch, len(plans)) for batch in BATCHES)
-    return [_training(run, *_at_batch(few, many, plan.batch)) for few, many, plan in zip(small, large, plans)]
+    return [_training(run, *_at_level(few, many, plan)) for few, many, plan in zip(small, large, plans)]
 
 
 def seen(run: Planned, batch: int, most: int) -> list[Seen]:
@@ -80,14 +85,14 @@ def seen(run: Planned, batch: int, most: int) -> list[Seen]:
     return found
 
 
-def _at_batch(few: Seen, many: Seen, batch: int) -> tuple[Seen, int, Work, float]:
+def _at_level(few: Seen, many: Seen, plan: TrainSettings) -> tuple[Seen, int, Work, float]:
     low, high = BATCHES
 
     def at(small: float, large: float) -> float:
-        return small + (large - small) * (batch - low) / (high - low)
+        return small + (large - small) * (plan.batch - low) / (high - low)
 
     step = Work(many.step.operations, at(few.step.flops, many.step.flops), at(few.step.moved, many.step.moved))
-    return few, batch, step, at(few.kept, many.kept)
+    return replace(few, steps=plan.steps), plan.batch, step, at(few.kept, many.kept)
 
 
 def _training(run: Planned, seen: Seen, batch: int, step: Work, kept: float) -> Row:

@@ -18,7 +18,8 @@ def write_resources(file: Path, lines: Sequence[Line]) -> None:
 
 def text(lines: Sequence[Line]) -> str:
     """Return the table as YAML."""
-    head = f"# {lines[0].device if lines else ''}: python -m replications forecast --resources\n"
+    devices = ", ".join(sorted({line.device for line in lines}))
+    head = f"# {devices}: python -m replications forecast --resources\n"
     return head + "".join(f"{pattern(line)}: {{mem_mb: {megabytes(line)}, runtime: {minutes(line)}}}\n" for line in lines)
 
 

@@ -4,10 +4,12 @@ The rest grows as the experiment's size does (`sizes.py`) and, where it takes or
 sample by sample and call by call. A solver that chooses its steps is taken to need as many evaluations as it needed there.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 from common.errors import RetraceError
+from common.learning.training.settings import TrainSettings
 from common.measure.work import Work
 from common.runs import workflow
 from replications.forecast import rows
@@ -84,23 +86,30 @@ def below(run: Planned) -> Planned:
 
 
 def trainings_of(run: Planned, low: Planned) -> Work:
-    """Return the work of all steps: of the first training as it was counted, of others by what they are beside it lower down."""
+    """Return the work of all steps of a run's trainings."""
     own, before, total = trained(run), trained(low), Work()
     for number, plan in enumerate(schedules(run)):
-        if run.level in COUNTED:
-            step = own[min(number, len(own) - 1)].work
-        else:
-            first = before[0].work if before else own[0].work
-            other = before[number % len(before)] if before else own[0]
-            growth = before[0].growth if before else 1.0
-            shares = plan.batch / own[0].batch * (before[0].batch / other.batch if before else 1.0)
-            step = Work(
-                own[0].operations * growth * over(other.operations, first.operations),
-                own[0].flops * growth * shares * over(other.flops, first.flops),
-                own[0].moved * growth * shares * over(other.moved, first.moved),
-            )
+        step = own[min(number, len(own) - 1)].work if run.level in COUNTED else started(number, plan, own, before)
         total += step.times(plan.steps)
     return total
+
+
+def started(number: int, plan: TrainSettings, own: Sequence[Row], before: Sequence[Row]) -> Work:
+    """Return the mean step of a training that was left after a few, which grows as the one of a lower level, `before`, did.
+
+    One that was not reached is to the first what it is to it lower down.
+    """
+    other = before[number % len(before)] if before else None
+    if number < len(own):
+        growth = other.growth if other else 1.0
+        return own[number].work.times(growth, growth * plan.batch / own[number].batch)
+    first, other = (before[0], other) if other else (own[0], own[0])
+    growth, batch = first.growth if before else 1.0, plan.batch / own[0].batch * first.batch / other.batch
+    return Work(
+        own[0].operations * growth * over(other.operations, first.operations),
+        own[0].flops * growth * batch * over(other.flops, first.flops),
+        own[0].moved * growth * batch * over(other.moved, first.moved),
+    )
 
 
 def rest_of(run: Planned, low: Planned) -> tuple[float, Work]:

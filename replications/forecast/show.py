@@ -55,7 +55,7 @@ def summed(title: str, lines: Sequence[Line]) -> tuple[str, ...]:
 def short(value: float) -> str:
     """Return a large number in three digits."""
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
+        if value >= 0.9995 * size:
             return f"{value / size:.3g}{unit}"
     return f"{value:.3g}"
 

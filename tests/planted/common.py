@@ -212,7 +212,6 @@ MUTANTS = [
         f"{TR}/test_plan.py",
     ),
     ("common/evaluation/yardstick.py", "self.training[:n]", "self.training", "tests/common/evaluation/test_yardstick.py"),
-    ("common/measure/step_cost.py", "self.total += cost", "self.total = cost", "tests/common/measure/test_step_cost.py"),
     (f"{D}/denoiser.py", "level_of(self.levels, t)", "level_of(self.known_times, t)", f"{TD}/test_denoiser.py"),
     (f"{D}/samplers/loop.py", "gaps = gaps[gaps != 0]", "gaps = gaps.abs()", f"{TD}/samplers/test_sampler_loop.py"),
     (f"{L}/fit.py", '"flip": flip, ', "", f"{TL}/test_shared_training.py"),

@@ -202,3 +202,27 @@ def test_what_cannot_be_counted_does_not_stop_the_others(counting, capsys):
 def test_any_of_the_parts_that_are_asked_for_will_do(counting):
     assert count.count_all(options("laptop", "exact_toy", "score_ve")) == 0
     assert {row.experiment for row in counting.written["laptop"]} == {"exact_toy", "train"}
+
+
+@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize("batch", [2, 4])
+def test_a_training_that_fails_on_its_way_is_not_counted(fake, step, batch):
+
+    def broken(settings, context):
+        for name in ("first", "second"):
+            schedule = getattr(settings, name)
+
+            def loss(network, at, generator, name=name, schedule=schedule):
+                value = network(torch.ones(schedule.batch, WIDTH)).square().mean()
+                if (name, at, schedule.batch) == ("second", step, batch):
+                    raise TimeoutError("took too long")
+                return value
+
+            train_run(context, nn.Linear(WIDTH, 1, bias=False), loss, schedule, seed=0, of=settings, name=name)
+
+    assert [row.name for row in started(fake("gpu", broken))] == ["first"]
+
+
+def test_a_name_that_fits_no_run_is_an_error(capsys):
+    assert count.count_all(argparse.Namespace(level="gpu", only=["nscn"], results=NOTHING)) == 2
+    assert "--only nscn: no run of the gpu level has that in its name" in capsys.readouterr().err

@@ -91,7 +91,7 @@ def test_the_table_has_a_line_for_each_experiment_paper_and_the_sum(run):
 
 
 def test_numbers_are_short():
-    assert [short(value) for value in (12, 1234, 2.5e6, 3e9, 4.56e13)] == ["12", "1.23k", "2.5M", "3G", "45.6T"]
+    assert [short(value) for value in (12, 1234, 999_999, 3e9, 4.56e13)] == ["12", "1.23k", "1M", "3G", "45.6T"]
     assert [short(value) for value in (999, 1000, 1e6)] == ["999", "1k", "1M"]
     assert [hours(value) for value in (0.0123, 3.21, 1234.5)] == ["0.012", "3.2", "1234"]
 

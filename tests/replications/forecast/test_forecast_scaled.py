@@ -111,6 +111,19 @@ def test_further_trainings_are_to_the_first_what_they_are_lower_down(world):
     assert scaled.forecast(world.high).training.flops == 1000 + 10 * 1000 * 2 * 4
 
 
+def test_further_trainings_that_were_started_are_what_was_counted_of_them(world):
+    world.tables["laptop"] = [
+        training(world.low.key, 100.0, name="a"),
+        training(world.low.key, 400.0, name="b", growth=1.5),
+        rest(world.low.key, 0, 0),
+    ]
+    world.tables["gpu"] = [training(world.high.key, 1000.0, name="a"), training(world.high.key, 50.0, name="b", operations=7.0)]
+    world.plans["gpu"] = [plan(1), plan(10, batch=8)]
+    found = scaled.forecast(world.high).training
+    assert found.flops == 1000 + 10 * 50 * 1.5 * 2
+    assert found.operations == 10 + 10 * 7 * 1.5
+
+
 def test_a_training_that_was_not_counted_is_an_error_that_says_how(world):
     world.tables["laptop"] = [rest(world.low.key, 0, 0)]
     world.plans["gpu"] = [plan(1)]
