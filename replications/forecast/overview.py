@@ -7,7 +7,7 @@ from common.runs import workflow
 from common.runs.settings import ROOT
 from replications.forecast.lines import Line, lines
 from replications.forecast.runs import configured
-from replications.forecast.show import GIGA, short
+from replications.forecast.show import short
 
 MEASURED = ROOT / "results" / "reference" / "laptop-epyc-2-cores" / "costs.csv"
 DEVICE = "h100"
@@ -38,10 +38,10 @@ def _row(paper: str, found: dict[str, Sequence[Line]], measured: float) -> str:
 
 
 def _trainings(found: dict[str, Sequence[Line]]) -> str:
-    """Return the row of trainings: how many, and the largest network with the memory that it takes."""
+    """Return the row of trainings: how many, the largest network, and the most memory that one takes."""
     cells = []
     for own in found.values():
         count = sum(line.replicates * line.trainings for line in own)
-        largest = max(own, key=lambda line: line.memory)
-        cells.append(f"{count}, up to {short(largest.parameters)} parameters and {largest.memory / GIGA:.1f} GB")
+        parameters, memory = (max(values) for values in zip(*((line.parameters, line.memory) for line in own if line.trainings)))
+        cells.append(f"{count}, up to {short(parameters)} parameters and {short(memory)}B")
     return f"| trainings | {' | '.join(cells)} |"

@@ -1,5 +1,6 @@
 """The forecast as a person reads it: a line for each paper and experiment, or each job, and the sum."""
 
+import math
 from collections.abc import Sequence
 
 from common.measure.devices import DEVICES
@@ -7,6 +8,7 @@ from replications.forecast.lines import Line
 
 HEAD = ("", "runs", "trainings", "steps", "evaluations", "PFLOP", "parameters", "memory GB", "disk GB", "device", "hours")
 PETA, GIGA = 1e15, 1e9
+MACHINE = 8  # GPUs of a large one
 
 
 def table(lines: Sequence[Line], *, jobs: bool = False) -> str:
@@ -65,12 +67,26 @@ def hours(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.3f}"
 
 
+def too_large(lines: Sequence[Line]) -> list[Line]:
+    """Return the trainings that take more memory than their GPU has."""
+    return [line for line in lines if line.device != "cpu" and line.memory > DEVICES[line.device].memory]
+
+
+def remedy(line: Line) -> str:
+    """Return how many GPUs would have to share the batch of a training."""
+    gpus = math.ceil(line.memory / DEVICES[line.device].memory)
+    if gpus > MACHINE:
+        return f"{gpus} GPUs would have to share its batch, and those of a job are on one machine"
+    return f"let {gpus} GPUs or more share its batch (`gpu` of its resources)"
+
+
 def notes(lines: Sequence[Line]) -> list[str]:
     """Return what the numbers are."""
     found = ["hours of all replicates, one after the other; of a page or of the workflow itself there are none"]
     for name in dict.fromkeys(line.device for line in lines):
         shares = "measured on it" if DEVICES[name].measured else "assumed to be those measured on an H100"
         found.append(f"{name}: {DEVICES[name].title}; what it reaches of its peak is {shares}")
+    found += [f"does not fit: {'/'.join(line[:3])}, {line.memory / GIGA:.0f} GB; {remedy(line)}" for line in too_large(lines)]
     scaled = sorted({line.scaled_from for line in lines} - {""})
     if scaled:
         found.append(

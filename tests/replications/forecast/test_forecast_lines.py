@@ -90,6 +90,15 @@ def test_the_table_has_a_line_for_each_experiment_paper_and_the_sum(run):
     assert "e cifar10-a" in table([found], jobs=True)
 
 
+def test_a_training_that_fits_no_gpu_is_named_with_how_many_would_do(run):
+    found = line(run, "h100")
+    assert "does not fit" not in table([found])
+    large = table([found._replace(memory=190e9), found._replace(memory=1e12), found._replace(memory=1e12, device="cpu")])
+    assert large.count("does not fit: p/e/cifar10-a") == 2
+    assert "190 GB; let 3 GPUs or more share its batch" in large
+    assert "1000 GB; 13 GPUs would have to share its batch, and those of a job are on one machine" in large
+
+
 def test_numbers_are_short():
     assert [short(value) for value in (12, 1234, 999_999, 3e9, 4.56e13)] == ["12", "1.23k", "1M", "3G", "45.6T"]
     assert [short(value) for value in (999, 1000, 1e6)] == ["999", "1k", "1M"]

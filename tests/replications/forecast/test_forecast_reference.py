@@ -12,7 +12,7 @@ from common.runs.resources import forecast_file, read_table, resources
 from common.runs.settings import ROOT
 from replications.forecast import rows
 from replications.forecast.ahead import summary, write_csv
-from replications.forecast.lines import lines
+from replications.forecast.lines import TRAINED, lines
 from replications.forecast.overview import DEVICE, MEASURED, minutes_measured, overview
 from replications.forecast.resources import text
 from replications.forecast.runs import configured, planned
@@ -81,6 +81,17 @@ def test_steps_on_an_h100_take_what_the_counts_say():
         ratios.append(device.seconds(training.work, precision) / float(row["step_seconds"]))
     assert all(1 / 2 < ratio < 2 for ratio in ratios), ratios
     assert math.prod(ratios) ** (1 / len(ratios)) == pytest.approx(1, abs=0.15)
+
+
+def test_memory_is_what_was_measured_where_workspaces_are_small():
+    """bf16 makes copies of what it is given, and small networks need as much for themselves; the others are within a tenth."""
+    found = [(training.kept + TRAINED * training.parameters, row) for training, row in timed()]
+    large = [
+        float(row["peak_memory_bytes"]) / forecast for forecast, row in found if row["precision"] == "fp32" and forecast > 1e9
+    ]
+    assert len(large) >= 5
+    assert all(0.9 < ratio < 1.1 for ratio in large), large
+    assert all(0.9 < float(row["peak_memory_bytes"]) / forecast < 3 for forecast, row in found)
 
 
 def test_counted_flops_are_those_that_were_counted_on_the_gpu():
