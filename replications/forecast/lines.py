@@ -17,8 +17,9 @@ WEIGHT, TRAINED, STATE = 4, 20, 16
 class Line(NamedTuple):
     """The runs of a level that differ in their replicate alone; hours are of all of them on `device`, the rest is of one.
 
-    memory: bytes of weights, gradients, optimiser, average and what is kept for the backward pass; disk: bytes of weights,
-    snapshots and training states. scaled_from: the lower level that the evaluations are scaled from, if they were not counted.
+    memory: bytes of weights, gradients, optimiser, average and activations, which is what a step keeps for its backward pass;
+    disk: bytes of weights, snapshots and training states. scaled_from: the lower level that the evaluations are scaled from, if
+    they were not counted.
     """
 
     paper: str
@@ -33,6 +34,7 @@ class Line(NamedTuple):
     evaluation_flops: float
     parameters: int
     memory: float
+    activations: float
     disk: float
     training_hours: float
     evaluation_hours: float
@@ -72,6 +74,7 @@ def line(run: Planned, device: str, jobs: float = 1.0) -> Line:
         found.rest.flops,
         found.parameters,
         in_memory(found, plans),
+        float(found.kept if plans else 0.0),
         on_disk(found, plans),
         how.seconds(found.training, precision(plans)) * times,
         how.seconds(found.rest, "tf32") * times,

@@ -84,8 +84,10 @@ def notes(lines: Sequence[Line]) -> list[str]:
     """Return what the numbers are."""
     found = ["hours of all replicates, one after the other; of a page or of the workflow itself there are none"]
     for name in dict.fromkeys(line.device for line in lines):
-        shares = "measured on it" if DEVICES[name].measured else "assumed to be those measured on an H100"
-        found.append(f"{name}: {DEVICES[name].title}; what it reaches of its peak is {shares}")
+        how = DEVICES[name]
+        shares = "measured on it" if how.measured else "assumed: those measured on an H100"
+        reached = f"{how.arithmetic:.0%} of its peak rate and {how.moving:.0%} of its bandwidth, " if how.kind == "gpu" else ""
+        found.append(f"{name}: {how.title}; {reached}{1e6 * how.start:.2g} µs to start an operation ({shares})")
     found += [f"does not fit: {'/'.join(line[:3])}, {line.memory / GIGA:.0f} GB; {remedy(line)}" for line in too_large(lines)]
     scaled = sorted({line.scaled_from for line in lines} - {""})
     if scaled:

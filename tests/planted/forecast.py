@@ -24,7 +24,19 @@ def of(paper: str, old: str, new: str) -> tuple[str, str, str, str]:
     return file, old, new, tests
 
 
+CHAINS, RESOURCES = "tests/replications/forecast/test_forecast_chains.py", "tests/common/runs/test_resources.py"
 MUTANTS = [
+    (f"{F}/scaled.py", "growth * plan.batch / own[number].batch", "growth", SCALED),
+    (f"{F}/scaled.py", "growth = other.growth if other else 1.0", "growth = 1.0", SCALED),
+    (f"{F}/chains.py", "before = max((ending(other)", "before = min((ending(other)", CHAINS),
+    (f"{F}/chains.py", "line.hours / line.replicates", "line.hours", CHAINS),
+    (f"{F}/show.py", "line.memory > DEVICES[line.device].memory", "line.memory < DEVICES[line.device].memory", LINES),
+    ("common/runs/resources.py", "gpus > 1 and batch % gpus", "gpus > 1 and gpus % batch", RESOURCES),
+    ("common/runs/resources.py", "if gpus > 1 and not batch", "if gpus > 2 and not batch", RESOURCES),
+    ("common/runs/plan.py", 'settings["train"]["batch"] if entry.shares else 0', 'settings["train"]["batch"]', RESOURCES),
+    ("report/cost.py", "0.0) + 3600 * float", "0.0) + 60 * float", "tests/report/test_forecast_columns.py"),
+    ("report/cost.py", "found.get(key, 0.0) + 3600", "3600", "tests/report/test_forecast_columns.py"),
+    ("report/cost.py", "> LEVELS.index(level)]", ">= LEVELS.index(level)]", "tests/report/test_forecast_columns.py"),
     (WORK, "self.moved * items)", "self.moved * calls)", OF_WORK),
     (WORK, "math.ceil(samples / (batch or samples))", "samples / (batch or samples)", OF_WORK),
     (WORK, "_bytes(args) + _bytes(out)", "_bytes(args)", OF_WORK),
@@ -95,7 +107,7 @@ MUTANTS = [
     (f"{F}/resources.py", " / line.replicates", "", LINES),
     (f"{F}/resources.py", '(2 if line.device == "cpu" else 1)', "1", LINES),
     (f"{F}/show.py", "sum(line.replicates * line.disk", "sum(line.disk", LINES),
-    (f"{F}/show.py", "if DEVICES[name].measured", "if not DEVICES[name].measured", LINES),
+    (f"{F}/show.py", "if how.measured", "if not how.measured", LINES),
     (f"{F}/show.py", "if value >= 0.9995 * size", "if value >= size", LINES),
     (f"{F}/ahead.py", "60 * total", "total", COMMAND),
     (f"{F}/ahead.py", "in found if line.device == device", "in found", COMMAND),

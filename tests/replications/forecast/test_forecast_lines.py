@@ -44,9 +44,10 @@ def test_runs_of_a_laptop_share_their_start(run):
     assert line(run._replace(level="laptop"), "h100", 0.125).start_hours == pytest.approx(3 * DEVICES["cpu"].process / 8 / 3600)
 
 
-def test_memory_and_disk_by_hand():
+def test_memory_and_disk_by_hand(run):
     assert in_memory(FOUND, [PLAN]) == 10**6 * TRAINED + 3e8
     assert in_memory(FOUND, []) == 10**6 * WEIGHT
+    assert line(run, "h100").activations == 3e8
     # the last weights, three snapshots of two kinds, and the state
     assert on_disk(FOUND, [PLAN]) == 10**6 * (WEIGHT * 7 + STATE)
     assert on_disk(FOUND, []) == 0
@@ -86,6 +87,7 @@ def test_the_table_has_a_line_for_each_experiment_paper_and_the_sum(run):
     assert [words.split()[0] for words in text.splitlines()[1:6]] == ["e", "p", "f", "q", "in"]
     assert "measured on it" in text
     assert "assumed" in table([line(run, "l40s")])
+    assert "40% of its peak rate and 40% of its bandwidth, 40 µs to start an operation (measured on it)" in text
     assert "laptop level's counts" in text
     assert "e cifar10-a" in table([found], jobs=True)
 
