@@ -117,24 +117,11 @@ def rehearsed(run: Callable[[Any, Context], Any], settings: Settings, context: C
     Raises what the run raises, and `RetraceError` if it trains nothing, at once where its settings say of no training.
     """
     found: list[Seen] = []
-    nothing = RetraceError(f"{context.paper} {context.experiment}: trains nothing")
-    if not any(schedules(settings)):
-        raise nothing
-
-    def watch(train: Callable[..., Trained], model: nn.Module, loss: Any, *, settings: TrainSettings, **how: Any) -> Trained:
-        lens = Lens(model, {min(2, settings.steps)}, leave=True)
-        try:
-            train(model, loss, settings=settings, **_looking(how, lens))
-        finally:
-            lens.close()
-            found.append(_seen(model, settings, how, lens))
-
-    with trainings(watch):
-        try:
-            run(small(settings, batch), context)
-        except Enough:
-            return found[0]
-    raise nothing
+    if any(schedules(settings)):
+        rehearsed_all(run, settings, context, batch, 1, found)
+    if not found:
+        raise RetraceError(f"{context.paper} {context.experiment}: trains nothing")
+    return found[0]
 
 
 def rehearsed_all(

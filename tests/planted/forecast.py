@@ -54,7 +54,7 @@ MUTANTS = [
     # looking on at trainings
     (LOOKING, "{max(1, min(most, 2)), *", "{1, *", f"{OF_LOOKING} {COUNT}"),
     (LOOKING, "part // (COUNTED - 1)", "part // COUNTED", OF_LOOKING),
-    (LOOKING, "Lens(model, {min(2, settings.steps)}", "Lens(model, {1}", OF_LOOKING),
+    (LOOKING, "Lens(model, {2}, leave", "Lens(model, {1}, leave", OF_LOOKING),
     (LOOKING, "leave=len(found) + 1 == most", "leave=False", OF_LOOKING),
     (LOOKING, "small(settings, batch, steps=3)", "small(settings, batch)", OF_LOOKING),
     (LOOKING, '"snapshots": min(steps, settings.snapshots)', '"snapshots": 0', OF_LOOKING),
@@ -62,7 +62,7 @@ MUTANTS = [
     (LOOKING, "max(self.kept, float(self._saved.total))", "float(self._saved.total)", OF_LOOKING),
     (LOOKING, "        tally.__exit__(None, None, None)\n", "", OF_LOOKING),
     (LOOKING, "for value in settings.values():", "for value in [*settings.values()][:1]:", OF_LOOKING),
-    (LOOKING, "if not any(schedules(settings)):", "if False:", OF_UNTRAINED),
+    (LOOKING, "if any(schedules(settings)):", "if True:", OF_UNTRAINED),
     (UNTRAINED, "not (folder / file).is_file() and ", "", OF_UNTRAINED),
     (UNTRAINED, 'if experiment == "features" else', "if False else", OF_UNTRAINED),
     (UNTRAINED, "run_of.train = _not_trained", "pass", OF_UNTRAINED),
