@@ -6,7 +6,7 @@ a cluster does them side by side. Nothing here imports torch: Snakemake reads it
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -180,14 +180,20 @@ def _models(package: str, entry: Entry, level: str, part: Sequence[Run]) -> list
     """Return the files of the models that these runs take: shared ones of their own data and seed, and a paper's own."""
     places = dict.fromkeys((run.values.get("data", ""), run.seed) for run in part)
     folders = [shared_model(level, data, objective, seed).folder for data, seed in places for objective in entry.objectives(data)]
+    for _, _, model in taken_runs(package, entry, level, sorted({run.seed for run in part})):
+        if any(model.values.get("data") == run.values.get("data", model.values.get("data")) for run in part):
+            folders.append(model.folder)
+    return [f"{folder}/{file}" for folder in folders for file in MODEL_FILES]
+
+
+def taken_runs(package: str, entry: Entry, level: str, seeds: Sequence[int]) -> Iterator[tuple[str, str, Run]]:
+    """Yield package, experiment and run of every training of a paper that an entry takes models of."""
     for name, narrowed in entry.takes.items():
         paper, experiment = owner(package, name)
         whole = entries(paper)[experiment]
         source = whole.model_copy(update={"sweep": {**whole.sweep, **narrowed}})
-        for model in runs_of(paper, experiment, level, sorted({run.seed for run in part}), source):
-            if any(model.values.get("data") == run.values.get("data", model.values.get("data")) for run in part):
-                folders.append(model.folder)
-    return [f"{folder}/{file}" for folder in folders for file in MODEL_FILES]
+        for run in runs_of(paper, experiment, level, seeds, source):
+            yield paper, experiment, run
 
 
 def _yardsticks(entry: Entry, level: str, part: Sequence[Run]) -> list[str]:

@@ -85,7 +85,9 @@ def announce(options: argparse.Namespace) -> None:
 
 def seeds_of(options: argparse.Namespace) -> int:
     """Return the replicates that are asked for, or the configuration's."""
-    return options.seeds or settings_of.load_yaml(settings_of.ROOT / "config" / "config.yaml")["seeds"][options.level]
+    from replications.forecast.runs import configured
+
+    return options.seeds or configured()["seeds"][options.level]
 
 
 def count(options: argparse.Namespace) -> int:

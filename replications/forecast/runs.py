@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from common.runs import settings as settings_of
 from common.runs.call import level_mark
-from common.runs.entries import Entry, entries, owner
-from common.runs.plan import measured, requested, runs_of
+from common.runs.entries import Entry, entries
+from common.runs.plan import measured, requested, runs_of, taken_runs
 from common.runs.settings import Settings
 
 Key = tuple[str, str, str]  # paper, experiment, variant
@@ -78,12 +78,9 @@ def _taken(package: str, entry: Entry, level: str, data: str) -> Key | None:
     """Return the first model that a run takes, by the run that trains it."""
     if objectives := entry.objectives(data):
         return "common", "train", f"{data}-{objectives[0]}"
-    for name, narrowed in entry.takes.items():
-        where, experiment = owner(package, name)
-        whole = entries(where)[experiment]
-        for run in runs_of(where, experiment, level, [0], whole.model_copy(update={"sweep": {**whole.sweep, **narrowed}})):
-            if run.values.get("data", data) == (data or run.values.get("data", data)):
-                return where.rpartition(".")[2], experiment, "-".join(run.values.values())
+    for where, experiment, run in taken_runs(package, entry, level, [0]):
+        if run.values.get("data", data) == (data or run.values.get("data", data)):
+            return where.rpartition(".")[2], experiment, "-".join(run.values.values())
     return None
 
 

@@ -70,7 +70,7 @@ MUTANTS = [
     # the runs of a level, and their counted rows
     (f"{F}/runs.py", "{objectives[0]}", "{objectives[-1]}", ROWS),
     (f"{F}/runs.py", '== (data or run.values.get("data", data))', "is not None", ROWS),
-    (f"{F}/runs.py", 'whole.model_copy(update={"sweep": {**whole.sweep, **narrowed}})', "whole", ROWS),
+    ("common/runs/plan.py", 'whole.model_copy(update={"sweep": {**whole.sweep, **narrowed}})', "whole", ROWS),
     (f"{F}/sizes.py", "own[run.experiment](settings) if run.experiment in own else ", "", ROWS),
     (f"{F}/sizes.py", "evaluations(3 * settings.steps,", "evaluations(settings.steps,", ROWS),
     (f"{F}/rows.py", "variant in (None, row.variant)", "True", ROWS),

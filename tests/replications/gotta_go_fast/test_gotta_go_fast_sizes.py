@@ -1,9 +1,10 @@
 """The sizes of Gotta Go Fast's experiments against counts by hand."""
 
 import pytest
+from sized import is_size
 
 from common.evaluation.size import solve
-from common.runs.settings import experiments, resolve
+from common.runs.settings import resolve
 from replications.gotta_go_fast import sizes
 from replications.gotta_go_fast.sizes import chosen
 
@@ -12,17 +13,6 @@ PACKAGE = "replications.gotta_go_fast"
 
 def resolved(experiment, *overrides, level="laptop"):
     return resolve(PACKAGE, experiment, level, overrides)
-
-
-def is_size(found, calls, samples):
-    return (found.calls, found.samples) == (pytest.approx(calls), pytest.approx(samples))
-
-
-@pytest.mark.parametrize("experiment", experiments(PACKAGE))
-@pytest.mark.parametrize("level", ["smoke", "laptop", "gpu", "paper"])
-def test_every_experiment_has_a_size(experiment, level):
-    size = getattr(sizes, experiment)(resolved(experiment, level=level))
-    assert 1 <= size.calls <= size.samples
 
 
 def few_models(*names, level="laptop", experiment="learned"):
